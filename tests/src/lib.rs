@@ -1,0 +1,1 @@
+//! Whole towns of nodes: the harness that the scenarios stand on.
