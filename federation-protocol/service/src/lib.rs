@@ -1,2 +1,6 @@
 //! What both servers stand on: signed HTTP in and out, problem replies, TLS by directory, clock,
 //! shutdown.
+
+pub mod log;
+pub mod problem;
+pub mod shutdown;
