@@ -1,2 +1,4 @@
 //! One hospital's place in the federation: its own JP Core records, its patients' consents, and
 //! signed answers to its peers.
+
+pub mod config;

@@ -1,0 +1,466 @@
+//! The settings of one node: one TOML file, the environment over it, every value parsed once.
+//!
+//! Owns the names of the keys and their defaults. Opens nothing, creates nothing, and never prints
+//! a secret. Relative paths count from the folder of the configuration file.
+
+mod error;
+mod settings;
+mod values;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::Url;
+
+pub use error::{ConfigError, EXIT_CONFIG};
+pub use settings::ENVIRONMENT_PREFIX;
+use settings::Settings;
+pub use values::OrganizationCode;
+
+/// Every key that a configuration may hold, dotted.
+pub const KEYS: [&str; 34] = [
+    "organization.code",
+    "organization.name",
+    "organization.name_kana",
+    "organization.name_en",
+    "organization.region",
+    "state.dir",
+    "database.url",
+    "database.url_file",
+    "registry.url",
+    "registry.root_sha256",
+    "federation.bind",
+    "federation.endpoint",
+    "federation.tls_certificate_file",
+    "federation.tls_key_file",
+    "federation.allow_cidrs",
+    "federation.rate_per_second",
+    "federation.rate_burst",
+    "federation.connect_timeout",
+    "federation.peer_timeout",
+    "federation.query_timeout",
+    "federation.max_answer",
+    "federation.workers",
+    "hospital.bind",
+    "hospital.tls_certificate_file",
+    "hospital.tls_key_file",
+    "hospital.workers",
+    "patient.bind",
+    "patient.tls_certificate_file",
+    "patient.tls_key_file",
+    "patient.workers",
+    "metrics.bind",
+    "log.format",
+    "log.level",
+    "shutdown.timeout",
+];
+
+/// The settings of one node, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who the node speaks for.
+    pub organization: Organization,
+    /// The folder of everything that this node keeps outside its database.
+    pub state_dir: PathBuf,
+    /// Where the records, consents and the audit stand.
+    pub database: DatabaseUrl,
+    /// The registry, and the root that this node joined under.
+    pub registry: RegistrySettings,
+    /// The listener for other members, and how this node asks them.
+    pub federation: FederationSettings,
+    /// The listener for the hospital's own systems and staff.
+    pub hospital: Listener,
+    /// The listener for patients.
+    pub patient: Listener,
+    /// Where metrics are served; loopback only, absent means nowhere.
+    pub metrics: Option<SocketAddr>,
+    /// How the log looks.
+    pub log: LogSettings,
+    /// How long a stopping node waits for what is in flight.
+    pub shutdown_timeout: Duration,
+}
+
+/// Who the node speaks for.
+#[derive(Clone, Debug)]
+pub struct Organization {
+    /// Medical institution number or `x-` label.
+    pub code: OrganizationCode,
+    /// The name as people write it.
+    pub name: String,
+    /// The name in kana.
+    pub name_kana: Option<String>,
+    /// The name in English.
+    pub name_en: Option<String>,
+    /// Where it stands, for people.
+    pub region: Option<String>,
+}
+
+/// A database's address. It may hold a password: Debug shows only its kind.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The address itself, `sqlite:PATH` or `postgres://…`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.split(':').next().unwrap_or_default())
+    }
+}
+
+/// The registry, and the root that this node joined under.
+#[derive(Clone, Debug)]
+pub struct RegistrySettings {
+    /// Its base address, https.
+    pub url: Url,
+    /// SHA-256 of the root payload: the one thing taken on trust at joining.
+    pub root_sha256: [u8; 32],
+}
+
+/// The federation listener, and how this node asks its peers.
+#[derive(Clone, Debug)]
+pub struct FederationSettings {
+    /// Where it listens.
+    pub bind: SocketAddr,
+    /// Under which https address the other members reach it.
+    pub endpoint: Url,
+    /// The certificate that the directory names, and its key.
+    pub tls: TlsFiles,
+    /// Private, loopback or link-local ranges that outbound calls may reach all the same.
+    pub allow_cidrs: Vec<Cidr>,
+    /// Requests per second that one member may send.
+    pub rate_per_second: u32,
+    /// How many of them may come at once.
+    pub rate_burst: u32,
+    /// How long a connection to a peer may take.
+    pub connect_timeout: Duration,
+    /// How long one peer may take.
+    pub peer_timeout: Duration,
+    /// How long the whole question may take.
+    pub query_timeout: Duration,
+    /// The longest answer read from a peer, bytes.
+    pub max_answer: usize,
+    /// Worker threads of the listener; absent: one per core.
+    pub workers: Option<usize>,
+}
+
+/// One listener of this node.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Where it listens.
+    pub bind: SocketAddr,
+    /// Absent only on loopback.
+    pub tls: Option<TlsFiles>,
+    /// Worker threads; absent: one per core.
+    pub workers: Option<usize>,
+}
+
+/// Where a certificate and its key stand, PEM.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TlsFiles {
+    /// The certificate chain.
+    pub certificate: PathBuf,
+    /// The private key, mode 0600.
+    pub key: PathBuf,
+}
+
+/// A range of addresses.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cidr {
+    /// Any address of the range.
+    pub address: IpAddr,
+    /// How many leading bits the range shares.
+    pub prefix: u8,
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// How the log looks.
+#[derive(Clone, Debug)]
+pub struct LogSettings {
+    /// For machines or for eyes.
+    pub format: LogFormat,
+    /// A filter in the form of tracing's `EnvFilter`.
+    pub level: String,
+}
+
+/// For machines or for eyes.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// Readable lines.
+    Pretty,
+}
+
+impl Config {
+    /// Reads `file` with the process's environment over it.
+    ///
+    /// # Errors
+    /// The first thing wrong, naming the key and where its value stands.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        Self::from_settings(&Settings::read(file, None, &KEYS)?)
+    }
+
+    /// Reads `file` with `environment` over it instead of the process's.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with(
+        file: &Path,
+        environment: BTreeMap<String, String>,
+    ) -> Result<Self, ConfigError> {
+        Self::from_settings(&Settings::read(file, Some(environment), &KEYS)?)
+    }
+
+    /// The member id, as text.
+    #[must_use]
+    pub fn member_urn(&self) -> String {
+        format!("urn:musubi:member:{}", self.organization.code)
+    }
+
+    fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+        let state_dir = settings
+            .path("state.dir")?
+            .unwrap_or_else(|| settings.beside("state"));
+        let metrics = settings.parsed("metrics.bind", Settings::address)?;
+        if metrics.is_some_and(|address| !address.ip().is_loopback()) {
+            return Err(settings.invalid(
+                "metrics.bind",
+                "metrics are served to this machine only: bind them to 127.0.0.1 or ::1",
+            ));
+        }
+        Ok(Self {
+            organization: organization(settings)?,
+            database: database(settings, &state_dir)?,
+            registry: RegistrySettings {
+                url: settings.needed("registry.url", "the registry's https address", https)?,
+                root_sha256: settings.needed(
+                    "registry.root_sha256",
+                    "SHA-256 of the root payload, from the operator",
+                    values::sha256,
+                )?,
+            },
+            federation: federation(settings, &state_dir)?,
+            hospital: listener(
+                settings,
+                "hospital",
+                SocketAddr::from(([127, 0, 0, 1], 8444)),
+            )?,
+            patient: listener(
+                settings,
+                "patient",
+                SocketAddr::from(([127, 0, 0, 1], 8445)),
+            )?,
+            metrics,
+            log: log(settings)?,
+            shutdown_timeout: settings.duration(
+                "shutdown.timeout",
+                Duration::from_secs(15),
+                Duration::ZERO..=Duration::from_secs(120),
+            )?,
+            state_dir,
+        })
+    }
+}
+
+fn organization(settings: &Settings) -> Result<Organization, ConfigError> {
+    Ok(Organization {
+        code: settings.needed(
+            "organization.code",
+            "the medical institution number, or an x- label",
+            OrganizationCode::parse,
+        )?,
+        name: settings.needed(
+            "organization.name",
+            "the institution's name",
+            Settings::text,
+        )?,
+        name_kana: settings.parsed("organization.name_kana", Settings::text)?,
+        name_en: settings.parsed("organization.name_en", Settings::text)?,
+        region: settings.parsed("organization.region", Settings::text)?,
+    })
+}
+
+fn database(settings: &Settings, state_dir: &Path) -> Result<DatabaseUrl, ConfigError> {
+    let Some(url) = settings.secret("database.url")? else {
+        return Ok(DatabaseUrl(format!(
+            "sqlite:{}",
+            state_dir.join("node.db").display()
+        )));
+    };
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        return Ok(DatabaseUrl(format!(
+            "sqlite:{}",
+            settings.beside(path).display()
+        )));
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(DatabaseUrl(url));
+    }
+    Err(settings.invalid("database.url", "expected `sqlite:PATH` or `postgres://…`"))
+}
+
+fn federation(settings: &Settings, state: &Path) -> Result<FederationSettings, ConfigError> {
+    let second = Duration::from_secs(1);
+    let tls = tls_files(settings, "federation")?.unwrap_or_else(|| TlsFiles {
+        certificate: state.join("tls").join("federation.crt"),
+        key: state.join("tls").join("federation.key"),
+    });
+    Ok(FederationSettings {
+        bind: settings
+            .parsed("federation.bind", Settings::address)?
+            .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 8443))),
+        endpoint: settings.needed(
+            "federation.endpoint",
+            "the https address under which other members reach this node",
+            https,
+        )?,
+        tls,
+        allow_cidrs: settings
+            .parsed("federation.allow_cidrs", cidrs)?
+            .unwrap_or_default(),
+        rate_per_second: bounded(settings, "federation.rate_per_second", 200, 1_000_000)?,
+        rate_burst: bounded(settings, "federation.rate_burst", 400, 1_000_000)?,
+        connect_timeout: settings.duration(
+            "federation.connect_timeout",
+            second * 3,
+            second / 10..=second * 10,
+        )?,
+        peer_timeout: settings.duration(
+            "federation.peer_timeout",
+            second * 8,
+            second / 10..=second * 30,
+        )?,
+        query_timeout: settings.duration(
+            "federation.query_timeout",
+            second * 10,
+            second / 10..=second * 30,
+        )?,
+        max_answer: settings
+            .parsed("federation.max_answer", values::size)?
+            .unwrap_or(16 << 20),
+        workers: workers(settings, "federation")?,
+    })
+}
+
+fn listener(
+    settings: &Settings,
+    section: &str,
+    default: SocketAddr,
+) -> Result<Listener, ConfigError> {
+    let key = format!("{section}.bind");
+    let bind = settings.parsed(&key, Settings::address)?.unwrap_or(default);
+    let tls = tls_files(settings, section)?;
+    if tls.is_none() && !bind.ip().is_loopback() {
+        return Err(settings.invalid(
+            &key,
+            format!(
+                "{bind} is reachable from other machines: give `{section}.tls_certificate_file` \
+                 and `{section}.tls_key_file`, or bind to 127.0.0.1"
+            ),
+        ));
+    }
+    Ok(Listener {
+        bind,
+        tls,
+        workers: workers(settings, section)?,
+    })
+}
+
+fn tls_files(settings: &Settings, section: &str) -> Result<Option<TlsFiles>, ConfigError> {
+    let certificate_key = format!("{section}.tls_certificate_file");
+    let key_key = format!("{section}.tls_key_file");
+    match (settings.path(&certificate_key)?, settings.path(&key_key)?) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => {
+            Err(settings.invalid(&certificate_key, format!("needs `{key_key}` beside it")))
+        }
+        (None, Some(_)) => {
+            Err(settings.invalid(&key_key, format!("needs `{certificate_key}` beside it")))
+        }
+    }
+}
+
+fn workers(settings: &Settings, section: &str) -> Result<Option<usize>, ConfigError> {
+    settings.parsed(&format!("{section}.workers"), |text| {
+        match text.parse::<usize>() {
+            Ok(count @ 1..=256) => Ok(count),
+            _ => Err(format!("`{text}` is no number of threads from 1 to 256")),
+        }
+    })
+}
+
+fn bounded(settings: &Settings, key: &str, default: u32, most: u32) -> Result<u32, ConfigError> {
+    let parsed = settings.parsed(key, |text| match text.parse::<u32>() {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => Err(format!("`{text}` is no number from 1 to {most}")),
+    })?;
+    Ok(parsed.unwrap_or(default))
+}
+
+fn log(settings: &Settings) -> Result<LogSettings, ConfigError> {
+    let format = settings.parsed("log.format", |text| match text {
+        "json" => Ok(LogFormat::Json),
+        "pretty" => Ok(LogFormat::Pretty),
+        other => Err(format!("`{other}` is no log format: json or pretty")),
+    })?;
+    Ok(LogSettings {
+        format: format.unwrap_or(LogFormat::Json),
+        level: settings
+            .parsed("log.level", Settings::text)?
+            .unwrap_or_else(|| "info".into()),
+    })
+}
+
+fn https(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("`{text}` is no address: {error}"))?;
+    let plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    match url.scheme() {
+        "https" if url.has_host() && plain => Ok(url),
+        "https" => Err("an address of a host and a port only, without user, query or #".into()),
+        other => Err(format!(
+            "`{other}` is refused: members are reached by https only"
+        )),
+    }
+}
+
+fn cidrs(text: &str) -> Result<Vec<Cidr>, String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .map(cidr)
+        .collect()
+}
+
+fn cidr(text: &str) -> Result<Cidr, String> {
+    let problem = || format!("`{text}` is no range of addresses; try `10.0.0.0/8`");
+    let (address, prefix) = text.split_once('/').ok_or_else(problem)?;
+    let address: IpAddr = address.parse().map_err(|_ignored| problem())?;
+    let prefix: u8 = prefix.parse().map_err(|_ignored| problem())?;
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    if prefix > longest {
+        Err(problem())
+    } else {
+        Ok(Cidr { address, prefix })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    reason = "tests fail by panicking"
+)]
+
+use super::*;
+
+const WHOLE: &str = r#"
+[organization]
+code = "0110000001"
+name = "港病院"
+name_kana = "ミナトビョウイン"
+
+[state]
+dir = "state"
+
+[registry]
+url = "https://127.0.0.1:9443"
+root_sha256 = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+[federation]
+bind = "127.0.0.1:0"
+endpoint = "https://127.0.0.1:8443"
+allow_cidrs = ["127.0.0.0/8", "::1/128"]
+peer_timeout = "2s"
+
+[hospital]
+bind = "127.0.0.1:0"
+
+[patient]
+bind = "127.0.0.1:0"
+"#;
+
+fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("node.toml");
+    std::fs::write(&file, text).unwrap();
+    std::fs::write(
+        folder.path().join("secret"),
+        "postgres://musubi:pw@db/musubi\n",
+    )
+    .unwrap();
+    let environment = environment
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    Config::load_with(&file, environment)
+}
+
+fn complaint(text: &str, environment: &[(&str, &str)]) -> String {
+    let error = load(text, environment).unwrap_err();
+    assert_eq!(error.exit_code(), 78);
+    assert!(!error.next().is_empty());
+    let text = error.to_string();
+    match text.split_once("node.toml") {
+        Some((_, rest)) => format!("node.toml{rest}"),
+        None => text,
+    }
+}
+
+#[test]
+fn a_whole_file_is_read_with_defaults_for_the_rest() {
+    let config = load(WHOLE, &[]).unwrap();
+    assert_eq!(config.member_urn(), "urn:musubi:member:0110000001");
+    assert_eq!(config.federation.allow_cidrs[1].to_string(), "::1/128");
+    assert_eq!(config.federation.peer_timeout, Duration::from_secs(2));
+    assert_eq!(config.federation.query_timeout, Duration::from_secs(10));
+    assert!(config.database.as_str().ends_with("state/node.db"));
+    assert!(
+        config
+            .federation
+            .tls
+            .certificate
+            .ends_with("state/tls/federation.crt")
+    );
+    assert!(config.metrics.is_none());
+}
+
+#[test]
+fn the_environment_lies_over_the_file() {
+    let config = load(
+        WHOLE,
+        &[
+            ("MUSUBI_NODE_ORGANIZATION__CODE", "0110000009"),
+            (
+                "MUSUBI_NODE_FEDERATION__ALLOW_CIDRS",
+                "10.0.0.0/8, 192.168.0.0/16",
+            ),
+            ("MUSUBI_NODE_CONFIG", "/etc/musubi-node/node.toml"),
+            ("UNRELATED", "1"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.organization.code.as_str(), "0110000009");
+    assert_eq!(config.federation.allow_cidrs.len(), 2);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
+    let text = WHOLE.replace("peer_timeout", "peer_timout");
+    assert_eq!(
+        complaint(&text, &[]),
+        "node.toml: unknown key `federation.peer_timout`, did you mean `federation.peer_timeout`?"
+    );
+    assert_eq!(
+        complaint(WHOLE, &[("MUSUBI_NODE_FEDERATION_BIND", "0.0.0.0:1")]),
+        "the environment: unknown key `federation_bind`, did you mean `federation.bind`?"
+    );
+    let text = format!("{WHOLE}\n[zzzzzz]\nqqqqqqqqqq = 1\n");
+    assert_eq!(
+        complaint(&text, &[]),
+        "node.toml: unknown key `zzzzzz.qqqqqqqqqq`"
+    );
+}
+
+#[test]
+fn what_is_wrong_names_its_key_and_its_file() {
+    let text = WHOLE.replace("\"2s\"", "2");
+    assert!(
+        complaint(&text, &[]).starts_with("node.toml: `federation.peer_timeout`: `2` needs a unit")
+    );
+    let text = WHOLE.replace("https://127.0.0.1:8443", "http://127.0.0.1:8443");
+    assert!(complaint(&text, &[]).contains("`federation.endpoint`: `http` is refused"));
+    let text = WHOLE.replace("name = \"港病院\"", "");
+    assert_eq!(
+        complaint(&text, &[]),
+        "node.toml: missing key `organization.name`: the institution's name"
+    );
+    assert!(complaint("[organization", &[]).contains("not TOML"));
+    let missing = Config::load_with(Path::new("/nowhere/node.toml"), BTreeMap::new());
+    assert!(matches!(missing, Err(ConfigError::Unreadable { .. })));
+    let from_environment = complaint(WHOLE, &[("MUSUBI_NODE_HOSPITAL__BIND", "nonsense")]);
+    assert!(from_environment.starts_with("the environment: `hospital.bind`"));
+}
+
+#[test]
+fn plain_http_is_possible_on_loopback_only() {
+    for section in ["hospital", "patient"] {
+        let open = format!("[{section}]\nbind = \"0.0.0.0:8080\"");
+        let text = WHOLE.replace(&format!("[{section}]\nbind = \"127.0.0.1:0\""), &open);
+        assert!(complaint(&text, &[]).contains("is reachable from other machines"));
+        let with_tls =
+            format!("{open}\ntls_certificate_file = \"a.pem\"\ntls_key_file = \"b.pem\"");
+        assert!(load(&text.replace(&open, &with_tls), &[]).is_ok());
+        let half = format!("{open}\ntls_certificate_file = \"a.pem\"");
+        assert!(complaint(&text.replace(&open, &half), &[]).contains("beside it"));
+    }
+    assert!(
+        complaint(WHOLE, &[("MUSUBI_NODE_METRICS__BIND", "0.0.0.0:1")]).contains("metrics.bind")
+    );
+}
+
+#[test]
+fn a_secret_comes_from_a_file_and_is_never_shown() {
+    let text = format!("{WHOLE}\n[database]\nurl_file = \"secret\"\n");
+    let config = load(&text, &[]).unwrap();
+    assert_eq!(config.database.as_str(), "postgres://musubi:pw@db/musubi");
+    assert!(!format!("{config:?}").contains("pw"));
+    let both = [("MUSUBI_NODE_DATABASE__URL", "sqlite:x.db")];
+    assert!(complaint(&text, &both).contains("keep one of them"));
+    assert!(
+        complaint(WHOLE, &[("MUSUBI_NODE_DATABASE__URL", "mysql://x")]).contains("database.url")
+    );
+}
