@@ -1,2 +1,14 @@
 //! What members say to each other and how each proves it: bytes, keys and a time in; verified
 //! values or refusals out. Pure: no clock, no sockets, no files, no log.
+
+pub mod base64url;
+pub mod keys;
+pub mod member;
+pub mod purpose;
+pub mod refusal;
+pub mod time;
+#[cfg(test)]
+pub(crate) mod vectors;
+mod verified;
+
+pub use verified::Verified;
