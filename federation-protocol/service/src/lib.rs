@@ -1,6 +1,9 @@
 //! What both servers stand on: signed HTTP in and out, problem replies, TLS by directory, clock,
 //! shutdown.
 
+pub mod clock;
 pub mod log;
+pub mod outbound;
 pub mod problem;
 pub mod shutdown;
+pub mod tls;
