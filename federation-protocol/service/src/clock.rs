@@ -29,7 +29,10 @@ impl SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the place that reads the clock"
+        )]
         let now = SystemTime::now();
         // A machine whose clock stands before 1970 reads as 1970: every signature is then refused
         // by its time, which is the right answer for such a machine.
@@ -73,7 +76,10 @@ pub struct Stopwatch(Instant);
 impl Stopwatch {
     /// Starts now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place that reads the clock"
+    )]
     pub fn start() -> Self {
         Self(Instant::now())
     }

@@ -119,7 +119,10 @@ impl TlsIdentity {
         // Never an authority: nothing that this key signs is trusted because of this certificate.
         builder.append_extension(BasicConstraints::new().critical().build()?)?;
         builder.append_extension(KeyUsage::new().critical().digital_signature().build()?)?;
-        let both_sides = ExtendedKeyUsage::new().server_auth().client_auth().build()?;
+        let both_sides = ExtendedKeyUsage::new()
+            .server_auth()
+            .client_auth()
+            .build()?;
         builder.append_extension(both_sides)?;
         let mut alternative = SubjectAlternativeName::new();
         match host.parse::<IpAddr>() {
@@ -129,7 +132,11 @@ impl TlsIdentity {
         let alternative = alternative.build(&builder.x509v3_context(None, None))?;
         builder.append_extension(alternative)?;
         builder.sign(&key, MessageDigest::sha256())?;
-        Ok(Self { certificate: builder.build(), chain: Vec::new(), key })
+        Ok(Self {
+            certificate: builder.build(),
+            chain: Vec::new(),
+            key,
+        })
     }
 
     /// Reads a certificate (or a chain, leaf first) and its private key from PEM files.
@@ -140,13 +147,18 @@ impl TlsIdentity {
     pub fn from_pem_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let certificates = read_bounded(certificate, false)?;
         let mut certificates = X509::stack_from_pem(&certificates)?.into_iter();
-        let leaf =
-            certificates.next().ok_or_else(|| TlsError::NoCertificate(certificate.to_path_buf()))?;
+        let leaf = certificates
+            .next()
+            .ok_or_else(|| TlsError::NoCertificate(certificate.to_path_buf()))?;
         let key = PKey::private_key_from_pem(&read_bounded(key, true)?)?;
         if !leaf.public_key()?.public_eq(&key) {
             return Err(TlsError::KeyMismatch);
         }
-        Ok(Self { certificate: leaf, chain: certificates.collect(), key })
+        Ok(Self {
+            certificate: leaf,
+            chain: certificates.collect(),
+            key,
+        })
     }
 
     /// Writes the certificate (0644) and the key (0600, PKCS#8) to new files; never over old ones.
@@ -154,7 +166,11 @@ impl TlsIdentity {
     /// # Errors
     /// `File`, also when a file is already there; `Openssl`.
     pub fn write_pem(&self, certificate: &Path, key: &Path) -> Result<(), TlsError> {
-        write_new(key, 0o600, &Zeroizing::new(self.key.private_key_to_pem_pkcs8()?))?;
+        write_new(
+            key,
+            0o600,
+            &Zeroizing::new(self.key.private_key_to_pem_pkcs8()?),
+        )?;
         write_new(certificate, 0o644, &self.certificate_chain_pem()?)
     }
 
@@ -245,8 +261,12 @@ pub struct PeerCertificate(pub Fingerprint);
 ///
 /// Without a client certificate nothing is kept, and check 2 refuses each request.
 pub fn remember_peer(connection: &dyn Any, extensions: &mut Extensions) {
-    let Some(stream) = connection.downcast_ref::<TlsStream<TcpStream>>() else { return };
-    let Some(certificate) = stream.ssl().peer_certificate() else { return };
+    let Some(stream) = connection.downcast_ref::<TlsStream<TcpStream>>() else {
+        return;
+    };
+    let Some(certificate) = stream.ssl().peer_certificate() else {
+        return;
+    };
     if let Ok(fingerprint) = fingerprint_of(&certificate) {
         extensions.insert(PeerCertificate(fingerprint));
     }
@@ -265,39 +285,60 @@ fn subject_name(host: &str) -> Result<X509Name, TlsError> {
                 && label.len() <= 63
                 && !label.starts_with('-')
                 && !label.ends_with('-')
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         });
     if !is_name && host.parse::<IpAddr>().is_err() {
         return Err(TlsError::Host(host.to_owned()));
     }
     let mut name = X509NameBuilder::new()?;
     // X.520 allows 64 characters for a common name.
-    let shown = if host.len() <= 64 { host } else { "musubi member" };
+    let shown = if host.len() <= 64 {
+        host
+    } else {
+        "musubi member"
+    };
     name.append_entry_by_nid(Nid::COMMONNAME, shown)?;
     Ok(name.build())
 }
 
 fn read_bounded(path: &Path, is_key: bool) -> Result<Zeroizing<Vec<u8>>, TlsError> {
-    let in_file = |source| TlsError::File { path: path.to_path_buf(), source };
+    let in_file = |source| TlsError::File {
+        path: path.to_path_buf(),
+        source,
+    };
     let file = File::open(path).map_err(in_file)?;
     let metadata = file.metadata().map_err(in_file)?;
     let mode = metadata.mode() & 0o7777;
     if is_key && mode & 0o077 != 0 {
-        return Err(TlsError::KeyMode { path: path.to_path_buf(), mode });
+        return Err(TlsError::KeyMode {
+            path: path.to_path_buf(),
+            mode,
+        });
     }
     let mut bytes = Zeroizing::new(Vec::new());
-    file.take(MAX_PEM_BYTES).read_to_end(&mut bytes).map_err(in_file)?;
+    file.take(MAX_PEM_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(in_file)?;
     Ok(bytes)
 }
 
 fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), TlsError> {
     let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(path)?;
         file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
         file.sync_all()
     };
-    write().map_err(|source| TlsError::File { path: path.to_path_buf(), source })
+    write().map_err(|source| TlsError::File {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 impl fmt::Display for PeerCertificate {
