@@ -2,3 +2,4 @@
 //! signed answers to its peers.
 
 pub mod config;
+pub mod federation;

@@ -9,10 +9,11 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use federation_service::outbound::Cidr;
 use reqwest::Url;
 
 pub use error::{ConfigError, EXIT_CONFIG};
@@ -170,21 +171,6 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// The private key, mode 0600.
     pub key: PathBuf,
-}
-
-/// A range of addresses.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Cidr {
-    /// Any address of the range.
-    pub address: IpAddr,
-    /// How many leading bits the range shares.
-    pub prefix: u8,
-}
-
-impl fmt::Display for Cidr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
-    }
 }
 
 /// How the log looks.
@@ -445,21 +431,11 @@ fn cidrs(text: &str) -> Result<Vec<Cidr>, String> {
     text.split(',')
         .map(str::trim)
         .filter(|item| !item.is_empty())
-        .map(cidr)
+        .map(|item| {
+            item.parse()
+                .map_err(|_ignored| format!("`{item}` is no range of addresses; try `10.0.0.0/8`"))
+        })
         .collect()
-}
-
-fn cidr(text: &str) -> Result<Cidr, String> {
-    let problem = || format!("`{text}` is no range of addresses; try `10.0.0.0/8`");
-    let (address, prefix) = text.split_once('/').ok_or_else(problem)?;
-    let address: IpAddr = address.parse().map_err(|_ignored| problem())?;
-    let prefix: u8 = prefix.parse().map_err(|_ignored| problem())?;
-    let longest = if address.is_ipv4() { 32 } else { 128 };
-    if prefix > longest {
-        Err(problem())
-    } else {
-        Ok(Cidr { address, prefix })
-    }
 }
 
 #[cfg(test)]

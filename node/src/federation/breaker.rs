@@ -24,10 +24,18 @@ pub struct Breaker {
 
 #[derive(Debug)]
 enum State {
-    Closed { failures: u32 },
-    Open { until: Timestamp, pause_seconds: i64 },
+    Closed {
+        failures: u32,
+    },
+    Open {
+        until: Timestamp,
+        pause_seconds: i64,
+    },
     /// One trial question is out since `since`.
-    Trial { since: Timestamp, pause_seconds: i64 },
+    Trial {
+        since: Timestamp,
+        pause_seconds: i64,
+    },
 }
 
 impl Default for State {
@@ -52,13 +60,25 @@ impl Breaker {
     pub fn admit(&mut self, now: Timestamp) -> bool {
         match self.state {
             State::Closed { .. } => true,
-            State::Open { until, pause_seconds } if now >= until => {
-                self.state = State::Trial { since: now, pause_seconds };
+            State::Open {
+                until,
+                pause_seconds,
+            } if now >= until => {
+                self.state = State::Trial {
+                    since: now,
+                    pause_seconds,
+                };
                 true
             }
             State::Open { .. } => false,
-            State::Trial { since, pause_seconds } if now.seconds_since(since) >= TRIAL_SECONDS => {
-                self.state = State::Trial { since: now, pause_seconds };
+            State::Trial {
+                since,
+                pause_seconds,
+            } if now.seconds_since(since) >= TRIAL_SECONDS => {
+                self.state = State::Trial {
+                    since: now,
+                    pause_seconds,
+                };
                 true
             }
             State::Trial { .. } => false,
@@ -73,15 +93,22 @@ impl Breaker {
     /// The peer did not answer, or not with something that verifies.
     pub fn failed(&mut self, now: Timestamp) {
         self.state = match self.state {
-            State::Closed { failures } if failures + 1 < FAILURES_TO_OPEN => {
-                State::Closed { failures: failures + 1 }
-            }
+            State::Closed { failures } if failures + 1 < FAILURES_TO_OPEN => State::Closed {
+                failures: failures + 1,
+            },
             State::Closed { .. } => open(now, FIRST_PAUSE_SECONDS),
-            State::Trial { pause_seconds, .. } => {
-                open(now, pause_seconds.saturating_mul(2).min(LONGEST_PAUSE_SECONDS))
-            }
+            State::Trial { pause_seconds, .. } => open(
+                now,
+                pause_seconds.saturating_mul(2).min(LONGEST_PAUSE_SECONDS),
+            ),
             // A question that was out before the breaker opened: it changes nothing.
-            State::Open { until, pause_seconds } => State::Open { until, pause_seconds },
+            State::Open {
+                until,
+                pause_seconds,
+            } => State::Open {
+                until,
+                pause_seconds,
+            },
         };
     }
 
@@ -97,7 +124,10 @@ impl Breaker {
 }
 
 fn open(now: Timestamp, pause_seconds: i64) -> State {
-    State::Open { until: now.plus_seconds(pause_seconds), pause_seconds }
+    State::Open {
+        until: now.plus_seconds(pause_seconds),
+        pause_seconds,
+    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,9 @@ struct Seconds;
 
 impl MetricConstructor<Histogram> for Seconds {
     fn new_metric(&self) -> Histogram {
-        Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 8.0])
+        Histogram::new([
+            0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 8.0,
+        ])
     }
 }
 
@@ -118,19 +120,26 @@ impl FederationMetrics {
     /// A request was refused. `peer` is a member of the directory, or `None`.
     pub fn refused(&self, code: &'static str, peer: Option<&str>) {
         let peer = peer.unwrap_or(UNKNOWN_PEER).to_owned();
-        self.refusals.get_or_create(&CodeAndPeer { code, peer }).inc();
+        self.refusals
+            .get_or_create(&CodeAndPeer { code, peer })
+            .inc();
     }
 
     /// How many requests of `peer` were refused with `code` so far.
     #[must_use]
     pub fn refusals(&self, code: &'static str, peer: Option<&str>) -> u64 {
         let peer = peer.unwrap_or(UNKNOWN_PEER).to_owned();
-        self.refusals.get_or_create(&CodeAndPeer { code, peer }).get()
+        self.refusals
+            .get_or_create(&CodeAndPeer { code, peer })
+            .get()
     }
 
     /// A question to `peer` ended as `outcome` after `seconds`.
     pub fn asked(&self, peer: &str, outcome: &'static str, seconds: f64) {
-        let labels = PeerAndOutcome { peer: peer.to_owned(), outcome };
+        let labels = PeerAndOutcome {
+            peer: peer.to_owned(),
+            outcome,
+        };
         self.asked.get_or_create(&labels).inc();
         self.asked_seconds.get_or_create(&labels).observe(seconds);
     }
@@ -147,8 +156,10 @@ impl FederationMetrics {
 
     /// What is known of the members now.
     pub fn directory(&self, directory_seq: u64, status_seq: u64, age_seconds: i64) {
-        self.directory_seq.set(i64::try_from(directory_seq).unwrap_or(i64::MAX));
-        self.status_seq.set(i64::try_from(status_seq).unwrap_or(i64::MAX));
+        self.directory_seq
+            .set(i64::try_from(directory_seq).unwrap_or(i64::MAX));
+        self.status_seq
+            .set(i64::try_from(status_seq).unwrap_or(i64::MAX));
         self.status_age_seconds.set(age_seconds);
     }
 }
@@ -167,9 +178,11 @@ mod tests {
         metrics.refused("key_unknown", None);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
-        assert!(text.contains(
-            "musubi_federation_refusals_total{code=\"key_unknown\",peer=\"unknown\"} 2"
-        ));
+        assert!(
+            text.contains(
+                "musubi_federation_refusals_total{code=\"key_unknown\",peer=\"unknown\"} 2"
+            )
+        );
         assert!(text.contains("peer=\"urn:musubi:member:0110000001\"} 1"));
         assert_eq!(metrics.refusals("key_unknown", None), 2);
     }

@@ -19,8 +19,9 @@ pub const TYPES: [&str; 8] = [
 ];
 
 /// The parameters that may be given.
-pub const PARAMETERS: [&str; 7] =
-    ["_id", "code", "category", "date", "status", "_count", "_cursor"];
+pub const PARAMETERS: [&str; 7] = [
+    "_id", "code", "category", "date", "status", "_count", "_cursor",
+];
 
 /// The most entries that one answer may be asked for.
 pub const MOST_ENTRIES: usize = 1000;
@@ -76,7 +77,10 @@ impl Question {
     /// # Errors
     /// The first thing that is not in the list.
     pub fn from_form(resource_type: &str, form: &[u8]) -> Result<Self, QueryError> {
-        let known = TYPES.iter().find(|known| **known == resource_type).ok_or(QueryError::Type)?;
+        let known = TYPES
+            .iter()
+            .find(|known| **known == resource_type)
+            .ok_or(QueryError::Type)?;
         Self::from_pairs(known, &form_pairs(form)?)
     }
 
@@ -88,8 +92,12 @@ impl Question {
         resource_type: &'static str,
         pairs: &[(String, String)],
     ) -> Result<Self, QueryError> {
-        let mut question =
-            Self { resource_type, filters: Vec::new(), count: DEFAULT_ENTRIES, cursor: None };
+        let mut question = Self {
+            resource_type,
+            filters: Vec::new(),
+            count: DEFAULT_ENTRIES,
+            cursor: None,
+        };
         let mut seen: Vec<&'static str> = Vec::new();
         for (given, value) in pairs {
             let name = PARAMETERS.iter().find(|known| *known == given);
@@ -113,18 +121,27 @@ impl Question {
     #[must_use]
     pub fn to_form(&self) -> String {
         let pairs = self.pairs();
-        let pairs: Vec<String> =
-            pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        let pairs: Vec<String> = pairs
+            .iter()
+            .map(|(name, value)| format!("{name}={}", encode(value)))
+            .collect();
         pairs.join("&")
     }
 
     /// Every parameter as pairs, `_count` and `_cursor` among them.
     #[must_use]
     pub fn pairs(&self) -> Vec<(String, String)> {
-        let mut pairs: Vec<(String, String)> =
-            self.filters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let mut pairs: Vec<(String, String)> = self
+            .filters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
         pairs.push(("_count".into(), self.count.to_string()));
-        pairs.extend(self.cursor.iter().map(|cursor| ("_cursor".to_owned(), cursor.clone())));
+        pairs.extend(
+            self.cursor
+                .iter()
+                .map(|cursor| ("_cursor".to_owned(), cursor.clone())),
+        );
         pairs
     }
 }
@@ -222,8 +239,14 @@ fn decode(text: &[u8]) -> Result<String, QueryError> {
         match byte {
             b'+' => bytes.push(b' '),
             b'%' => {
-                let high = rest.next().and_then(|digit| hex(*digit)).ok_or(QueryError::Form)?;
-                let low = rest.next().and_then(|digit| hex(*digit)).ok_or(QueryError::Form)?;
+                let high = rest
+                    .next()
+                    .and_then(|digit| hex(*digit))
+                    .ok_or(QueryError::Form)?;
+                let low = rest
+                    .next()
+                    .and_then(|digit| hex(*digit))
+                    .ok_or(QueryError::Form)?;
                 bytes.push(high * 16 + low);
             }
             0x21..=0x7e => bytes.push(*byte),
@@ -244,17 +267,18 @@ fn hex(digit: u8) -> Option<u8> {
 
 fn encode(text: &str) -> String {
     use std::fmt::Write as _;
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte));
+    text.bytes()
+        .fold(String::with_capacity(text.len()), |mut out, byte| {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    out.push(char::from(byte));
+                }
+                _ => {
+                    let _ = write!(out, "%{byte:02X}");
+                }
             }
-            _ => {
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
-        out
-    })
+            out
+        })
 }
 
 fn check_value(name: &'static str, value: &str) -> Result<(), QueryError> {
@@ -272,7 +296,11 @@ fn check_value(name: &'static str, value: &str) -> Result<(), QueryError> {
         "code" | "category" => value.split(',').all(is_token),
         _ => true,
     };
-    if fits && formed { Ok(()) } else { Err(QueryError::Value(name)) }
+    if fits && formed {
+        Ok(())
+    } else {
+        Err(QueryError::Value(name))
+    }
 }
 
 /// `code`, `system|code`, `|code` or `system|`.
@@ -289,7 +317,9 @@ fn is_token(text: &str) -> bool {
 
 fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
 }
 
 fn is_base64url(byte: u8) -> bool {
@@ -323,9 +353,14 @@ fn is_date(value: &str) -> bool {
         None => (date, None),
     };
     let mut parts = day.split('-');
-    let year = parts.next().is_some_and(|year| year.len() == 4 && all_digits(year));
+    let year = parts
+        .next()
+        .is_some_and(|year| year.len() == 4 && all_digits(year));
     let two = |part: &str, most: u8| {
-        part.len() == 2 && part.parse::<u8>().is_ok_and(|number| (1..=most).contains(&number))
+        part.len() == 2
+            && part
+                .parse::<u8>()
+                .is_ok_and(|number| (1..=most).contains(&number))
     };
     let month = parts.next();
     let day = parts.next();
@@ -351,14 +386,17 @@ fn is_time(time: &str) -> bool {
     };
     let fields: Vec<&str> = clock.split(':').collect();
     let pair = |text: &str| text.len() == 2 && all_digits(text);
-    let bounded = fields.iter().zip([23_u8, 59, 60]).all(|(field, most)| {
-        pair(field) && field.parse::<u8>().is_ok_and(|number| number <= most)
-    });
+    let bounded = fields
+        .iter()
+        .zip([23_u8, 59, 60])
+        .all(|(field, most)| pair(field) && field.parse::<u8>().is_ok_and(|number| number <= most));
     bounded
         && (fields.len() == 3 || fields.len() == 2 && fraction.is_none())
         && fraction.is_none_or(|digits| (1..=9).contains(&digits.len()) && all_digits(digits))
         && offset.is_none_or(|offset| {
-            offset.split_once(':').is_some_and(|(hours, minutes)| pair(hours) && pair(minutes))
+            offset
+                .split_once(':')
+                .is_some_and(|(hours, minutes)| pair(hours) && pair(minutes))
         })
 }
 
@@ -368,8 +406,11 @@ fn all_digits(text: &str) -> bool {
 
 /// Two dates are one lower and one upper bound; more are refused.
 fn check_dates(filters: &[(&'static str, String)]) -> Result<(), QueryError> {
-    let dates: Vec<&String> =
-        filters.iter().filter(|(name, _)| *name == "date").map(|(_, value)| value).collect();
+    let dates: Vec<&String> = filters
+        .iter()
+        .filter(|(name, _)| *name == "date")
+        .map(|(_, value)| value)
+        .collect();
     match dates.as_slice() {
         [] | [_] => Ok(()),
         [one, other] => match (bound(one).0, bound(other).0) {

@@ -31,7 +31,11 @@ impl SeenNonce {
     /// The pair of a request that expires at `expires`.
     #[must_use]
     pub fn new(keyid: KeyId, nonce: String, expires: Timestamp) -> Self {
-        Self { keyid, nonce, keep_until: expires.plus_seconds(KEPT_SECONDS) }
+        Self {
+            keyid,
+            nonce,
+            keep_until: expires.plus_seconds(KEPT_SECONDS),
+        }
     }
 }
 
@@ -74,7 +78,11 @@ impl ReplayWindow {
     pub fn reserve(&self, pair: &SeenNonce, now: Timestamp) -> Result<(), Replayed> {
         let mut seen = self.lock();
         seen.clear_outdated(now);
-        if seen.insert(pair) { Ok(()) } else { Err(Replayed) }
+        if seen.insert(pair) {
+            Ok(())
+        } else {
+            Err(Replayed)
+        }
     }
 
     /// How many pairs are held.
@@ -101,14 +109,19 @@ impl Seen {
         if self.pairs.contains_key(&key) {
             return false;
         }
-        self.by_time.insert((pair.keep_until, key.0.clone(), key.1.clone()));
+        self.by_time
+            .insert((pair.keep_until, key.0.clone(), key.1.clone()));
         self.pairs.insert(key, pair.keep_until);
         true
     }
 
     fn clear_outdated(&mut self, now: Timestamp) {
         for _ in 0..CLEARED_AT_ONCE {
-            if self.by_time.first().is_none_or(|(keep_until, ..)| *keep_until >= now) {
+            if self
+                .by_time
+                .first()
+                .is_none_or(|(keep_until, ..)| *keep_until >= now)
+            {
                 return;
             }
             if let Some((_, keyid, nonce)) = self.by_time.pop_first() {
@@ -153,7 +166,9 @@ mod tests {
                 let (window, start) = (Arc::clone(&window), Arc::clone(&start));
                 std::thread::spawn(move || {
                     start.wait();
-                    window.reserve(&pair("AAAAAAAAAAAAAAAAAAAAAA", 60), at(0)).is_ok()
+                    window
+                        .reserve(&pair("AAAAAAAAAAAAAAAAAAAAAA", 60), at(0))
+                        .is_ok()
                 })
             })
             .collect();
@@ -165,8 +180,13 @@ mod tests {
     fn a_pair_is_kept_until_its_time_is_over_and_not_longer() {
         let window = ReplayWindow::default();
         window.reserve(&pair("one", 60), at(0)).unwrap();
-        assert_eq!(window.reserve(&pair("one", 60), at(60 + KEPT_SECONDS)), Err(Replayed));
-        window.reserve(&pair("two", 400), at(61 + KEPT_SECONDS)).unwrap();
+        assert_eq!(
+            window.reserve(&pair("one", 60), at(60 + KEPT_SECONDS)),
+            Err(Replayed)
+        );
+        window
+            .reserve(&pair("two", 400), at(61 + KEPT_SECONDS))
+            .unwrap();
         assert_eq!(window.len(), 1);
     }
 
@@ -175,7 +195,12 @@ mod tests {
         let window = ReplayWindow::default();
         let other = SecretKey::from_seed([8; 32]);
         window.reserve(&pair("one", 60), at(0)).unwrap();
-        window.reserve(&SeenNonce::new(other.kid().clone(), "one".into(), at(60)), at(0)).unwrap();
+        window
+            .reserve(
+                &SeenNonce::new(other.kid().clone(), "one".into(), at(60)),
+                at(0),
+            )
+            .unwrap();
     }
 
     #[test]
