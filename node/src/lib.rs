@@ -2,4 +2,5 @@
 //! signed answers to its peers.
 
 pub mod config;
+pub mod database;
 pub mod federation;

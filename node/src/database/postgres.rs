@@ -1,0 +1,238 @@
+//! The PostgreSQL server of larger hospitals: threads with a connection each.
+//!
+//! A transaction that lost against a concurrent one is done again; a lost connection is made anew.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use diesel::connection::{InstrumentationEvent, SimpleConnection};
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel::{Connection, PgConnection};
+
+use super::job::{ReadJob, WriteJob};
+use super::migrations::migrate_postgres;
+use super::queue::Queue;
+use super::{DatabaseError, HospitalConnection, spawn, transaction};
+
+const SESSION: &str = "SET TIME ZONE 'UTC'; \
+     SET synchronous_commit = on; \
+     SET standard_conforming_strings = on; \
+     SET idle_in_transaction_session_timeout = '60s'; \
+     SET statement_timeout = '60s'; \
+     SET jit = off;";
+
+/// Pauses between attempts to reach the server, for one job, in milliseconds.
+const RECONNECT_PAUSES_MS: [u64; 5] = [0, 50, 150, 400, 900];
+
+/// Pauses before a transaction that lost a conflict is done again, in milliseconds.
+const CONFLICT_PAUSES_MS: [u64; 9] = [0, 1, 2, 4, 8, 16, 32, 64, 128];
+
+/// Connects, migrates, and starts the threads.
+pub(super) fn open(
+    url: &str,
+    readers: usize,
+    writers: usize,
+    reads: &Arc<Queue<ReadJob>>,
+    writes: &Arc<Queue<Box<dyn WriteJob>>>,
+) -> Result<Vec<JoinHandle<()>>, DatabaseError> {
+    let mut first = PgConnection::establish(url).map_err(|error| open_error(&error))?;
+    first.batch_execute(SESSION)?;
+    migrate_postgres(&mut first)?;
+    let mut threads = Vec::new();
+    for number in 0..readers {
+        let (mut line, reads) = (Line::new(url), Arc::clone(reads));
+        threads.push(spawn(format!("database-read-{number}"), move || {
+            while let Some(job) = reads.take() {
+                line.read(job);
+            }
+        })?);
+    }
+    for number in 0..writers {
+        let (mut line, writes) = (Line::new(url), Arc::clone(writes));
+        threads.push(spawn(format!("database-write-{number}"), move || {
+            while let Some(job) = writes.take() {
+                line.write(job);
+            }
+        })?);
+    }
+    Ok(threads)
+}
+
+/// libpq's message names host and user but never the password.
+fn open_error(error: &diesel::ConnectionError) -> DatabaseError {
+    DatabaseError::Open(error.to_string())
+}
+
+/// What the statements of the current transaction ran into.
+#[derive(Clone, Default)]
+struct Trouble(Arc<AtomicU8>);
+
+const CONFLICT: u8 = 1;
+const LOST: u8 = 2;
+
+impl Trouble {
+    fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn conflict(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == CONFLICT
+    }
+
+    fn lost(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == LOST
+    }
+
+    /// Rooms wrap errors in their own types; here they are seen before that happens.
+    fn note(&self, error: &Error) {
+        let Error::DatabaseError(kind, details) = error else {
+            return;
+        };
+        match kind {
+            DatabaseErrorKind::SerializationFailure => self.0.store(CONFLICT, Ordering::Relaxed),
+            DatabaseErrorKind::ClosedConnection => self.0.store(LOST, Ordering::Relaxed),
+            // diesel has no kind for 40P01; the server may speak Japanese.
+            _ if details.message().contains("deadlock detected")
+                || details.message().contains("デッドロックを検出") =>
+            {
+                self.0.store(CONFLICT, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// One thread's connection, made when first needed and again when lost.
+struct Line {
+    url: String,
+    connection: Option<HospitalConnection>,
+    trouble: Trouble,
+}
+
+/// How one attempt at a write ended.
+enum Attempt {
+    Done(Option<DatabaseError>),
+    Again(DatabaseError),
+}
+
+impl Line {
+    fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            connection: None,
+            trouble: Trouble::default(),
+        }
+    }
+
+    fn connect(&self) -> Result<HospitalConnection, DatabaseError> {
+        let mut connection = PgConnection::establish(&self.url)
+            .map_err(|error| DatabaseError::Unreachable(error.to_string()))?;
+        connection.batch_execute(SESSION)?;
+        let trouble = self.trouble.clone();
+        connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::FinishQuery {
+                error: Some(error), ..
+            } = event
+            {
+                trouble.note(error);
+            }
+        });
+        Ok(HospitalConnection::Postgres(connection))
+    }
+
+    /// A connection with a transaction just begun on it, which proves that it is alive.
+    fn begun(
+        &mut self,
+        begin: fn(&mut HospitalConnection) -> diesel::QueryResult<()>,
+    ) -> Result<&mut HospitalConnection, DatabaseError> {
+        let mut reason = DatabaseError::Closed;
+        for pause in RECONNECT_PAUSES_MS {
+            std::thread::sleep(Duration::from_millis(pause));
+            self.trouble.clear();
+            let made = match self.connection.take() {
+                Some(connection) => Ok(connection),
+                None => self.connect(),
+            };
+            match made {
+                Ok(mut connection) => match begin(&mut connection) {
+                    Ok(()) => return Ok(self.connection.insert(connection)),
+                    Err(error) => reason = DatabaseError::Unreachable(error.to_string()),
+                },
+                Err(error) => reason = error,
+            }
+        }
+        Err(reason)
+    }
+
+    fn read(&mut self, job: ReadJob) {
+        match self.begun(transaction::begin_read) {
+            Ok(connection) => {
+                if !transaction::read_begun(connection, job) {
+                    self.connection = None;
+                }
+            }
+            Err(error) => job(Err(error)),
+        }
+    }
+
+    fn write(&mut self, mut job: Box<dyn WriteJob>) {
+        let mut failure = DatabaseError::Closed;
+        for pause in CONFLICT_PAUSES_MS {
+            std::thread::sleep(Duration::from_millis(pause));
+            match self.attempt(job.as_mut()) {
+                Attempt::Done(outcome) => return job.answer(outcome),
+                Attempt::Again(reason) => failure = reason,
+            }
+        }
+        job.answer(Some(failure));
+    }
+
+    fn attempt(&mut self, job: &mut dyn WriteJob) -> Attempt {
+        let trouble = self.trouble.clone();
+        let connection = match self.begun(transaction::begin_write) {
+            Ok(connection) => connection,
+            Err(error) => return Attempt::Done(Some(error)),
+        };
+        let depth = transaction::depth(connection);
+        let keep = job.attempt(connection);
+        if trouble.lost() || transaction::depth(connection) != depth {
+            // Nothing was committed: the server rolls back what a closed connection left.
+            self.connection = None;
+            let reason = DatabaseError::NotCommitted("the connection was lost".to_owned());
+            return if trouble.lost() {
+                Attempt::Again(reason)
+            } else {
+                Attempt::Done(Some(reason))
+            };
+        }
+        if !keep || trouble.conflict() {
+            if transaction::rollback(connection).is_err() {
+                self.connection = None;
+            }
+            let conflict = DatabaseError::NotCommitted("concurrent change".to_owned());
+            return if trouble.conflict() {
+                Attempt::Again(conflict)
+            } else {
+                Attempt::Done(None)
+            };
+        }
+        match transaction::commit(connection) {
+            Ok(()) => Attempt::Done(None),
+            Err(error) => self.commit_failed(&error, &trouble),
+        }
+    }
+
+    fn commit_failed(&mut self, error: &Error, trouble: &Trouble) -> Attempt {
+        self.connection = None;
+        if trouble.conflict() {
+            return Attempt::Again(DatabaseError::NotCommitted("concurrent change".to_owned()));
+        }
+        Attempt::Done(Some(if trouble.lost() {
+            DatabaseError::CommitUnknown
+        } else {
+            DatabaseError::NotCommitted(error.to_string())
+        }))
+    }
+}

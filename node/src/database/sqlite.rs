@@ -1,0 +1,139 @@
+//! The embedded database: a few reading threads and one writing thread with group commit.
+//!
+//! Every connection sets its own PRAGMAs. Writers of other processes (a command beside the running
+//! node) are waited for.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
+
+use super::job::{ReadJob, WriteJob};
+use super::migrations::migrate_sqlite;
+use super::queue::Queue;
+use super::{DatabaseError, HospitalConnection, spawn, transaction};
+
+/// At most this many jobs share one commit.
+const GROUP: usize = 256;
+
+/// The busy timeout comes first: the next line may already meet another process.
+const PRAGMAS: &str = "PRAGMA busy_timeout = 10000; \
+     PRAGMA journal_mode = WAL; \
+     PRAGMA synchronous = FULL; \
+     PRAGMA foreign_keys = ON; \
+     PRAGMA mmap_size = 1073741824; \
+     PRAGMA cache_size = -32768; \
+     PRAGMA temp_store = MEMORY; \
+     PRAGMA trusted_schema = OFF;";
+
+/// Opens the file, making it readable by its owner alone if it is new, and migrates it.
+pub(super) fn open(
+    path: &str,
+    readers: usize,
+    reads: &Arc<Queue<ReadJob>>,
+    writes: &Arc<Queue<Box<dyn WriteJob>>>,
+) -> Result<Vec<JoinHandle<()>>, DatabaseError> {
+    make_private(Path::new(path))?;
+    let mut writer = connect(path)?;
+    migrate_sqlite(&mut writer)?;
+    let mut threads = Vec::new();
+    for number in 0..readers {
+        let mut reader = connect(path)?;
+        reader.batch_execute("PRAGMA query_only = ON")?;
+        let reads = Arc::clone(reads);
+        let mut reader = HospitalConnection::Sqlite(reader);
+        threads.push(spawn(format!("database-read-{number}"), move || {
+            while let Some(job) = reads.take() {
+                transaction::read(&mut reader, job);
+            }
+        })?);
+    }
+    let writes = Arc::clone(writes);
+    let path = path.to_owned();
+    threads.push(spawn("database-write".to_owned(), move || {
+        write_all(&path, writer, &writes);
+    })?);
+    Ok(threads)
+}
+
+/// Health records: nobody but the node's own user may read the file (the WAL inherits its mode).
+fn make_private(path: &Path) -> Result<(), DatabaseError> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(DatabaseError::Open(format!("{}: {error}", path.display()))),
+    }
+}
+
+fn connect(path: &str) -> Result<SqliteConnection, DatabaseError> {
+    let mut connection = SqliteConnection::establish(path)
+        .map_err(|error| DatabaseError::Open(error.to_string()))?;
+    connection.batch_execute(PRAGMAS)?;
+    Ok(connection)
+}
+
+fn write_all(path: &str, connection: SqliteConnection, writes: &Queue<Box<dyn WriteJob>>) {
+    let mut connection = HospitalConnection::Sqlite(connection);
+    let mut group = Vec::with_capacity(GROUP);
+    while let Some(first) = writes.take() {
+        group.push(first);
+        writes.drain(GROUP - 1, &mut group);
+        let failure = write_group(&mut connection, &mut group)
+            .err()
+            .map(|error| error.to_string());
+        if failure.is_some() {
+            // The state of a connection whose commit failed is not worth guessing.
+            if let Ok(fresh) = connect(path) {
+                connection = HospitalConnection::Sqlite(fresh);
+            }
+        }
+        for job in group.drain(..) {
+            job.answer(failure.clone().map(DatabaseError::NotCommitted));
+        }
+    }
+}
+
+/// Group commit: everything that queued up while the last commit was on its way to the disk goes
+/// into this one. Nobody waits for company: load makes the groups by itself.
+fn write_group(
+    connection: &mut HospitalConnection,
+    group: &mut [Box<dyn WriteJob>],
+) -> diesel::QueryResult<()> {
+    transaction::begin_write(connection)?;
+    for job in group {
+        if let Err(error) = attempt(connection, job.as_mut()) {
+            drop(transaction::rollback(connection));
+            return Err(error);
+        }
+    }
+    let committed = transaction::commit(connection);
+    if committed.is_err() {
+        drop(transaction::rollback(connection));
+    }
+    committed
+}
+
+/// One job in its own savepoint: a refused one rolls back alone.
+fn attempt(connection: &mut HospitalConnection, job: &mut dyn WriteJob) -> diesel::QueryResult<()> {
+    transaction::savepoint(connection)?;
+    let depth = transaction::depth(connection);
+    let keep = job.attempt(connection);
+    if transaction::depth(connection) != depth {
+        // The work broke off inside a transaction of its own: what is stored is anyone's guess.
+        return Err(diesel::result::Error::BrokenTransactionManager);
+    }
+    if keep {
+        transaction::commit(connection)
+    } else {
+        transaction::rollback(connection)
+    }
+}

@@ -1,0 +1,262 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    reason = "tests fail by panicking"
+)]
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel::sql_types::BigInt;
+
+use super::testing::{on_each, on_each_async, postgres, sqlite};
+use super::{Database, DatabaseError, HospitalConnection, Kind};
+
+diesel::table! {
+    note (id) { id -> BigInt, text -> Text, }
+}
+
+fn make_table(database: &Database) {
+    database
+        .transact_blocking(|connection| {
+            connection.batch_execute(
+                "CREATE TABLE note (id BIGINT NOT NULL PRIMARY KEY, text TEXT NOT NULL)",
+            )?;
+            Ok::<_, DatabaseError>(())
+        })
+        .unwrap();
+}
+
+fn insert(connection: &mut HospitalConnection, id: i64) -> Result<i64, DatabaseError> {
+    diesel::insert_into(note::table)
+        .values((note::id.eq(id), note::text.eq("漢字")))
+        .execute(connection)?;
+    Ok(id)
+}
+
+fn count(connection: &mut HospitalConnection) -> Result<i64, DatabaseError> {
+    Ok(note::table.count().get_result(connection)?)
+}
+
+#[test]
+fn a_refused_job_rolls_back_alone() {
+    on_each(|database| {
+        make_table(&database);
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let outcomes = runtime.block_on(async {
+            let jobs: Vec<_> = (0..64)
+                .map(|id| {
+                    let database = database.clone();
+                    tokio::spawn(async move {
+                        database
+                            .transact(move |connection| {
+                                insert(connection, id)?;
+                                if id % 2 == 1 {
+                                    return Err(DatabaseError::Query(Error::RollbackTransaction));
+                                }
+                                Ok(id)
+                            })
+                            .await
+                    })
+                })
+                .collect();
+            let mut outcomes = Vec::new();
+            for job in jobs {
+                outcomes.push(job.await.unwrap());
+            }
+            outcomes
+        });
+        assert_eq!(
+            outcomes.iter().filter(|outcome| outcome.is_ok()).count(),
+            32
+        );
+        assert_eq!(database.read_blocking(count).unwrap(), 32);
+    });
+}
+
+#[test]
+fn a_unique_violation_inside_a_savepoint_leaves_the_rest_standing() {
+    on_each(|database| {
+        make_table(&database);
+        database
+            .transact_blocking(|connection| insert(connection, 1))
+            .unwrap();
+        let clash = database.transact_blocking(|connection| {
+            insert(connection, 2)?;
+            let clash = connection.transaction(|connection| insert(connection, 1));
+            insert(connection, 3)?;
+            Ok::<_, DatabaseError>(clash.is_err_and(|error| error.is_unique_violation()))
+        });
+        assert!(clash.unwrap());
+        assert_eq!(database.read_blocking(count).unwrap(), 3);
+    });
+}
+
+#[test]
+fn a_read_cannot_write_and_sees_one_snapshot() {
+    on_each(|database| {
+        make_table(&database);
+        let refused = database.read_blocking(|connection| insert(connection, 1));
+        assert!(refused.is_err());
+        let other = database.clone();
+        let (before, after) = database
+            .read_blocking(move |connection| {
+                let before = count(connection)?;
+                other.transact_blocking(|connection| insert(connection, 7))?;
+                Ok::<_, DatabaseError>((before, count(connection)?))
+            })
+            .unwrap();
+        assert_eq!((before, after), (0, 0));
+        assert_eq!(database.read_blocking(count).unwrap(), 1);
+    });
+}
+
+#[test]
+fn work_that_panics_is_rolled_back_and_others_go_on() {
+    on_each(|database| {
+        make_table(&database);
+        let broken = database.transact_blocking(|connection| -> Result<(), DatabaseError> {
+            connection.transaction(|connection| -> Result<(), DatabaseError> {
+                insert(connection, 1)?;
+                panic!("a bug in a room")
+            })
+        });
+        assert!(matches!(broken, Err(DatabaseError::Closed)), "{broken:?}");
+        let broken = database.read_blocking(|_| -> Result<(), DatabaseError> { panic!("a bug") });
+        assert!(matches!(broken, Err(DatabaseError::Closed)));
+        database
+            .transact_blocking(|connection| insert(connection, 2))
+            .unwrap();
+        assert_eq!(database.read_blocking(count).unwrap(), 1);
+    });
+}
+
+#[tokio::test]
+async fn concurrent_read_then_write_is_serializable() {
+    on_each_async(async |database: Database| {
+        make_table(&database);
+        let jobs: Vec<_> = (0..24)
+            .map(|_| {
+                let database = database.clone();
+                tokio::spawn(async move {
+                    database
+                        .transact(|connection| {
+                            let next = count(connection)?;
+                            insert(connection, next)
+                        })
+                        .await
+                })
+            })
+            .collect();
+        let mut ids = Vec::new();
+        for job in jobs {
+            ids.push(job.await.unwrap().unwrap());
+        }
+        ids.sort_unstable();
+        assert_eq!(ids, (0..24).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[test]
+fn a_second_process_shares_the_file_and_waits_for_its_turn() {
+    let scratch = sqlite();
+    make_table(&scratch.database);
+    let second = Database::open(&scratch.url).unwrap();
+    let writers: Vec<_> = [(scratch.database.clone(), 0), (second.clone(), 1000)]
+        .into_iter()
+        .map(|(database, from)| {
+            std::thread::spawn(move || {
+                for id in from..from + 50 {
+                    database
+                        .transact_blocking(move |connection| insert(connection, id))
+                        .unwrap();
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.join().unwrap();
+    }
+    assert_eq!(second.read_blocking(count).unwrap(), 100);
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    for scratch in std::iter::once(sqlite()).chain(postgres()) {
+        scratch
+            .database
+            .transact_blocking(|connection| {
+                connection.batch_execute(
+                    "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')",
+                )?;
+                Ok::<_, DatabaseError>(())
+            })
+            .unwrap();
+        let newer = Database::open(&scratch.url);
+        assert!(matches!(newer.err(), Some(DatabaseError::Newer(version)) if version == "9999"));
+    }
+}
+
+#[test]
+fn the_file_is_its_owners_alone_and_the_settings_hold() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = sqlite();
+    assert_eq!(scratch.database.kind(), Kind::Sqlite);
+    let path = scratch.url.strip_prefix("sqlite:").unwrap();
+    for file in [path.to_owned(), format!("{path}-wal")] {
+        let mode = std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    #[derive(QueryableByName)]
+    struct Setting {
+        #[diesel(sql_type = BigInt)]
+        synchronous: i64,
+    }
+    let setting: Setting = scratch
+        .database
+        .transact_blocking(|connection| {
+            Ok::<_, DatabaseError>(diesel::sql_query("PRAGMA synchronous").get_result(connection)?)
+        })
+        .unwrap();
+    assert_eq!(setting.synchronous, 2);
+}
+
+#[test]
+fn urls_of_neither_kind_are_refused() {
+    for url in ["mysql://x", "sqlite:", "sqlite::memory:", ""] {
+        assert!(matches!(
+            Database::open(url).err(),
+            Some(DatabaseError::Url(_))
+        ));
+    }
+    let lost = Database::open("sqlite:/nowhere/at/all.sqlite");
+    assert!(matches!(lost.err(), Some(DatabaseError::Open(_))));
+}
+
+#[test]
+fn a_lost_postgres_connection_is_made_anew() {
+    let Some(scratch) = postgres() else { return };
+    make_table(&scratch.database);
+    scratch
+        .database
+        .transact_blocking(|connection| insert(connection, 1))
+        .unwrap();
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    for round in 0..8_i64 {
+        let killed = scratch.database.transact_blocking(move |connection| {
+            connection.batch_execute(others)?;
+            Ok::<_, DatabaseError>(())
+        });
+        killed.unwrap();
+        scratch
+            .database
+            .transact_blocking(move |c| insert(c, 10 + round))
+            .unwrap();
+        assert_eq!(scratch.database.read_blocking(count).unwrap(), 2 + round);
+    }
+}
