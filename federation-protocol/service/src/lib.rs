@@ -4,6 +4,10 @@
 pub mod clock;
 pub mod log;
 pub mod outbound;
+pub mod peer_client;
 pub mod problem;
 pub mod shutdown;
 pub mod tls;
+
+#[cfg(test)]
+mod loopback;

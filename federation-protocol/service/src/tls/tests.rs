@@ -1,0 +1,153 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use actix_web::web::ServiceConfig;
+use actix_web::{HttpRequest, web};
+use openssl::ssl::SslConnectorBuilder;
+
+use super::*;
+use crate::loopback::{Listener, RawClient, connector, identity, identity_for};
+
+const GET: &[u8] = b"GET /who HTTP/1.1\r\nhost: here\r\n\r\n";
+
+/// `GET /who` answers with the fingerprint that the listener knows the client by.
+fn who(routes: &mut ServiceConfig) {
+    routes.route(
+        "/who",
+        web::get().to(|request: HttpRequest| async move {
+            request
+                .conn_data::<PeerCertificate>()
+                .map_or_else(|| "a stranger".to_owned(), ToString::to_string)
+        }),
+    );
+}
+
+fn federation_listener() -> Listener {
+    Listener::start(federation_acceptor(&identity()).unwrap(), who)
+}
+
+fn connect(listener: &Listener, builder: SslConnectorBuilder) -> Result<RawClient, String> {
+    let socket = std::net::TcpStream::connect(listener.address).unwrap();
+    let mut configuration = builder.build().configure().unwrap();
+    configuration.set_verify_hostname(false);
+    let stream = configuration.connect("127.0.0.1", socket);
+    stream.map(RawClient).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_listener_knows_its_client_by_the_certificate() {
+    let listener = federation_listener();
+    let client = identity();
+    let mut connection = RawClient::connect(listener.address, Some(&client));
+    let seen = connection.write(GET).read();
+    assert_eq!(seen.body, client.fingerprint().unwrap().to_string().as_bytes());
+}
+
+#[test]
+fn without_a_certificate_the_handshake_succeeds_and_nobody_is_known() {
+    let listener = federation_listener();
+    let mut connection = RawClient::connect(listener.address, None);
+    assert_eq!(connection.write(GET).read().body, b"a stranger");
+}
+
+#[test]
+fn tls_1_2_is_refused_between_members_and_spoken_elsewhere() {
+    let older = || {
+        let mut builder = connector(None);
+        builder.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+        builder
+    };
+    let refused = connect(&federation_listener(), older()).err().unwrap();
+    assert!(refused.contains("protocol version"), "{refused}");
+
+    let elsewhere = Listener::start(server_acceptor(&identity()).unwrap(), who);
+    assert_eq!(connect(&elsewhere, older()).unwrap().write(GET).read().body, b"a stranger");
+
+    let mut oldest = connector(None);
+    oldest.set_min_proto_version(None).unwrap();
+    oldest.set_max_proto_version(Some(SslVersion::TLS1_1)).unwrap();
+    oldest.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
+    assert!(connect(&elsewhere, oldest).is_err());
+}
+
+#[test]
+fn no_session_can_be_resumed() {
+    let listener = federation_listener();
+    let tickets = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&tickets);
+    let mut builder = connector(Some(&identity()));
+    builder.set_session_cache_mode(SslSessionCacheMode::CLIENT);
+    builder.set_new_session_callback(move |_, _| {
+        seen.fetch_add(1, Ordering::SeqCst);
+    });
+    connect(&listener, builder).unwrap().write(GET).read();
+    assert_eq!(tickets.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn an_identity_written_is_the_identity_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("tls.pem"), folder.path().join("tls.key"));
+    let made = identity_for("minato.example");
+    made.write_pem(&certificate, &key).unwrap();
+
+    let read = TlsIdentity::from_pem_files(&certificate, &key).unwrap();
+
+    assert_eq!(read.certificate_der().unwrap(), made.certificate_der().unwrap());
+    assert_eq!(
+        read.fingerprint().unwrap(),
+        Fingerprint::of_certificate(&made.certificate_der().unwrap())
+    );
+    assert_eq!(std::fs::metadata(&key).unwrap().mode() & 0o7777, 0o600);
+    assert!(matches!(made.write_pem(&certificate, &key), Err(TlsError::File { .. })));
+}
+
+#[test]
+fn a_key_that_others_may_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("tls.pem"), folder.path().join("tls.key"));
+    identity().write_pem(&certificate, &key).unwrap();
+    for mode in [0o640, 0o604, 0o620, 0o601] {
+        std::fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+        let refused = TlsIdentity::from_pem_files(&certificate, &key).err().unwrap();
+        assert!(matches!(refused, TlsError::KeyMode { mode: seen, .. } if seen == mode));
+    }
+    std::fs::set_permissions(&key, Permissions::from_mode(0o400)).unwrap();
+    assert!(TlsIdentity::from_pem_files(&certificate, &key).is_ok());
+}
+
+#[test]
+fn the_key_of_another_certificate_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    identity().write_pem(&path("a.pem"), &path("a.key")).unwrap();
+    identity().write_pem(&path("b.pem"), &path("b.key")).unwrap();
+    let refused = TlsIdentity::from_pem_files(&path("a.pem"), &path("b.key")).err().unwrap();
+    assert!(matches!(refused, TlsError::KeyMismatch));
+}
+
+#[test]
+fn a_certificate_names_its_host_and_is_no_authority() {
+    let certificate = identity_for("minato.example").certificate;
+    let names = certificate.subject_alt_names().unwrap();
+    assert_eq!(names[0].dnsname(), Some("minato.example"));
+    let text = String::from_utf8(certificate.to_text().unwrap()).unwrap();
+    assert!(text.contains("CA:FALSE"), "{text}");
+
+    let by_address = identity_for("::1").certificate.subject_alt_names().unwrap();
+    assert_eq!(by_address[0].ipaddress().map(<[u8]>::len), Some(16));
+
+    let from = Timestamp::from_unix_seconds(1_700_000_000);
+    for host in ["", "a b", "minato.example/", "-x", "*.example", "a..b", "DNS:x,IP:1.2.3.4"] {
+        let refused = TlsIdentity::generate(host, from, from.plus_seconds(60));
+        assert!(matches!(refused, Err(TlsError::Host(_))), "{host}");
+    }
+    assert!(matches!(TlsIdentity::generate("a", from, from), Err(TlsError::Lifetime)));
+}
