@@ -65,7 +65,10 @@ impl Listener {
                 server.await.unwrap();
             });
         });
-        Self { address, handle: handle.recv().unwrap() }
+        Self {
+            address,
+            handle: handle.recv().unwrap(),
+        }
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -88,7 +91,9 @@ pub(crate) fn connector(identity: Option<&TlsIdentity>) -> openssl::ssl::SslConn
         let (certificate, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
         identity.write_pem(&certificate, &key).unwrap();
         builder.set_certificate_chain_file(&certificate).unwrap();
-        builder.set_private_key_file(&key, openssl::ssl::SslFiletype::PEM).unwrap();
+        builder
+            .set_private_key_file(&key, openssl::ssl::SslFiletype::PEM)
+            .unwrap();
     }
     builder
 }
@@ -100,7 +105,9 @@ impl RawClient {
     pub(crate) fn connect(address: SocketAddr, identity: Option<&TlsIdentity>) -> Self {
         let socket = TcpStream::connect(address).unwrap();
         socket.set_nodelay(true).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         let mut configuration = connector(identity).build().configure().unwrap();
         configuration.set_verify_hostname(false);
         Self(configuration.connect("127.0.0.1", socket).unwrap())
@@ -129,7 +136,11 @@ impl RawClient {
                     .unwrap_or(0);
                 if bytes.len() >= end + 4 + length {
                     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-                    return RawResponse { status, head, body: bytes[end + 4..].to_vec() };
+                    return RawResponse {
+                        status,
+                        head,
+                        body: bytes[end + 4..].to_vec(),
+                    };
                 }
             }
             match self.0.read(&mut buffer) {
@@ -161,7 +172,9 @@ impl RawResponse {
     /// `code` of a problem or of an OperationOutcome.
     pub(crate) fn code(&self) -> String {
         let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
-        let code = body.get("code").or(body.pointer("/issue/0/details/coding/0/code"));
+        let code = body
+            .get("code")
+            .or(body.pointer("/issue/0/details/coding/0/code"));
         code.and_then(|code| code.as_str()).unwrap().to_owned()
     }
 }

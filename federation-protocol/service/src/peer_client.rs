@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use federation_protocol::signature::{RawAnswer, SignedRequest};
 use reqwest::header::{ETAG, HeaderMap, IF_NONE_MATCH};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url};
@@ -126,14 +125,10 @@ impl RawReply {
     /// Every header field, names in lower case, repeated ones repeated.
     #[must_use]
     pub fn header_pairs(&self) -> Vec<(&str, &[u8])> {
-        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
-    }
-
-    /// Shows the reply to `judge` in the form that
-    /// [`federation_protocol::signature::verify_answer`] takes.
-    pub fn as_answer<T>(&self, judge: impl FnOnce(&RawAnswer<'_>) -> T) -> T {
-        let headers = self.header_pairs();
-        judge(&RawAnswer { status: self.status, headers: &headers, body: &self.body })
+        self.headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect()
     }
 
     /// Whether one more try makes sense: 502, 503, 504.
@@ -173,20 +168,9 @@ impl PeerClient {
         max_answer_bytes: usize,
     ) -> Result<Self, EndpointError> {
         let trust = Trust::Only(certificates.to_vec());
-        Ok(Self { site: Site::new(endpoint, trust, Some(identity), rules, max_answer_bytes)? })
-    }
-
-    /// Posts a signed request and reads the whole answer within `deadline`.
-    ///
-    /// # Errors
-    /// [`PeerFailure`]; an answer with an error status is an answer.
-    pub async fn ask(
-        &self,
-        request: &SignedRequest,
-        deadline: Duration,
-    ) -> Result<RawReply, PeerFailure> {
-        let headers = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
-        self.site.post(&request.path, headers, request.body.clone(), deadline).await
+        Ok(Self {
+            site: Site::new(endpoint, trust, Some(identity), rules, max_answer_bytes)?,
+        })
     }
 
     /// Gets an unsigned document, such as a status list; `etag` is that of the copy we hold.
@@ -205,7 +189,8 @@ impl PeerClient {
     /// The path of `uri` if it lies on this endpoint, such as that of a token's status list.
     #[must_use]
     pub fn path_of<'u>(&self, uri: &'u str) -> Option<&'u str> {
-        uri.strip_prefix(self.site.origin.as_str()).filter(|path| path.starts_with('/'))
+        uri.strip_prefix(self.site.origin.as_str())
+            .filter(|path| path.starts_with('/'))
     }
 }
 
@@ -253,8 +238,10 @@ impl Site {
         let trusted = match trust {
             Trust::Only(certificates) => {
                 let unusable = || EndpointError::Certificates(origin.clone());
-                let readable: Result<Vec<_>, _> =
-                    certificates.iter().map(|der| Certificate::from_der(der)).collect();
+                let readable: Result<Vec<_>, _> = certificates
+                    .iter()
+                    .map(|der| Certificate::from_der(der))
+                    .collect();
                 let readable = readable.map_err(|_unreadable| unusable())?;
                 if readable.is_empty() {
                     return Err(unusable());
@@ -270,15 +257,26 @@ impl Site {
         if let Some(identity) = identity {
             builder = builder.identity(identity.for_client()?);
         }
-        let client = builder.build().map_err(|error| EndpointError::Client(chain(&error)))?;
-        Ok(Self { origin, client, trusted, max_answer_bytes })
+        let client = builder
+            .build()
+            .map_err(|error| EndpointError::Client(chain(&error)))?;
+        Ok(Self {
+            origin,
+            client,
+            trusted,
+            max_answer_bytes,
+        })
     }
 
     /// The URL of `path`, refused if the URL parser would change it: the path is signed.
     fn url(&self, path: &str) -> Result<Url, PeerFailure> {
         let wrong = || PeerFailure::Path(path.to_owned());
         let url = Url::parse(&format!("{}{path}", self.origin)).map_err(|_unparsable| wrong())?;
-        if url.path() != path { Err(wrong()) } else { Ok(url) }
+        if url.path() != path {
+            Err(wrong())
+        } else {
+            Ok(url)
+        }
     }
 
     pub(crate) async fn get(
@@ -294,8 +292,14 @@ impl Site {
         let reply = self.send(get, deadline).await?;
         match StatusCode::from_u16(reply.status) {
             Ok(StatusCode::OK) => {
-                let etag = reply.headers.get(ETAG).and_then(|value| value.to_str().ok());
-                Ok(Fetched::Document { etag: etag.map(str::to_owned), body: reply.body })
+                let etag = reply
+                    .headers
+                    .get(ETAG)
+                    .and_then(|value| value.to_str().ok());
+                Ok(Fetched::Document {
+                    etag: etag.map(str::to_owned),
+                    body: reply.body,
+                })
             }
             Ok(StatusCode::NOT_MODIFIED) if etag.is_some() => Ok(Fetched::NotModified),
             _ => Err(PeerFailure::Status(reply.status)),
@@ -321,9 +325,15 @@ impl Site {
         request: RequestBuilder,
         deadline: Duration,
     ) -> Result<RawReply, PeerFailure> {
-        let mut response = request.timeout(deadline).send().await.map_err(|e| failure(&e))?;
+        let mut response = request
+            .timeout(deadline)
+            .send()
+            .await
+            .map_err(|e| failure(&e))?;
         self.check_certificate(&response)?;
-        let too_large = PeerFailure::TooLarge { limit: self.max_answer_bytes };
+        let too_large = PeerFailure::TooLarge {
+            limit: self.max_answer_bytes,
+        };
         let announced = response.content_length().unwrap_or(0);
         let announced = usize::try_from(announced).unwrap_or(usize::MAX);
         if announced > self.max_answer_bytes {
@@ -346,11 +356,15 @@ impl Site {
 
     /// The certificate shown is one of those named, not one that a named one has signed.
     fn check_certificate(&self, response: &Response) -> Result<(), PeerFailure> {
-        let Some(trusted) = &self.trusted else { return Ok(()) };
+        let Some(trusted) = &self.trusted else {
+            return Ok(());
+        };
         let shown = response.extensions().get::<reqwest::tls::TlsInfo>();
         match shown.and_then(|info| info.peer_certificate()) {
             Some(shown) if trusted.iter().any(|one| one == shown) => Ok(()),
-            _ => Err(PeerFailure::Tls("the certificate is not one of the member's".to_owned())),
+            _ => Err(PeerFailure::Tls(
+                "the certificate is not one of the member's".to_owned(),
+            )),
         }
     }
 }
@@ -378,9 +392,8 @@ fn failure(error: &reqwest::Error) -> PeerFailure {
     if let Some(refused) = find::<AddressRefused>(error) {
         return PeerFailure::AddressRefused(refused.to_string());
     }
-    if let Some(tls) = find::<openssl::ssl::Error>(error)
-        && tls.ssl_error().is_some()
-    {
+    // The library hides its own error's type; what OpenSSL complained of lies under it.
+    if find::<openssl::error::ErrorStack>(error).is_some() {
         return PeerFailure::Tls(chain(error));
     }
     if error.is_connect() {
@@ -399,7 +412,9 @@ fn find<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e 
         if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
-        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+        if let Some(inner) = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
             && let Some(found) = find::<T>(inner)
         {
             return Some(found);

@@ -27,13 +27,17 @@ fn routes(routes: &mut ServiceConfig) {
                 if held.is_some_and(|etag| etag == "\"7\"") {
                     return HttpResponse::NotModified().finish();
                 }
-                HttpResponse::Ok().insert_header((header::ETAG, "\"7\"")).body("signed by someone")
+                HttpResponse::Ok()
+                    .insert_header((header::ETAG, "\"7\""))
+                    .body("signed by someone")
             }),
         )
         .route(
             "/elsewhere",
             web::get().to(|| async {
-                HttpResponse::Found().insert_header((header::LOCATION, "/document")).finish()
+                HttpResponse::Found()
+                    .insert_header((header::LOCATION, "/document"))
+                    .finish()
             }),
         )
         .route("/large/{bytes}", web::get().to(large))
@@ -42,7 +46,9 @@ fn routes(routes: &mut ServiceConfig) {
             "/packed",
             web::get().to(|| async {
                 let encoding = (header::CONTENT_ENCODING, "gzip");
-                HttpResponse::Ok().insert_header(encoding).body("not really gzip")
+                HttpResponse::Ok()
+                    .insert_header(encoding)
+                    .body("not really gzip")
             }),
         )
         .route(
@@ -91,9 +97,18 @@ async fn failure_of(client: &PeerClient, path: &str) -> PeerFailure {
 async fn a_document_is_fetched_once_and_then_not_modified() {
     let peer = peer();
     let fetched = peer.client.get("/document", None, SECOND).await.unwrap();
-    let Fetched::Document { body, etag } = fetched else { unreachable!("no etag was sent") };
-    assert_eq!((&body[..], etag.as_deref()), (&b"signed by someone"[..], Some("\"7\"")));
-    let again = peer.client.get("/document", etag.as_deref(), SECOND).await.unwrap();
+    let Fetched::Document { body, etag } = fetched else {
+        unreachable!("no etag was sent")
+    };
+    assert_eq!(
+        (&body[..], etag.as_deref()),
+        (&b"signed by someone"[..], Some("\"7\""))
+    );
+    let again = peer
+        .client
+        .get("/document", etag.as_deref(), SECOND)
+        .await
+        .unwrap();
     assert!(matches!(again, Fetched::NotModified));
 }
 
@@ -104,7 +119,10 @@ async fn a_certificate_that_the_directory_does_not_name_is_refused() {
     let endpoint = peer.listener.endpoint();
     let client =
         PeerClient::new(&endpoint, &another, &identity(), &loopback_allowed(), 1000).unwrap();
-    assert!(matches!(failure_of(&client, "/document").await, PeerFailure::Tls(_)));
+    assert!(matches!(
+        failure_of(&client, "/document").await,
+        PeerFailure::Tls(_)
+    ));
 }
 
 #[tokio::test]
@@ -113,27 +131,50 @@ async fn a_named_certificate_for_another_host_is_refused() {
     let listener = Listener::start(federation_acceptor(&theirs).unwrap(), routes);
     let certificates = [theirs.certificate_der().unwrap()];
     let endpoint = listener.endpoint();
-    let client =
-        PeerClient::new(&endpoint, &certificates, &identity(), &loopback_allowed(), 1000).unwrap();
-    assert!(matches!(failure_of(&client, "/document").await, PeerFailure::Tls(_)));
+    let client = PeerClient::new(
+        &endpoint,
+        &certificates,
+        &identity(),
+        &loopback_allowed(),
+        1000,
+    )
+    .unwrap();
+    assert!(matches!(
+        failure_of(&client, "/document").await,
+        PeerFailure::Tls(_)
+    ));
 }
 
 #[tokio::test]
 async fn a_peer_that_speaks_only_tls_1_2_is_refused() {
     let theirs = identity();
     let mut acceptor = server_acceptor(&theirs).unwrap();
-    acceptor.set_max_proto_version(Some(openssl::ssl::SslVersion::TLS1_2)).unwrap();
+    acceptor
+        .set_max_proto_version(Some(openssl::ssl::SslVersion::TLS1_2))
+        .unwrap();
     let listener = Listener::start(acceptor, routes);
     let certificates = [theirs.certificate_der().unwrap()];
     let endpoint = listener.endpoint();
-    let client =
-        PeerClient::new(&endpoint, &certificates, &identity(), &loopback_allowed(), 1000).unwrap();
-    assert!(matches!(failure_of(&client, "/document").await, PeerFailure::Tls(_)));
+    let client = PeerClient::new(
+        &endpoint,
+        &certificates,
+        &identity(),
+        &loopback_allowed(),
+        1000,
+    )
+    .unwrap();
+    assert!(matches!(
+        failure_of(&client, "/document").await,
+        PeerFailure::Tls(_)
+    ));
 }
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    assert_eq!(failure_of(&peer().client, "/elsewhere").await, PeerFailure::Status(302));
+    assert_eq!(
+        failure_of(&peer().client, "/elsewhere").await,
+        PeerFailure::Status(302)
+    );
 }
 
 #[tokio::test]
@@ -154,7 +195,9 @@ async fn an_answer_over_the_cap_is_refused_announced_or_not() {
 #[tokio::test]
 async fn nothing_is_unpacked() {
     let fetched = peer().client.get("/packed", None, SECOND).await.unwrap();
-    let Fetched::Document { body, .. } = fetched else { unreachable!("no etag was sent") };
+    let Fetched::Document { body, .. } = fetched else {
+        unreachable!("no etag was sent")
+    };
     assert_eq!(&body[..], b"not really gzip");
 }
 
@@ -171,8 +214,14 @@ async fn a_closed_port_is_no_connection() {
     let endpoint = format!("https://{}", socket.local_addr().unwrap());
     drop(socket);
     let certificates = [identity().certificate_der().unwrap()];
-    let client =
-        PeerClient::new(&endpoint, &certificates, &identity(), &loopback_allowed(), 1000).unwrap();
+    let client = PeerClient::new(
+        &endpoint,
+        &certificates,
+        &identity(),
+        &loopback_allowed(),
+        1000,
+    )
+    .unwrap();
     let failure = failure_of(&client, "/document").await;
     assert!(matches!(failure, PeerFailure::Connect(_)), "{failure:?}");
     assert!(failure.is_retryable());
@@ -188,25 +237,51 @@ async fn a_connection_that_breaks_is_interrupted() {
         let mut stream = acceptor.accept(socket.accept().unwrap().0).unwrap();
         let mut heard = [0u8; 4096];
         assert!(stream.read(&mut heard).unwrap() > 0);
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
+            .unwrap();
     });
     let certificates = [theirs.certificate_der().unwrap()];
-    let client =
-        PeerClient::new(&endpoint, &certificates, &identity(), &loopback_allowed(), 1000).unwrap();
+    let client = PeerClient::new(
+        &endpoint,
+        &certificates,
+        &identity(),
+        &loopback_allowed(),
+        1000,
+    )
+    .unwrap();
     let failure = failure_of(&client, "/document").await;
-    assert!(matches!(failure, PeerFailure::Interrupted(_)), "{failure:?}");
+    assert!(
+        matches!(failure, PeerFailure::Interrupted(_)),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test]
 async fn an_inner_address_is_refused_before_any_packet() {
     let certificates = [identity().certificate_der().unwrap()];
     let none = OutboundRules::default();
-    let literal = PeerClient::new("https://127.0.0.1:1", &certificates, &identity(), &none, 1000);
+    let literal = PeerClient::new(
+        "https://127.0.0.1:1",
+        &certificates,
+        &identity(),
+        &none,
+        1000,
+    );
     assert!(matches!(literal, Err(EndpointError::Address(_))));
 
-    let named =
-        PeerClient::new("https://localhost:1", &certificates, &identity(), &none, 1000).unwrap();
-    assert!(matches!(failure_of(&named, "/document").await, PeerFailure::AddressRefused(_)));
+    let named = PeerClient::new(
+        "https://localhost:1",
+        &certificates,
+        &identity(),
+        &none,
+        1000,
+    )
+    .unwrap();
+    assert!(matches!(
+        failure_of(&named, "/document").await,
+        PeerFailure::AddressRefused(_)
+    ));
 }
 
 #[test]
@@ -235,7 +310,15 @@ fn an_endpoint_is_https_and_bare() {
 #[tokio::test]
 async fn a_path_that_the_url_parser_would_change_is_not_asked_for() {
     let peer = peer();
-    for path in ["document", "/a/../document", "/document?x", "//evil/", "/a b", "/a#b", "@evil"] {
+    for path in [
+        "document",
+        "/a/../document",
+        "/document?x",
+        "//evil/",
+        "/a b",
+        "/a#b",
+        "@evil",
+    ] {
         let failure = failure_of(&peer.client, path).await;
         let expected = if path == "//evil/" {
             PeerFailure::Status(404) // a path on the same origin, not another host
@@ -245,7 +328,8 @@ async fn a_path_that_the_url_parser_would_change_is_not_asked_for() {
         assert_eq!(failure, expected, "{path}");
     }
     assert_eq!(
-        peer.client.path_of(&format!("{}/lists/1", peer.listener.endpoint())),
+        peer.client
+            .path_of(&format!("{}/lists/1", peer.listener.endpoint())),
         Some("/lists/1")
     );
     assert_eq!(peer.client.path_of("https://127.0.0.1.evil/lists/1"), None);

@@ -47,7 +47,10 @@ fn the_listener_knows_its_client_by_the_certificate() {
     let client = identity();
     let mut connection = RawClient::connect(listener.address, Some(&client));
     let seen = connection.write(GET).read();
-    assert_eq!(seen.body, client.fingerprint().unwrap().to_string().as_bytes());
+    assert_eq!(
+        seen.body,
+        client.fingerprint().unwrap().to_string().as_bytes()
+    );
 }
 
 #[test]
@@ -61,18 +64,25 @@ fn without_a_certificate_the_handshake_succeeds_and_nobody_is_known() {
 fn tls_1_2_is_refused_between_members_and_spoken_elsewhere() {
     let older = || {
         let mut builder = connector(None);
-        builder.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+        builder
+            .set_max_proto_version(Some(SslVersion::TLS1_2))
+            .unwrap();
         builder
     };
     let refused = connect(&federation_listener(), older()).err().unwrap();
     assert!(refused.contains("protocol version"), "{refused}");
 
     let elsewhere = Listener::start(server_acceptor(&identity()).unwrap(), who);
-    assert_eq!(connect(&elsewhere, older()).unwrap().write(GET).read().body, b"a stranger");
+    assert_eq!(
+        connect(&elsewhere, older()).unwrap().write(GET).read().body,
+        b"a stranger"
+    );
 
     let mut oldest = connector(None);
     oldest.set_min_proto_version(None).unwrap();
-    oldest.set_max_proto_version(Some(SslVersion::TLS1_1)).unwrap();
+    oldest
+        .set_max_proto_version(Some(SslVersion::TLS1_1))
+        .unwrap();
     oldest.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
     assert!(connect(&elsewhere, oldest).is_err());
 }
@@ -100,13 +110,19 @@ fn an_identity_written_is_the_identity_read() {
 
     let read = TlsIdentity::from_pem_files(&certificate, &key).unwrap();
 
-    assert_eq!(read.certificate_der().unwrap(), made.certificate_der().unwrap());
+    assert_eq!(
+        read.certificate_der().unwrap(),
+        made.certificate_der().unwrap()
+    );
     assert_eq!(
         read.fingerprint().unwrap(),
         Fingerprint::of_certificate(&made.certificate_der().unwrap())
     );
     assert_eq!(std::fs::metadata(&key).unwrap().mode() & 0o7777, 0o600);
-    assert!(matches!(made.write_pem(&certificate, &key), Err(TlsError::File { .. })));
+    assert!(matches!(
+        made.write_pem(&certificate, &key),
+        Err(TlsError::File { .. })
+    ));
 }
 
 #[test]
@@ -116,7 +132,9 @@ fn a_key_that_others_may_read_is_refused() {
     identity().write_pem(&certificate, &key).unwrap();
     for mode in [0o640, 0o604, 0o620, 0o601] {
         std::fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
-        let refused = TlsIdentity::from_pem_files(&certificate, &key).err().unwrap();
+        let refused = TlsIdentity::from_pem_files(&certificate, &key)
+            .err()
+            .unwrap();
         assert!(matches!(refused, TlsError::KeyMode { mode: seen, .. } if seen == mode));
     }
     std::fs::set_permissions(&key, Permissions::from_mode(0o400)).unwrap();
@@ -127,9 +145,15 @@ fn a_key_that_others_may_read_is_refused() {
 fn the_key_of_another_certificate_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    identity().write_pem(&path("a.pem"), &path("a.key")).unwrap();
-    identity().write_pem(&path("b.pem"), &path("b.key")).unwrap();
-    let refused = TlsIdentity::from_pem_files(&path("a.pem"), &path("b.key")).err().unwrap();
+    identity()
+        .write_pem(&path("a.pem"), &path("a.key"))
+        .unwrap();
+    identity()
+        .write_pem(&path("b.pem"), &path("b.key"))
+        .unwrap();
+    let refused = TlsIdentity::from_pem_files(&path("a.pem"), &path("b.key"))
+        .err()
+        .unwrap();
     assert!(matches!(refused, TlsError::KeyMismatch));
 }
 
@@ -145,9 +169,20 @@ fn a_certificate_names_its_host_and_is_no_authority() {
     assert_eq!(by_address[0].ipaddress().map(<[u8]>::len), Some(16));
 
     let from = Timestamp::from_unix_seconds(1_700_000_000);
-    for host in ["", "a b", "minato.example/", "-x", "*.example", "a..b", "DNS:x,IP:1.2.3.4"] {
+    for host in [
+        "",
+        "a b",
+        "minato.example/",
+        "-x",
+        "*.example",
+        "a..b",
+        "DNS:x,IP:1.2.3.4",
+    ] {
         let refused = TlsIdentity::generate(host, from, from.plus_seconds(60));
         assert!(matches!(refused, Err(TlsError::Host(_))), "{host}");
     }
-    assert!(matches!(TlsIdentity::generate("a", from, from), Err(TlsError::Lifetime)));
+    assert!(matches!(
+        TlsIdentity::generate("a", from, from),
+        Err(TlsError::Lifetime)
+    ));
 }
