@@ -2,7 +2,9 @@
 //! values or refusals out. Pure: no clock, no sockets, no files, no log.
 
 pub mod base64url;
+pub mod category;
 pub mod keys;
+pub mod label;
 pub mod member;
 pub mod purpose;
 pub mod refusal;

@@ -1,32 +1,34 @@
-//! What an access is for.
+//! What a question is asked for: the purposes of use that a member may state.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The purpose of an access, as a code of v3-ActReason.
+/// The code system of the purposes: HL7 v3 `ActReason`.
+pub const PURPOSE_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
+
+/// A purpose of use. On the wire it is the v3-ActReason code, upper case.
 ///
-/// Source: PROTOCOL section 4, `Fed-Purpose`.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+/// Source: PROTOCOL section 4, `Fed-Purpose`; CONSENT section 2.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Purpose {
-    /// Treatment.
+    /// `TREAT`: treating the patient.
     Treat,
-    /// Emergency treatment.
+    /// `ETREAT`: treating the patient in an emergency, with a consent.
     Etreat,
-    /// The person's own request.
+    /// `PATRQT`: at the patient's own request; a store of the patient's choosing (外部保存).
     Patrqt,
-    /// Research.
+    /// `HRESCH`: research.
     Hresch,
-    /// Public health.
+    /// `PUBHLTH`: public health.
     Pubhlth,
-    /// Break-glass: on the emergency path only, never in a token.
+    /// `BTG`: break-glass, without a consent. Its own request kind; never in a token.
     Btg,
 }
 
 impl Purpose {
-    /// Every purpose.
+    /// Every purpose, in the order of the protocol's list.
     pub const ALL: [Self; 6] = [
         Self::Treat,
         Self::Etreat,
@@ -36,7 +38,7 @@ impl Purpose {
         Self::Btg,
     ];
 
-    /// The code.
+    /// The v3-ActReason code.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -48,6 +50,12 @@ impl Purpose {
             Self::Btg => "BTG",
         }
     }
+
+    /// Whether a consent token may carry it: all but break-glass.
+    #[must_use]
+    pub const fn fits_in_token(self) -> bool {
+        !matches!(self, Self::Btg)
+    }
 }
 
 impl fmt::Display for Purpose {
@@ -56,18 +64,51 @@ impl fmt::Display for Purpose {
     }
 }
 
-/// The text is no purpose.
+/// The text is not one of the six purpose codes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a purpose of use")]
+#[error("not a purpose of use: expected TREAT, ETREAT, PATRQT, HRESCH, PUBHLTH or BTG")]
 pub struct PurposeError;
 
 impl FromStr for Purpose {
     type Err = PurposeError;
 
-    fn from_str(text: &str) -> Result<Self, PurposeError> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
             .find(|purpose| purpose.as_str() == text)
             .ok_or(PurposeError)
+    }
+}
+
+impl Serialize for Purpose {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Purpose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purpose_reads_back_as_it_is_written() {
+        for purpose in Purpose::ALL {
+            assert_eq!(purpose.to_string().parse(), Ok(purpose));
+        }
+    }
+
+    #[test]
+    fn lower_case_and_unknown_codes_are_no_purposes() {
+        for text in ["treat", "", "HMARKT", "TREAT "] {
+            assert_eq!(text.parse::<Purpose>(), Err(PurposeError), "{text}");
+        }
     }
 }
