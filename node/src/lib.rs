@@ -1,7 +1,9 @@
 //! One hospital's place in the federation: its own JP Core records, its patients' consents, and
 //! signed answers to its peers.
 
+pub mod audit;
 pub mod config;
 pub mod database;
 pub mod federation;
+pub mod identity;
 pub mod keys;

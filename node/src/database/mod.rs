@@ -10,6 +10,7 @@ mod job;
 mod migrations;
 mod postgres;
 mod queue;
+mod rid;
 mod sqlite;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -26,6 +27,7 @@ use tokio::sync::oneshot;
 
 pub use connection::{HospitalConnection, MultiBackend};
 pub use error::DatabaseError;
+pub use rid::Rid;
 
 /// At most this many reads, and as many writes, wait; more are refused as `Overloaded`.
 const QUEUE: usize = 4096;

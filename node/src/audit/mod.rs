@@ -1,0 +1,58 @@
+//! What happened here and by whose right: the append-only log of this node.
+//!
+//! Owns the table `audit_line`. A line is appended in the transaction of the act itself, so neither
+//! exists without the other. Lines hold identifiers only: no names, no clinical content, no tokens.
+//! There is no update and no delete, and the tables refuse both.
+
+mod line;
+mod store;
+
+use crate::database::{Database, DatabaseError, HospitalConnection};
+
+pub use line::{Filter, Kind, Line, Recorded};
+
+/// The node's audit log.
+#[derive(Clone)]
+pub struct Audit {
+    database: Database,
+}
+
+impl Audit {
+    /// The log kept in `database`.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Appends one line in a transaction of its own and returns its number, once it is durable.
+    ///
+    /// # Errors
+    /// The line is not stored: whatever it was to witness must not happen.
+    pub async fn append(&self, line: Line) -> Result<i64, DatabaseError> {
+        self.database
+            .transact(move |connection| append(connection, &line))
+            .await
+    }
+
+    /// The lines that match every stated part of `filter`, oldest first.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub async fn list(&self, filter: Filter) -> Result<Vec<Recorded>, DatabaseError> {
+        self.database
+            .read(move |connection| store::list(connection, &filter))
+            .await
+    }
+}
+
+/// Appends `line` inside the caller's transaction and returns its number. Numbers rise; a rolled
+/// back transaction may leave a gap.
+///
+/// # Errors
+/// The line is not stored: the caller's transaction must not be committed.
+pub fn append(connection: &mut HospitalConnection, line: &Line) -> Result<i64, DatabaseError> {
+    store::insert(connection, line)
+}
+
+#[cfg(test)]
+mod tests;
