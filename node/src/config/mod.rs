@@ -22,7 +22,7 @@ use settings::Settings;
 pub use values::OrganizationCode;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 34] = [
+pub const KEYS: [&str; 33] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -40,7 +40,6 @@ pub const KEYS: [&str; 34] = [
     "federation.allow_cidrs",
     "federation.rate_per_second",
     "federation.rate_burst",
-    "federation.connect_timeout",
     "federation.peer_timeout",
     "federation.query_timeout",
     "federation.max_answer",
@@ -141,8 +140,6 @@ pub struct FederationSettings {
     pub rate_per_second: u32,
     /// How many of them may come at once.
     pub rate_burst: u32,
-    /// How long a connection to a peer may take.
-    pub connect_timeout: Duration,
     /// How long one peer may take.
     pub peer_timeout: Duration,
     /// How long the whole question may take.
@@ -320,11 +317,6 @@ fn federation(settings: &Settings, state: &Path) -> Result<FederationSettings, C
             .unwrap_or_default(),
         rate_per_second: bounded(settings, "federation.rate_per_second", 200, 1_000_000)?,
         rate_burst: bounded(settings, "federation.rate_burst", 400, 1_000_000)?,
-        connect_timeout: settings.duration(
-            "federation.connect_timeout",
-            second * 3,
-            second / 10..=second * 10,
-        )?,
         peer_timeout: settings.duration(
             "federation.peer_timeout",
             second * 8,

@@ -5,6 +5,9 @@
 //! and `consent` do.
 
 pub mod breaker;
+pub mod merge;
 pub mod metrics;
+pub mod outcome;
 pub mod query;
 pub mod replay;
+mod splice;
