@@ -101,9 +101,14 @@ fn read_entry(raw: &str, resource_type: &str, member: &MemberId) -> Option<Entry
     }
     let id = members.string("id")?;
     let formed = (1..=64).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
     formed.then_some(())?;
-    Some(Entry { raw: with_source(raw, &member.to_string())?, id })
+    Some(Entry {
+        raw: with_source(raw, &member.to_string())?,
+        id,
+    })
 }
 
 fn cursor_of(url: &str) -> Option<String> {
@@ -111,7 +116,9 @@ fn cursor_of(url: &str) -> Option<String> {
     let pairs = super::query::form_pairs(query.as_bytes()).ok()?;
     let cursor = pairs.into_iter().find(|(name, _)| name == "_cursor")?.1;
     let formed = (1..=1024).contains(&cursor.len())
-        && cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        && cursor
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     formed.then_some(cursor)
 }
 
@@ -172,8 +179,14 @@ pub fn bundle(page: &Page<'_>, parts: &[Part]) -> String {
         text.push_str(&format!(r#","total":{}"#, matches(parts).count()));
     }
     let mut links = vec![json!({"relation": "self", "url": page.self_url})];
-    links.extend(page.next_url.map(|url| json!({"relation": "next", "url": url})));
-    text.push_str(&format!(r#","link":{},"entry":["#, serde_json::Value::from(links)));
+    links.extend(
+        page.next_url
+            .map(|url| json!({"relation": "next", "url": url})),
+    );
+    text.push_str(&format!(
+        r#","link":{},"entry":["#,
+        serde_json::Value::from(links)
+    ));
     text.push_str(&outcome_entry(&summary(parts, page.manifest)));
     for part in parts.iter().filter(|part| !part.outcome.is_answered()) {
         text.push(',');
@@ -207,7 +220,10 @@ pub fn part_bundle(resource_type: &str, part: &Part) -> String {
 /// "2 of 3 hospitals answered."
 #[must_use]
 pub fn said(parts: &[Part]) -> String {
-    let answered = parts.iter().filter(|part| part.outcome.is_answered()).count();
+    let answered = parts
+        .iter()
+        .filter(|part| part.outcome.is_answered())
+        .count();
     format!("{answered} of {} hospitals answered", parts.len())
 }
 
@@ -227,7 +243,10 @@ fn push_match(text: &mut String, resource_type: &str, part: &Part, entry: &Entry
         part.hospital.endpoint.trim_end_matches('/'),
         entry.id
     );
-    text.push_str(&format!(r#"{{"fullUrl":{},"resource":"#, serde_json::Value::from(url)));
+    text.push_str(&format!(
+        r#"{{"fullUrl":{},"resource":"#,
+        serde_json::Value::from(url)
+    ));
     text.push_str(&entry.raw);
     text.push_str(r#","search":{"mode":"match"}}"#);
 }
@@ -238,8 +257,11 @@ fn outcome_entry(resource: &serde_json::Value) -> String {
 
 fn summary(parts: &[Part], manifest: &str) -> serde_json::Value {
     let complete = parts.iter().all(|part| part.outcome.is_answered());
-    let (severity, code) =
-        if complete { ("information", "informational") } else { ("warning", "incomplete") };
+    let (severity, code) = if complete {
+        ("information", "informational")
+    } else {
+        ("warning", "incomplete")
+    };
     json!({
         "resourceType": "OperationOutcome",
         "extension": [{"url": MANIFEST_EXTENSION, "valueString": manifest}],

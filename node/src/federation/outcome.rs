@@ -169,11 +169,17 @@ impl PeerOutcome {
         match self {
             Self::Answered(answer) => format!("{name}: {} entries", answer.entries.len()),
             Self::Refused(refusal) => format!("{name} refused: {}", refusal.title()),
-            Self::Silent(Silence::UnsignedError { status, hint: Some(hint) }) => {
+            Self::Silent(Silence::UnsignedError {
+                status,
+                hint: Some(hint),
+            }) => {
                 format!("{name}: unsigned error {status} ({hint}); nothing is known of its records")
             }
             Self::Silent(silence) => {
-                format!("{name} gave no answer ({}); nothing is known of its records", silence.code())
+                format!(
+                    "{name} gave no answer ({}); nothing is known of its records",
+                    silence.code()
+                )
             }
             Self::Unverified => {
                 format!("{name}: the answer's signature does not verify; it was discarded")

@@ -15,7 +15,9 @@ use super::super::outcome::{Hospital, Silence};
 use super::*;
 
 fn member(number: u32) -> MemberId {
-    format!("urn:musubi:member:011000000{number}").parse().unwrap()
+    format!("urn:musubi:member:011000000{number}")
+        .parse()
+        .unwrap()
 }
 
 fn part(number: u32, outcome: PeerOutcome) -> Part {
@@ -72,7 +74,11 @@ fn page<'a>(next_url: Option<&'a str>) -> Page<'a> {
 fn bytes_of_a_resource_survive_but_for_its_source() {
     let read = read(&answer(&[ODD], None)).unwrap();
     let text = bundle(&page(None), &[part(2, PeerOutcome::Answered(read))]);
-    let shown = ODD.replacen('{', "{\"meta\":{\"source\":\"urn:musubi:member:0110000002\"},", 1);
+    let shown = ODD.replacen(
+        '{',
+        "{\"meta\":{\"source\":\"urn:musubi:member:0110000002\"},",
+        1,
+    );
     assert!(text.contains(&shown), "{text}");
     let bundle: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(bundle["total"], 1);
@@ -96,7 +102,10 @@ fn who_answered_is_said_before_any_data() {
     assert!(bundle.get("total").is_none());
     let entries = bundle["entry"].as_array().unwrap();
     let summary = &entries[0]["resource"];
-    assert_eq!(summary["issue"][0]["details"]["text"], "1 of 4 hospitals answered");
+    assert_eq!(
+        summary["issue"][0]["details"]["text"],
+        "1 of 4 hospitals answered"
+    );
     assert_eq!(summary["issue"][0]["code"], "incomplete");
     assert_eq!(summary["extension"][0]["valueString"], "a.b.c");
     let codes: Vec<(&str, &str)> = entries[1..4]
@@ -112,9 +121,16 @@ fn who_answered_is_said_before_any_data() {
         .collect();
     assert_eq!(
         codes,
-        [("timeout", "timeout"), ("expired", "token_revoked"), ("security", "answer_unverified")]
+        [
+            ("timeout", "timeout"),
+            ("expired", "token_revoked"),
+            ("security", "answer_unverified")
+        ]
     );
-    assert_eq!(entries[1]["resource"]["meta"]["source"], "urn:musubi:member:0110000003");
+    assert_eq!(
+        entries[1]["resource"]["meta"]["source"],
+        "urn:musubi:member:0110000003"
+    );
     assert_eq!(entries[4]["search"]["mode"], "match");
     assert_eq!(bundle["link"][1]["relation"], "next");
 }
@@ -122,7 +138,10 @@ fn who_answered_is_said_before_any_data() {
 #[test]
 fn a_further_page_has_no_total() {
     let read = read(&answer(&[ODD], None)).unwrap();
-    let page = Page { first: false, ..page(None) };
+    let page = Page {
+        first: false,
+        ..page(None)
+    };
     let text = bundle(&page, &[part(2, PeerOutcome::Answered(read))]);
     assert!(!text.contains("\"total\""));
 }
@@ -130,9 +149,15 @@ fn a_further_page_has_no_total() {
 #[test]
 fn each_hospital_keeps_its_own_cursor() {
     let parts = [
-        part(2, PeerOutcome::Answered(read(&answer(&[], Some("c-2"))).unwrap())),
+        part(
+            2,
+            PeerOutcome::Answered(read(&answer(&[], Some("c-2"))).unwrap()),
+        ),
         part(3, PeerOutcome::Answered(Answer::default())),
-        part(4, PeerOutcome::Answered(read(&answer(&[], Some("c_4"))).unwrap())),
+        part(
+            4,
+            PeerOutcome::Answered(read(&answer(&[], Some("c_4"))).unwrap()),
+        ),
         part(5, PeerOutcome::Silent(Silence::Timeout)),
     ];
     let cursors = split_cursors(&join_cursors(&parts).unwrap()).unwrap();
@@ -165,8 +190,10 @@ fn an_unsound_answer_is_not_used() {
     ] {
         assert_eq!(read(&body), Err(Unusable), "{body}");
     }
-    let advisory = r#"{"resource":{"resourceType":"OperationOutcome"},"search":{"mode":"outcome"}}"#;
-    let body = answer(&[ODD], None).replace("[{\"resource\"", &format!("[{advisory},{{\"resource\""));
+    let advisory =
+        r#"{"resource":{"resourceType":"OperationOutcome"},"search":{"mode":"outcome"}}"#;
+    let body =
+        answer(&[ODD], None).replace("[{\"resource\"", &format!("[{advisory},{{\"resource\""));
     assert_eq!(read(&body).unwrap().entries.len(), 1);
 }
 
