@@ -6,6 +6,7 @@ pub mod log;
 pub mod outbound;
 pub mod peer_client;
 pub mod problem;
+pub mod registry_client;
 pub mod shutdown;
 pub mod tls;
 

@@ -180,8 +180,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     let global_unicast = first & 0xe000 == 0x2000;
-    let refused = (first == 0x2001 && second < 0x0200) // protocol assignments, Teredo, ORCHID
-        || (first == 0x2001 && second == 0x0db8) // documentation
+    let refused = (first == 0x2001 && (second < 0x0200 // protocol assignments, Teredo, ORCHID
+            || second == 0x0db8)) // documentation
         || first == 0x2002 // 6to4
         || (first == 0x3fff && second < 0x1000); // documentation
     global_unicast && !refused
@@ -194,7 +194,7 @@ mod tests {
 
     /// The host of a URL as the HTTP client will see it, judged by the rules.
     fn literal(rules: &OutboundRules, spelling: &str) -> Result<bool, ()> {
-        let url = reqwest::Url::parse(&format!("https://{spelling}/")).map_err(|_| ())?;
+        let url = reqwest::Url::parse(&format!("https://{spelling}/")).map_err(|_unparsable| ())?;
         Ok(rules.check_literal(url.host_str().unwrap()).is_ok())
     }
 

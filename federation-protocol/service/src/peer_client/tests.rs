@@ -14,7 +14,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::*;
 use crate::loopback::{Listener, identity, identity_for, loopback_allowed};
-use crate::tls::{federation_acceptor, server_acceptor};
+use crate::tls::{TlsIdentity, federation_acceptor, server_acceptor};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -333,4 +333,93 @@ async fn a_path_that_the_url_parser_would_change_is_not_asked_for() {
         Some("/lists/1")
     );
     assert_eq!(peer.client.path_of("https://127.0.0.1.evil/lists/1"), None);
+}
+
+/// A member whose named certificate is an authority: what it signs is not trusted in its stead.
+#[tokio::test]
+async fn a_certificate_signed_by_a_named_one_is_not_the_named_one() {
+    let (authority, leaf) = authority_and_leaf();
+    let folder = tempfile::tempdir().unwrap();
+    let (chain, key) = (
+        folder.path().join("chain.pem"),
+        folder.path().join("leaf.key"),
+    );
+    std::fs::write(&chain, leaf.0).unwrap();
+    std::fs::write(&key, leaf.1).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&key, mode).unwrap();
+    let theirs = TlsIdentity::from_pem_files(&chain, &key).unwrap();
+    let listener = Listener::start(federation_acceptor(&theirs).unwrap(), routes);
+    let endpoint = listener.endpoint();
+    let client = PeerClient::new(
+        &endpoint,
+        &[authority],
+        &identity(),
+        &loopback_allowed(),
+        1000,
+    )
+    .unwrap();
+    let failure = failure_of(&client, "/document").await;
+    assert!(
+        matches!(&failure, PeerFailure::Tls(why) if why.contains("not one of")),
+        "{failure:?}"
+    );
+}
+
+/// A self-signed authority's certificate (DER), and PEMs of a certificate for 127.0.0.1 that it
+/// signed and of its key.
+fn authority_and_leaf() -> (Vec<u8>, (Vec<u8>, Vec<u8>)) {
+    use openssl::asn1::Asn1Time;
+    use openssl::ec::{EcGroup, EcKey};
+    use openssl::hash::MessageDigest;
+    use openssl::nid::Nid;
+    use openssl::pkey::PKey;
+    use openssl::x509::extension::{BasicConstraints, KeyUsage, SubjectAlternativeName};
+    use openssl::x509::{X509Builder, X509NameBuilder};
+
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let key = || PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+    let name = |name: &str| {
+        let mut builder = X509NameBuilder::new().unwrap();
+        builder.append_entry_by_nid(Nid::COMMONNAME, name).unwrap();
+        builder.build()
+    };
+    let base = |subject: &str, key: &PKey<openssl::pkey::Private>| {
+        let mut builder = X509Builder::new().unwrap();
+        builder.set_version(2).unwrap();
+        builder.set_subject_name(&name(subject)).unwrap();
+        builder.set_issuer_name(&name("authority")).unwrap();
+        builder.set_pubkey(key).unwrap();
+        builder
+            .set_not_before(&Asn1Time::from_unix(1_700_000_000).unwrap())
+            .unwrap();
+        builder
+            .set_not_after(&Asn1Time::from_unix(3_300_000_000).unwrap())
+            .unwrap();
+        builder
+    };
+    let authority_key = key();
+    let mut authority = base("authority", &authority_key);
+    let ca = BasicConstraints::new().critical().ca().build().unwrap();
+    authority.append_extension(ca).unwrap();
+    let signs = KeyUsage::new().critical().key_cert_sign().build().unwrap();
+    authority.append_extension(signs).unwrap();
+    authority
+        .sign(&authority_key, MessageDigest::sha256())
+        .unwrap();
+
+    let leaf_key = key();
+    let mut leaf = base("leaf", &leaf_key);
+    let mut address = SubjectAlternativeName::new();
+    let address = address
+        .ip("127.0.0.1")
+        .build(&leaf.x509v3_context(None, None))
+        .unwrap();
+    leaf.append_extension(address).unwrap();
+    leaf.sign(&authority_key, MessageDigest::sha256()).unwrap();
+    let leaf = leaf.build().to_pem().unwrap();
+    (
+        authority.build().to_der().unwrap(),
+        (leaf, leaf_key.private_key_to_pem_pkcs8().unwrap()),
+    )
 }

@@ -1,0 +1,191 @@
+//! Fetching root, directory and status from the registry (or from any node that re-serves them).
+//!
+//! The three documents are signed, so what is fetched here is raw: whoever accepts it judges it.
+//! The connection still counts for something: it keeps an outsider on the path from withholding
+//! news unnoticed, and from learning what a node asks for.
+//!
+//! **Trust.** A node is born knowing the registry's URL and the SHA-256 of the root's payload. For
+//! that first document any certificate will do: the document is recognised by its hash, so nobody
+//! on the path can put another in its place; it is public, so nobody learns anything from it; and
+//! the request carries nothing. From then on only the certificates that root names are trusted.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::outbound::OutboundRules;
+use crate::peer_client::{EndpointError, Fetched, PeerFailure, Site, Trust};
+
+/// Largest document that is read.
+pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+/// Largest root that is read.
+const MAX_ROOT_BYTES: usize = 256 * 1024;
+const ROOT_PATH: &str = "/v1/root";
+
+/// Speaks to the registry, trusting what root names.
+pub struct RegistryClient {
+    site: Site,
+}
+
+/// Fetches the root document from `url` (`https://host[:port]`) whatever certificate is shown.
+///
+/// The caller recognises the root by its pinned hash before it uses a word of it.
+///
+/// # Errors
+/// [`FirstContactError`].
+pub async fn fetch_root_by_pin(
+    url: &str,
+    rules: &OutboundRules,
+    deadline: Duration,
+) -> Result<Bytes, FirstContactError> {
+    let site = Site::new(url, Trust::Anything, None, rules, MAX_ROOT_BYTES)?;
+    match site.get(ROOT_PATH, None, deadline).await? {
+        Fetched::Document { body, .. } => Ok(body),
+        Fetched::NotModified => Err(PeerFailure::Status(304).into()),
+    }
+}
+
+/// Why the root could not be fetched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FirstContactError {
+    /// The URL is none, or none that may be connected to.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// There was no answer.
+    #[error(transparent)]
+    Failure(#[from] PeerFailure),
+}
+
+impl RegistryClient {
+    /// A client that trusts `certificates` (DER), which root names, and no other.
+    ///
+    /// # Errors
+    /// [`EndpointError`].
+    pub fn new(
+        url: &str,
+        certificates: &[Vec<u8>],
+        rules: &OutboundRules,
+    ) -> Result<Self, EndpointError> {
+        let trust = Trust::Only(certificates.to_vec());
+        Ok(Self {
+            site: Site::new(url, trust, None, rules, MAX_DOCUMENT_BYTES)?,
+        })
+    }
+
+    /// The newest root (JWS, general JSON).
+    ///
+    /// # Errors
+    /// [`PeerFailure`].
+    pub async fn root(
+        &self,
+        etag: Option<&str>,
+        deadline: Duration,
+    ) -> Result<Fetched, PeerFailure> {
+        self.site.get(ROOT_PATH, etag, deadline).await
+    }
+
+    /// The newest directory, or that of `seq` to fill a gap (JWS, compact).
+    ///
+    /// # Errors
+    /// [`PeerFailure`].
+    pub async fn directory(
+        &self,
+        seq: Option<u64>,
+        etag: Option<&str>,
+        deadline: Duration,
+    ) -> Result<Fetched, PeerFailure> {
+        let path = match seq {
+            Some(seq) => format!("/v1/directory/{seq}"),
+            None => "/v1/directory".to_owned(),
+        };
+        self.site.get(&path, etag, deadline).await
+    }
+
+    /// The newest status (JWS, compact).
+    ///
+    /// # Errors
+    /// [`PeerFailure`].
+    pub async fn status(
+        &self,
+        etag: Option<&str>,
+        deadline: Duration,
+    ) -> Result<Fetched, PeerFailure> {
+        self.site.get("/v1/status", etag, deadline).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use actix_web::web::{self, ServiceConfig};
+
+    use super::*;
+    use crate::loopback::{Listener, identity, loopback_allowed};
+    use crate::tls::{TlsIdentity, server_acceptor};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn routes(routes: &mut ServiceConfig) {
+        routes
+            .route("/v1/root", web::get().to(|| async { "root" }))
+            .route("/v1/directory", web::get().to(|| async { "directory 8" }))
+            .route("/v1/directory/7", web::get().to(|| async { "directory 7" }))
+            .route("/v1/status", web::get().to(|| async { "status" }));
+    }
+
+    fn registry() -> (TlsIdentity, Listener) {
+        let theirs = identity();
+        let listener = Listener::start(server_acceptor(&theirs).unwrap(), routes);
+        (theirs, listener)
+    }
+
+    fn text(fetched: Fetched) -> String {
+        match fetched {
+            Fetched::Document { body, .. } => String::from_utf8(body.to_vec()).unwrap(),
+            Fetched::NotModified => "not modified".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_root_is_fetched_whatever_certificate_is_shown() {
+        let (_, listener) = registry();
+        let root = fetch_root_by_pin(&listener.endpoint(), &loopback_allowed(), SECOND).await;
+        assert_eq!(root.unwrap(), "root");
+    }
+
+    #[tokio::test]
+    async fn afterwards_only_the_certificate_that_root_names_is_trusted() {
+        let (theirs, listener) = registry();
+        let rules = loopback_allowed();
+        let named = [theirs.certificate_der().unwrap()];
+        let client = RegistryClient::new(&listener.endpoint(), &named, &rules).unwrap();
+        assert_eq!(text(client.root(None, SECOND).await.unwrap()), "root");
+        assert_eq!(
+            text(client.directory(None, None, SECOND).await.unwrap()),
+            "directory 8"
+        );
+        assert_eq!(
+            text(client.directory(Some(7), None, SECOND).await.unwrap()),
+            "directory 7"
+        );
+        assert_eq!(text(client.status(None, SECOND).await.unwrap()), "status");
+
+        let another = [identity().certificate_der().unwrap()];
+        let client = RegistryClient::new(&listener.endpoint(), &another, &rules).unwrap();
+        assert!(matches!(
+            client.status(None, SECOND).await,
+            Err(PeerFailure::Tls(_))
+        ));
+    }
+
+    #[tokio::test]
+    async fn the_address_rules_hold_for_the_registry_too() {
+        let (_, listener) = registry();
+        let root = fetch_root_by_pin(&listener.endpoint(), &OutboundRules::default(), SECOND).await;
+        assert!(matches!(
+            root,
+            Err(FirstContactError::Endpoint(EndpointError::Address(_)))
+        ));
+    }
+}
