@@ -7,3 +7,4 @@ pub mod database;
 pub mod federation;
 pub mod identity;
 pub mod keys;
+pub mod records;
