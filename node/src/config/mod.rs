@@ -22,12 +22,13 @@ use settings::Settings;
 pub use values::OrganizationCode;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 33] = [
+pub const KEYS: [&str; 34] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
     "organization.name_en",
     "organization.region",
+    "organization.operator",
     "state.dir",
     "database.url",
     "database.url_file",
@@ -96,6 +97,9 @@ pub struct Organization {
     pub name_en: Option<String>,
     /// Where it stands, for people.
     pub region: Option<String>,
+    /// Who runs the node, one word: members of one operator need the person's own signature to ask
+    /// each other. The organisation's code when it runs its node itself.
+    pub operator: String,
 }
 
 /// A database's address. It may hold a password: Debug shows only its kind.
@@ -260,12 +264,15 @@ impl Config {
 }
 
 fn organization(settings: &Settings) -> Result<Organization, ConfigError> {
+    let code = settings.needed(
+        "organization.code",
+        "the medical institution number, or an x- label",
+        OrganizationCode::parse,
+    )?;
+    let operator = settings.parsed("organization.operator", Settings::text)?;
     Ok(Organization {
-        code: settings.needed(
-            "organization.code",
-            "the medical institution number, or an x- label",
-            OrganizationCode::parse,
-        )?,
+        operator: operator.unwrap_or_else(|| code.to_string()),
+        code,
         name: settings.needed(
             "organization.name",
             "the institution's name",

@@ -71,7 +71,9 @@ impl HeldGrants {
         let (id, practitioner) = (id.to_owned(), practitioner.to_owned());
         self.database
             .read(move |connection| {
-                let Some(grant) = store::grant(connection, &id)? else { return Ok(None) };
+                let Some(grant) = store::grant(connection, &id)? else {
+                    return Ok(None);
+                };
                 if grant.practitioner != practitioner || grant.expires_at <= now {
                     return Ok(None);
                 }
@@ -99,7 +101,10 @@ impl HeldGrants {
                     .into_iter()
                     .map(|grant| {
                         let tokens = store::tokens(connection, &grant.id)?;
-                        Ok((grant, tokens.into_iter().map(|token| token.responder).collect()))
+                        Ok((
+                            grant,
+                            tokens.into_iter().map(|token| token.responder).collect(),
+                        ))
                     })
                     .collect()
             })
@@ -125,7 +130,9 @@ mod tests {
     }
 
     fn member(number: u32) -> MemberId {
-        format!("urn:musubi:member:011000000{number}").parse().unwrap()
+        format!("urn:musubi:member:011000000{number}")
+            .parse()
+            .unwrap()
     }
 
     fn grant(id: &str) -> HeldGrant {
@@ -144,7 +151,11 @@ mod tests {
     }
 
     fn token(number: u32, text: &str) -> HeldToken {
-        HeldToken { responder: member(number), token: text.into(), expires_at: at(600) }
+        HeldToken {
+            responder: member(number),
+            token: text.into(),
+            expires_at: at(600),
+        }
     }
 
     async fn keep(database: &Database, grant: HeldGrant, tokens: Vec<HeldToken>) {
@@ -160,7 +171,12 @@ mod tests {
     #[tokio::test]
     async fn only_the_practitioner_who_redeemed_it_may_use_a_grant() {
         on_each_async(async |database: Database| {
-            keep(&database, grant("one"), vec![token(2, "t2"), token(3, "t3")]).await;
+            keep(
+                &database,
+                grant("one"),
+                vec![token(2, "t2"), token(3, "t3")],
+            )
+            .await;
             let held = HeldGrants::new(database);
             let (found, tokens) = held.of("one", "dr-0042", at(1)).await.unwrap().unwrap();
             assert_eq!(found, grant("one"));
@@ -175,7 +191,12 @@ mod tests {
     #[tokio::test]
     async fn new_tokens_take_the_place_of_the_old() {
         on_each_async(async |database: Database| {
-            keep(&database, grant("one"), vec![token(2, "old"), token(3, "old")]).await;
+            keep(
+                &database,
+                grant("one"),
+                vec![token(2, "old"), token(3, "old")],
+            )
+            .await;
             let renewed = vec![token(2, "new")];
             database
                 .transact(move |connection| store::replace_tokens(connection, "one", &renewed))

@@ -106,7 +106,7 @@ fn read_entry(raw: &str, resource_type: &str, member: &MemberId) -> Option<Entry
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
     formed.then_some(())?;
     Some(Entry {
-        raw: with_source(raw, &member.to_string())?,
+        raw: with_source(raw, member.as_ref())?,
         id,
     })
 }

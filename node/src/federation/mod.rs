@@ -4,10 +4,15 @@
 //! node's physicians hold. Decides nothing about records: `access` does. Knows no person: `linkage`
 //! and `consent` do.
 
+pub mod answer;
 pub mod breaker;
+pub mod held;
+pub mod manifest;
 pub mod merge;
 pub mod metrics;
 pub mod outcome;
 pub mod query;
 pub mod replay;
 mod splice;
+pub mod sse;
+mod store;

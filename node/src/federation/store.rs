@@ -86,7 +86,11 @@ pub(super) fn nonces(
         .into_iter()
         .filter_map(|(keyid, nonce, keep_until)| {
             let keyid = keyid.parse().ok()?;
-            Some(SeenNonce { keyid, nonce, keep_until: Timestamp::from_micros(keep_until) })
+            Some(SeenNonce {
+                keyid,
+                nonce,
+                keep_until: Timestamp::from_micros(keep_until),
+            })
         })
         .collect())
 }
@@ -105,7 +109,11 @@ pub(super) fn keep_grant(
     connection: &mut HospitalConnection,
     grant: &HeldGrant,
 ) -> Result<(), DatabaseError> {
-    let categories: Vec<&str> = grant.categories.iter().map(|category| category.as_str()).collect();
+    let categories: Vec<&str> = grant
+        .categories
+        .iter()
+        .map(|category| category.as_str())
+        .collect();
     diesel::insert_into(held_grant::table)
         .values((
             held_grant::id.eq(grant.id.as_str()),
@@ -211,14 +219,22 @@ pub(super) fn tokens(
 ) -> Result<Vec<HeldToken>, DatabaseError> {
     let rows: Vec<(String, String, i64)> = held_token::table
         .filter(held_token::held_grant.eq(grant))
-        .select((held_token::responder, held_token::token, held_token::expires_at))
+        .select((
+            held_token::responder,
+            held_token::token,
+            held_token::expires_at,
+        ))
         .order(held_token::responder.asc())
         .load(connection)?;
     Ok(rows
         .into_iter()
         .filter_map(|(responder, token, expires_at)| {
             let responder = responder.parse().ok()?;
-            Some(HeldToken { responder, token, expires_at: Timestamp::from_micros(expires_at) })
+            Some(HeldToken {
+                responder,
+                token,
+                expires_at: Timestamp::from_micros(expires_at),
+            })
         })
         .collect())
 }
