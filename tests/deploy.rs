@@ -124,7 +124,6 @@ fn the_example_loads_under_each_drop_in() {
 #[test]
 fn each_unit_keeps_its_walls() {
     let walls = [
-        ("DynamicUser", "yes"),
         ("NoNewPrivileges", "yes"),
         ("ProtectSystem", "strict"),
         ("ProtectHome", "yes"),
