@@ -3,6 +3,7 @@
 
 pub mod base64url;
 pub mod category;
+pub mod consent;
 pub mod keys;
 pub mod label;
 pub mod member;

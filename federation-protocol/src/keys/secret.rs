@@ -140,10 +140,6 @@ impl SealSecretKey {
         &self.kid
     }
 
-    #[expect(
-        dead_code,
-        reason = "the residual of a consent token is opened with it"
-    )]
     pub(crate) fn bytes(&self) -> &[u8; 32] {
         &self.bytes
     }
