@@ -4,11 +4,17 @@
 pub mod base64url;
 pub mod category;
 pub mod consent;
+pub mod digest;
+pub mod directory;
+pub mod json;
+pub mod jws;
 pub mod keys;
 pub mod label;
+pub mod link;
 pub mod member;
 pub mod purpose;
 pub mod refusal;
+pub mod signature;
 pub mod time;
 #[cfg(test)]
 pub(crate) mod vectors;
