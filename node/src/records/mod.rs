@@ -5,12 +5,18 @@
 //! may see what, but what a permit does not allow is neither found nor counted for its holder.
 
 mod address;
+mod classify;
+mod cursor;
 mod date;
+mod extract;
 mod fold;
 mod json;
+mod query;
 mod system;
 mod types;
 
 pub use address::{Address, LogicalId};
+pub use cursor::CursorError;
 pub use json::JsonError;
+pub use query::{QueryError, SearchQuery};
 pub use types::ResourceType;

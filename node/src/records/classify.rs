@@ -1,0 +1,263 @@
+//! What the consent decision looks at, read from a resource once, when it is written.
+//!
+//! Where a choice must be made it hides rather than shows: every coding of the resource, whatever
+//! element it stands in and contained resources included, is looked up in the table of sensitive
+//! codes, and every displayed name in the list of departments.
+
+use federation_protocol::category::Category;
+use federation_protocol::label::{Label, Labels, labels_of};
+use serde_json::Value;
+
+use super::ResourceType;
+use super::extract::{tokens, walk};
+
+/// The stored facts of one resource, but for its date, which the index has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) category: Category,
+    /// Other categories of contained resources: all of them must be allowed too.
+    pub(super) contained: Vec<Category>,
+    /// Of the resource and all that it contains.
+    pub(super) labels: Labels,
+    /// References to who wrote it.
+    pub(super) authors: Vec<String>,
+    /// Every reference in it.
+    pub(super) related: Vec<String>,
+}
+
+/// Every category in the order of the number it is stored under.
+const CATEGORIES: [Category; 10] = [
+    Category::Other,
+    Category::Lab,
+    Category::Rx,
+    Category::Vital,
+    Category::Allergy,
+    Category::Condition,
+    Category::Procedure,
+    Category::Imaging,
+    Category::Document,
+    Category::Genomic,
+];
+
+/// The number that a category is stored under.
+pub(super) fn category_number(category: Category) -> i16 {
+    let place = CATEGORIES.iter().position(|known| *known == category);
+    place
+        .and_then(|place| i16::try_from(place).ok())
+        .unwrap_or(0)
+}
+
+/// The category of a stored number; an unknown one is `Other`, which never leaves.
+pub(super) fn category_numbered(number: i16) -> Category {
+    let place = usize::try_from(number).ok();
+    place
+        .and_then(|place| CATEGORIES.get(place))
+        .copied()
+        .unwrap_or(Category::Other)
+}
+
+/// A set of categories as bits.
+pub(super) fn category_bits(categories: &[Category]) -> i16 {
+    categories
+        .iter()
+        .fold(0, |bits, category| bits | (1 << category_number(*category)))
+}
+
+/// The categories of stored bits.
+pub(super) fn categories_of_bits(bits: i16) -> Vec<Category> {
+    CATEGORIES
+        .into_iter()
+        .filter(|c| bits & (1 << category_number(*c)) != 0)
+        .collect()
+}
+
+/// Reads the facts.
+pub(super) fn facts(kind: ResourceType, resource: &Value) -> Facts {
+    let category = category_of(kind.name(), resource);
+    let mut contained = Vec::new();
+    walk(resource, "contained", &mut |inner| {
+        let name = inner
+            .get("resourceType")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let other = category_of(name, inner);
+        // Contained practitioners, organisations and the like are part of what they describe.
+        if other != category && other != Category::Other && !contained.contains(&other) {
+            contained.push(other);
+        }
+    });
+    let mut authors = Vec::new();
+    for path in kind.row().authors {
+        walk(resource, path, &mut |value| {
+            authors.extend(reference(value))
+        });
+    }
+    let mut related = Vec::new();
+    references(resource, &mut related);
+    related.sort_unstable();
+    related.dedup();
+    Facts {
+        category,
+        contained,
+        labels: labels(resource),
+        authors,
+        related,
+    }
+}
+
+fn category_of(name: &str, resource: &Value) -> Category {
+    let pairs = |paths: &[&str]| {
+        let mut found = Vec::new();
+        for path in paths {
+            walk(resource, path, &mut |value| {
+                tokens(value, &mut |system, code| {
+                    found.push((system.unwrap_or(""), code))
+                });
+            });
+        }
+        found
+    };
+    let categories = pairs(&["category", "modality", "series.modality"]);
+    let codes = pairs(&["code", "medicationCodeableConcept", "vaccineCode", "type"]);
+    Category::of(name, &categories, &codes)
+}
+
+/// The labels that the codes, the departments and `meta.security` give.
+fn labels(resource: &Value) -> Labels {
+    let mut seen = Seen::default();
+    look(resource, &mut seen);
+    let stated = |labels: Labels, (system, code): &(&str, &str)| {
+        Label::from_security(system, code).map_or(labels, |label| labels.with(label))
+    };
+    let security = seen.security.iter().fold(Labels::NONE, stated);
+    let mut departments = seen.codings.clone();
+    departments.extend(seen.names.iter().map(|name| ("", *name)));
+    labels_of(&seen.codings, &departments).or(security)
+}
+
+#[derive(Default)]
+struct Seen<'v> {
+    codings: Vec<(&'v str, &'v str)>,
+    names: Vec<&'v str>,
+    security: Vec<(&'v str, &'v str)>,
+}
+
+fn look<'v>(value: &'v Value, seen: &mut Seen<'v>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| look(item, seen)),
+        Value::Object(members) => {
+            let text = |name: &str| members.get(name).and_then(Value::as_str);
+            if let Some(code) = text("code") {
+                seen.codings.push((text("system").unwrap_or(""), code));
+            }
+            seen.names.extend(text("display"));
+            for (name, inner) in members {
+                match name.as_str() {
+                    "security" => tokens_of(inner, &mut seen.security),
+                    "serviceType" | "specialty" => {
+                        walk(inner, "text", &mut |value| {
+                            seen.names.extend(value.as_str())
+                        });
+                    }
+                    _ => {}
+                }
+                look(inner, seen);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn tokens_of<'v>(value: &'v Value, into: &mut Vec<(&'v str, &'v str)>) {
+    walk(value, "", &mut |coding| {
+        tokens(coding, &mut |system, code| {
+            into.push((system.unwrap_or(""), code))
+        });
+    });
+}
+
+fn reference(value: &Value) -> Option<String> {
+    let text = value.get("reference").and_then(Value::as_str)?;
+    // They are stored one a line.
+    (!text.contains(char::is_control)).then(|| text.to_owned())
+}
+
+fn references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        Value::Object(members) => {
+            found.extend(reference(value));
+            members.values().for_each(|inner| references(inner, found));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use serde_json::json;
+
+    use super::*;
+
+    const ICD10: &str = "http://jpfhir.jp/fhir/core/mhlw/CodeSystem/ICD10-2013-full";
+
+    fn of(resource: &Value) -> Facts {
+        let name = resource
+            .get("resourceType")
+            .and_then(Value::as_str)
+            .unwrap();
+        facts(ResourceType::named(name).unwrap(), resource)
+    }
+
+    #[test]
+    fn what_is_contained_marks_its_container() {
+        let found = of(&json!({
+            "resourceType": "MedicationRequest",
+            "medicationCodeableConcept": {"text": "薬"},
+            "contained": [
+                {"resourceType": "Condition", "id": "c",
+                 "code": {"coding": [{"system": ICD10, "code": "F32.9"}]}},
+                {"resourceType": "Practitioner", "id": "p"}
+            ],
+            "requester": {"reference": "Practitioner/7"},
+            "reasonReference": [{"reference": "#c"}]
+        }));
+        assert_eq!(found.category, Category::Rx);
+        assert_eq!(found.contained, [Category::Condition]);
+        assert!(found.labels.contains(Label::Psy));
+        assert_eq!(found.authors, ["Practitioner/7"]);
+        assert_eq!(found.related, ["#c", "Practitioner/7"]);
+    }
+
+    #[test]
+    fn departments_and_stated_labels_count() {
+        let by_name = of(&json!({
+            "resourceType": "Observation", "code": {"text": "x"},
+            "performer": [{"display": "雪見病院 精神科"}]
+        }));
+        assert!(by_name.labels.contains(Label::Psy));
+        let stated = of(&json!({
+            "resourceType": "Observation", "code": {"text": "x"},
+            "meta": {"security": [
+                {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "HIV"}
+            ]}
+        }));
+        assert!(stated.labels.contains(Label::Hiv));
+        assert!(
+            of(&json!({"resourceType": "Observation"}))
+                .labels
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn stored_numbers_read_back() {
+        for category in CATEGORIES {
+            assert_eq!(category_numbered(category_number(category)), category);
+        }
+        assert_eq!(category_numbered(77), Category::Other);
+        let some = [Category::Lab, Category::Genomic];
+        assert_eq!(categories_of_bits(category_bits(&some)), some);
+    }
+}
