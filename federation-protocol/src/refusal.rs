@@ -67,6 +67,8 @@ refusals! {
     RequestTooLarge = "request_too_large", 413, 1, "The body is larger than 256 KiB.";
     /// Not the media type of the path, or a content coding.
     MediaTypeUnsupported = "media_type_unsupported", 415, 1, "The path takes another media type, without content coding.";
+    /// The body did not arrive in time.
+    RequestTimeout = "request_timeout", 408, 1, "The body did not arrive in time.";
     /// The TLS client certificate is no member's.
     CertificateUnknown = "key_unknown", 401, 2, "The TLS client certificate is no member's.";
     /// Too many requests of this member.

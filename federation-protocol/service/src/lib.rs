@@ -8,6 +8,7 @@ pub mod peer_client;
 pub mod problem;
 pub mod registry_client;
 pub mod shutdown;
+pub mod signed;
 pub mod tls;
 
 #[cfg(test)]

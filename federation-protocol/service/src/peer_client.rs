@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use federation_protocol::directory::{Certificate as NamedCertificate, Member};
+use federation_protocol::signature::{RawAnswer, SignedRequest};
 use reqwest::header::{ETAG, HeaderMap, IF_NONE_MATCH};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url};
@@ -131,6 +133,17 @@ impl RawReply {
             .collect()
     }
 
+    /// Shows the reply to `judge` in the form that
+    /// [`federation_protocol::signature::verify_answer`] takes.
+    pub fn as_answer<T>(&self, judge: impl FnOnce(&RawAnswer<'_>) -> T) -> T {
+        let headers = self.header_pairs();
+        judge(&RawAnswer {
+            status: self.status,
+            headers: &headers,
+            body: &self.body,
+        })
+    }
+
     /// Whether one more try makes sense: 502, 503, 504.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
@@ -153,24 +166,62 @@ pub enum Fetched {
 }
 
 impl PeerClient {
-    /// A client for one member.
+    /// A client for `member` as the directory names it: its endpoint, its certificates.
     ///
-    /// `endpoint` is the directory's `https://host[:port]`; `certificates` are that member's, DER;
-    /// `identity` is shown to the peer.
+    /// `identity` is shown to the peer; an answer larger than `max_answer_bytes` is not read.
+    ///
+    /// # Errors
+    /// [`EndpointError`].
+    pub fn for_member(
+        member: &Member,
+        identity: &TlsIdentity,
+        rules: &OutboundRules,
+        max_answer_bytes: usize,
+    ) -> Result<Self, EndpointError> {
+        let certificates = &member.certificates;
+        Self::new(
+            member.federation_endpoint(),
+            certificates,
+            identity,
+            rules,
+            max_answer_bytes,
+        )
+    }
+
+    /// A client for an endpoint, `https://host[:port]`, that shows one of `certificates`: as
+    /// [`Self::for_member`], also for one that is not in the directory yet.
     ///
     /// # Errors
     /// [`EndpointError`].
     pub fn new(
         endpoint: &str,
-        certificates: &[Vec<u8>],
+        certificates: &[NamedCertificate],
         identity: &TlsIdentity,
         rules: &OutboundRules,
         max_answer_bytes: usize,
     ) -> Result<Self, EndpointError> {
-        let trust = Trust::Only(certificates.to_vec());
+        let trust = Trust::Only(certificates);
         Ok(Self {
             site: Site::new(endpoint, trust, Some(identity), rules, max_answer_bytes)?,
         })
+    }
+
+    /// Posts a signed request and reads the whole answer within `deadline`.
+    ///
+    /// # Errors
+    /// [`PeerFailure`]; an answer with an error status is an answer.
+    pub async fn ask(
+        &self,
+        request: &SignedRequest,
+        deadline: Duration,
+    ) -> Result<RawReply, PeerFailure> {
+        let headers = request
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
+        self.site
+            .post(&request.path, headers, request.body.clone(), deadline)
+            .await
     }
 
     /// Gets an unsigned document, such as a status list; `etag` is that of the copy we hold.
@@ -195,9 +246,9 @@ impl PeerClient {
 }
 
 /// What makes the other side of a connection the right one.
-pub(crate) enum Trust {
-    /// Exactly these certificates (DER), for the host they name.
-    Only(Vec<Vec<u8>>),
+pub(crate) enum Trust<'a> {
+    /// Exactly these certificates, for the host they name.
+    Only(&'a [NamedCertificate]),
     /// Anything: for a document that is recognised by its hash. See [`crate::registry_client`].
     Anything,
 }
@@ -206,14 +257,14 @@ pub(crate) enum Trust {
 pub(crate) struct Site {
     origin: String,
     client: Client,
-    trusted: Option<Arc<[Vec<u8>]>>,
+    trusted: Option<Arc<[NamedCertificate]>>,
     max_answer_bytes: usize,
 }
 
 impl Site {
     pub(crate) fn new(
         endpoint: &str,
-        trust: Trust,
+        trust: Trust<'_>,
         identity: Option<&TlsIdentity>,
         rules: &OutboundRules,
         max_answer_bytes: usize,
@@ -240,7 +291,7 @@ impl Site {
                 let unusable = || EndpointError::Certificates(origin.clone());
                 let readable: Result<Vec<_>, _> = certificates
                     .iter()
-                    .map(|der| Certificate::from_der(der))
+                    .map(|named| Certificate::from_der(named.der()))
                     .collect();
                 let readable = readable.map_err(|_unreadable| unusable())?;
                 if readable.is_empty() {
@@ -361,7 +412,7 @@ impl Site {
         };
         let shown = response.extensions().get::<reqwest::tls::TlsInfo>();
         match shown.and_then(|info| info.peer_certificate()) {
-            Some(shown) if trusted.iter().any(|one| one == shown) => Ok(()),
+            Some(shown) if trusted.iter().any(|named| named.der() == shown) => Ok(()),
             _ => Err(PeerFailure::Tls(
                 "the certificate is not one of the member's".to_owned(),
             )),

@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use federation_protocol::directory::Certificate;
 
 use crate::outbound::OutboundRules;
 use crate::peer_client::{EndpointError, Fetched, PeerFailure, Site, Trust};
@@ -58,16 +59,16 @@ pub enum FirstContactError {
 }
 
 impl RegistryClient {
-    /// A client that trusts `certificates` (DER), which root names, and no other.
+    /// A client that trusts `certificates`, which root names, and no other.
     ///
     /// # Errors
     /// [`EndpointError`].
     pub fn new(
         url: &str,
-        certificates: &[Vec<u8>],
+        certificates: &[Certificate],
         rules: &OutboundRules,
     ) -> Result<Self, EndpointError> {
-        let trust = Trust::Only(certificates.to_vec());
+        let trust = Trust::Only(certificates);
         Ok(Self {
             site: Site::new(url, trust, None, rules, MAX_DOCUMENT_BYTES)?,
         })
@@ -158,7 +159,7 @@ mod tests {
     async fn afterwards_only_the_certificate_that_root_names_is_trusted() {
         let (theirs, listener) = registry();
         let rules = loopback_allowed();
-        let named = [theirs.certificate_der().unwrap()];
+        let named = [theirs.certificate().unwrap()];
         let client = RegistryClient::new(&listener.endpoint(), &named, &rules).unwrap();
         assert_eq!(text(client.root(None, SECOND).await.unwrap()), "root");
         assert_eq!(
@@ -171,7 +172,7 @@ mod tests {
         );
         assert_eq!(text(client.status(None, SECOND).await.unwrap()), "status");
 
-        let another = [identity().certificate_der().unwrap()];
+        let another = [identity().certificate().unwrap()];
         let client = RegistryClient::new(&listener.endpoint(), &another, &rules).unwrap();
         assert!(matches!(
             client.status(None, SECOND).await,

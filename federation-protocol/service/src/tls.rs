@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use actix_tls::accept::openssl::TlsStream;
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
+use federation_protocol::directory::Certificate;
 use federation_protocol::keys::Fingerprint;
 use federation_protocol::time::Timestamp;
 use openssl::asn1::Asn1Time;
@@ -179,7 +180,7 @@ impl TlsIdentity {
     /// # Errors
     /// `Openssl`.
     pub fn fingerprint(&self) -> Result<Fingerprint, TlsError> {
-        Ok(fingerprint_of(&self.certificate)?)
+        Ok(self.certificate()?.fingerprint())
     }
 
     /// The certificate, DER.
@@ -188,6 +189,14 @@ impl TlsIdentity {
     /// `Openssl`.
     pub fn certificate_der(&self) -> Result<Vec<u8>, TlsError> {
         Ok(self.certificate.to_der()?)
+    }
+
+    /// The certificate as the directory names it.
+    ///
+    /// # Errors
+    /// `Openssl`.
+    pub fn certificate(&self) -> Result<Certificate, TlsError> {
+        Ok(Certificate::from_der(self.certificate_der()?))
     }
 
     fn certificate_chain_pem(&self) -> Result<Vec<u8>, ErrorStack> {

@@ -77,7 +77,7 @@ struct Peer {
 fn peer() -> Peer {
     let theirs = identity();
     let listener = Listener::start(federation_acceptor(&theirs).unwrap(), routes);
-    let certificates = [theirs.certificate_der().unwrap()];
+    let certificates = [theirs.certificate().unwrap()];
     let client = PeerClient::new(
         &listener.endpoint(),
         &certificates,
@@ -115,7 +115,7 @@ async fn a_document_is_fetched_once_and_then_not_modified() {
 #[tokio::test]
 async fn a_certificate_that_the_directory_does_not_name_is_refused() {
     let peer = peer();
-    let another = [identity().certificate_der().unwrap()];
+    let another = [identity().certificate().unwrap()];
     let endpoint = peer.listener.endpoint();
     let client =
         PeerClient::new(&endpoint, &another, &identity(), &loopback_allowed(), 1000).unwrap();
@@ -129,7 +129,7 @@ async fn a_certificate_that_the_directory_does_not_name_is_refused() {
 async fn a_named_certificate_for_another_host_is_refused() {
     let theirs = identity_for("minato.example");
     let listener = Listener::start(federation_acceptor(&theirs).unwrap(), routes);
-    let certificates = [theirs.certificate_der().unwrap()];
+    let certificates = [theirs.certificate().unwrap()];
     let endpoint = listener.endpoint();
     let client = PeerClient::new(
         &endpoint,
@@ -153,7 +153,7 @@ async fn a_peer_that_speaks_only_tls_1_2_is_refused() {
         .set_max_proto_version(Some(openssl::ssl::SslVersion::TLS1_2))
         .unwrap();
     let listener = Listener::start(acceptor, routes);
-    let certificates = [theirs.certificate_der().unwrap()];
+    let certificates = [theirs.certificate().unwrap()];
     let endpoint = listener.endpoint();
     let client = PeerClient::new(
         &endpoint,
@@ -213,7 +213,7 @@ async fn a_closed_port_is_no_connection() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("https://{}", socket.local_addr().unwrap());
     drop(socket);
-    let certificates = [identity().certificate_der().unwrap()];
+    let certificates = [identity().certificate().unwrap()];
     let client = PeerClient::new(
         &endpoint,
         &certificates,
@@ -241,7 +241,7 @@ async fn a_connection_that_breaks_is_interrupted() {
             .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
             .unwrap();
     });
-    let certificates = [theirs.certificate_der().unwrap()];
+    let certificates = [theirs.certificate().unwrap()];
     let client = PeerClient::new(
         &endpoint,
         &certificates,
@@ -259,7 +259,7 @@ async fn a_connection_that_breaks_is_interrupted() {
 
 #[tokio::test]
 async fn an_inner_address_is_refused_before_any_packet() {
-    let certificates = [identity().certificate_der().unwrap()];
+    let certificates = [identity().certificate().unwrap()];
     let none = OutboundRules::default();
     let literal = PeerClient::new(
         "https://127.0.0.1:1",
@@ -286,7 +286,7 @@ async fn an_inner_address_is_refused_before_any_packet() {
 
 #[test]
 fn an_endpoint_is_https_and_bare() {
-    let certificates = [identity().certificate_der().unwrap()];
+    let certificates = [identity().certificate().unwrap()];
     let rules = loopback_allowed();
     let make = |endpoint: &str| {
         PeerClient::new(endpoint, &certificates, &identity(), &rules, 1000).map(|_| ())
@@ -353,7 +353,7 @@ async fn a_certificate_signed_by_a_named_one_is_not_the_named_one() {
     let endpoint = listener.endpoint();
     let client = PeerClient::new(
         &endpoint,
-        &[authority],
+        &[NamedCertificate::from_der(authority)],
         &identity(),
         &loopback_allowed(),
         1000,

@@ -110,13 +110,10 @@ fn an_identity_written_is_the_identity_read() {
 
     let read = TlsIdentity::from_pem_files(&certificate, &key).unwrap();
 
-    assert_eq!(
-        read.certificate_der().unwrap(),
-        made.certificate_der().unwrap()
-    );
+    assert_eq!(read.certificate().unwrap(), made.certificate().unwrap());
     assert_eq!(
         read.fingerprint().unwrap(),
-        Fingerprint::of_certificate(&made.certificate_der().unwrap())
+        made.certificate().unwrap().fingerprint()
     );
     assert_eq!(std::fs::metadata(&key).unwrap().mode() & 0o7777, 0o600);
     assert!(matches!(
