@@ -38,11 +38,13 @@ pub enum Kind {
     Grant,
     /// A person was enrolled, or a link made, accepted or ended.
     Link,
+    /// The registry's documents: an older one was offered, another truth, or a held replacement.
+    Directory,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Query,
         Kind::Read,
         Kind::Write,
@@ -54,6 +56,7 @@ impl Kind {
         Kind::AccessToken,
         Kind::Grant,
         Kind::Link,
+        Kind::Directory,
     ];
 
     /// The word in the table and on the screen.
@@ -71,6 +74,7 @@ impl Kind {
             Kind::AccessToken => "access_token",
             Kind::Grant => "grant",
             Kind::Link => "link",
+            Kind::Directory => "directory",
         }
     }
 

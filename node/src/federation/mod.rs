@@ -6,11 +6,15 @@
 
 pub mod answer;
 pub mod breaker;
+pub mod directory;
+pub mod exchange;
 pub mod held;
 pub mod manifest;
 pub mod merge;
 pub mod metrics;
+pub mod outbound;
 pub mod outcome;
+pub mod peers;
 pub mod query;
 pub mod replay;
 mod splice;

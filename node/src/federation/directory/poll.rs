@@ -1,0 +1,279 @@
+//! One look at the registry: status first, the rest when the status asks for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use federation_protocol::directory::{AcceptError, Directory, Reading, Root, Status};
+use federation_service::peer_client::{EndpointError, Fetched, PeerFailure};
+use federation_service::registry_client::{FirstContactError, RegistryClient, fetch_root_by_pin};
+
+use super::cache::Kind;
+use super::{MemberDirectory, lock};
+
+/// How long one document may take.
+const DEADLINE: Duration = Duration::from_secs(8);
+/// A gap longer than this is not filled: the node begins anew with the newest directory.
+const LONGEST_GAP: u64 = 400;
+
+/// Why a look at the registry brought nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PollError {
+    /// The registry's address cannot be used.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The registry did not answer.
+    #[error(transparent)]
+    Failure(#[from] PeerFailure),
+    /// What it answered is not acceptable; what was accepted before stays.
+    #[error("the {document} is not acceptable: {error}")]
+    Refused {
+        /// `root`, `directory` or `status`.
+        document: &'static str,
+        /// Why.
+        error: AcceptError,
+    },
+    /// What was accepted could not be written down, so it is not used.
+    #[error("the accepted document cannot be stored: {0}")]
+    Store(String),
+}
+
+impl From<FirstContactError> for PollError {
+    fn from(error: FirstContactError) -> Self {
+        match error {
+            FirstContactError::Endpoint(error) => error.into(),
+            FirstContactError::Failure(failure) => failure.into(),
+            _ => Self::Store(error.to_string()),
+        }
+    }
+}
+
+impl MemberDirectory {
+    /// Looks at the registry once.
+    ///
+    /// # Errors
+    /// Nothing new was learnt; what was accepted before stays in force as long as its age allows.
+    pub async fn poll(&self) -> Result<(), PollError> {
+        let _one_at_a_time = self.shared.polling.lock().await;
+        let result = self.look().await;
+        if let Err(PollError::Refused { document, error }) = &result {
+            let text = format!("{document}: {error}");
+            if error.is_alarm() {
+                self.alarm(alarm_word(error), &text).await;
+            } else {
+                self.shared.metrics.directory_alarm("refused");
+            }
+        }
+        self.count();
+        result
+    }
+
+    async fn look(&self) -> Result<(), PollError> {
+        if self.accepted().root.is_none() {
+            self.first_root().await?;
+        }
+        match self.look_at_status().await {
+            // A registry with another certificate or another online key has another root.
+            Err(
+                PollError::Failure(PeerFailure::Tls(_))
+                | PollError::Refused {
+                    error: AcceptError::KeyNotDelegated,
+                    ..
+                },
+            ) if self.next_root().await? => self.look_at_status().await?,
+            other => other?,
+        }
+        if self.is_behind() {
+            self.look_at_directory().await?;
+        }
+        Ok(())
+    }
+
+    fn is_behind(&self) -> bool {
+        let accepted = self.accepted();
+        match (accepted.directory, accepted.status) {
+            (Some((directory, _)), Some((status, _))) => {
+                status.document().directory.seq > directory.document().seq
+            }
+            _ => true,
+        }
+    }
+
+    async fn first_root(&self) -> Result<(), PollError> {
+        let (shared, now) = (&self.shared, self.shared.clock.now());
+        let body = fetch_root_by_pin(&shared.registry, &shared.rules, DEADLINE).await?;
+        let root = Root::pinned(&body, &shared.pin, Reading::Fresh, now).map_err(|error| {
+            PollError::Refused {
+                document: "root",
+                error,
+            }
+        })?;
+        let jws = text("root", &body)?;
+        self.keep(Kind::PinnedRoot, root.document().seq, &jws)
+            .await?;
+        let mut accepted = self.accepted();
+        accepted.root = Some((root, jws));
+        self.swap(accepted);
+        Ok(())
+    }
+
+    /// Whether there was a later root. It is recognised by its signatures, so any certificate of
+    /// the connection will do: the accepted root's may be the one that was replaced.
+    async fn next_root(&self) -> Result<bool, PollError> {
+        let mut accepted = self.accepted();
+        let Some((root, _)) = &accepted.root else {
+            return Ok(false);
+        };
+        let body = fetch_root_by_pin(&self.shared.registry, &self.shared.rules, DEADLINE).await?;
+        let next = root
+            .successor(&body, Reading::Fresh, self.shared.clock.now())
+            .map_err(|error| PollError::Refused {
+                document: "root",
+                error,
+            })?;
+        if next.hash() == root.hash() {
+            return Ok(false);
+        }
+        let jws = text("root", &body)?;
+        self.keep(Kind::Root, next.document().seq, &jws).await?;
+        accepted.root = Some((next, jws));
+        accepted.assemble().map_err(|error| PollError::Refused {
+            document: "root",
+            error,
+        })?;
+        self.swap(accepted);
+        Ok(true)
+    }
+
+    fn client(&self) -> Result<Arc<RegistryClient>, PollError> {
+        let accepted = self.accepted();
+        let Some((root, _)) = &accepted.root else {
+            return Err(PollError::Store("no root was accepted yet".into()));
+        };
+        let mut client = lock(&self.shared.client);
+        if let Some((hash, client)) = client.as_ref()
+            && *hash == root.hash()
+        {
+            return Ok(Arc::clone(client));
+        }
+        let named = &root.document().registry.certificates;
+        let made = Arc::new(RegistryClient::new(
+            &self.shared.registry,
+            named,
+            &self.shared.rules,
+        )?);
+        *client = Some((root.hash(), Arc::clone(&made)));
+        Ok(made)
+    }
+
+    async fn look_at_status(&self) -> Result<(), PollError> {
+        let mut accepted = self.accepted();
+        let etag = accepted.status_etag.clone();
+        let fetched = self.client()?.status(etag.as_deref(), DEADLINE).await?;
+        let Fetched::Document { body, etag } = fetched else {
+            return Ok(());
+        };
+        let refused = |error| PollError::Refused {
+            document: "status",
+            error,
+        };
+        let jws = text("status", &body)?;
+        let Some((root, _)) = &accepted.root else {
+            return Ok(());
+        };
+        let previous = accepted.status.as_ref().map(|(status, _)| status);
+        let now = self.shared.clock.now();
+        let status = Status::accept(&jws, root, previous, Reading::Fresh, now).map_err(refused)?;
+        if let Some(membership) = &accepted.membership {
+            let membership = membership.with_status(status.clone()).map_err(refused)?;
+            accepted.membership = Some(Arc::new(membership));
+        }
+        self.keep(Kind::Status, status.document().seq, &jws).await?;
+        accepted.status = Some((status, jws));
+        accepted.status_etag = etag;
+        self.swap(accepted);
+        Ok(())
+    }
+
+    async fn look_at_directory(&self) -> Result<(), PollError> {
+        let client = self.client()?;
+        let Fetched::Document { body, .. } = client.directory(None, None, DEADLINE).await? else {
+            return Ok(());
+        };
+        let newest = text("directory", &body)?;
+        match self.accept_directory(&newest, Reading::Fresh).await {
+            Err(PollError::Refused {
+                error: AcceptError::Gap { have, got },
+                ..
+            }) if got.saturating_sub(have) <= LONGEST_GAP => {
+                for seq in have.saturating_add(1)..got {
+                    let fetched = client.directory(Some(seq), None, DEADLINE).await?;
+                    let Fetched::Document { body, .. } = fetched else {
+                        return Ok(());
+                    };
+                    let between = text("directory", &body)?;
+                    self.accept_directory(&between, Reading::Stored).await?;
+                }
+                self.accept_directory(&newest, Reading::Fresh).await
+            }
+            other => other,
+        }
+    }
+
+    async fn accept_directory(&self, jws: &Arc<str>, reading: Reading) -> Result<(), PollError> {
+        let refused = |error| PollError::Refused {
+            document: "directory",
+            error,
+        };
+        let mut accepted = self.accepted();
+        let Some((root, _)) = &accepted.root else {
+            return Ok(());
+        };
+        let previous = accepted.directory.as_ref().map(|(directory, _)| directory);
+        let now = self.shared.clock.now();
+        let directory = Directory::accept(jws, root, previous, reading, now).map_err(refused)?;
+        let seq = directory.document().seq;
+        let held: Vec<String> = directory
+            .held()
+            .map(|(member, at)| format!("{member} is to be replaced at {at} without its signature"))
+            .collect();
+        accepted.directory = Some((directory, Arc::clone(jws)));
+        accepted.assemble().map_err(refused)?;
+        self.keep(Kind::Directory, seq, jws).await?;
+        self.swap(accepted);
+        tracing::info!(directory.seq = seq, "accepted directory {seq}");
+        for text in held {
+            self.alarm("replacement_held", &text).await;
+        }
+        Ok(())
+    }
+
+    /// Durable before it is used.
+    async fn keep(&self, kind: Kind, seq: u64, jws: &Arc<str>) -> Result<(), PollError> {
+        let (cache, jws) = (self.shared.cache.clone(), Arc::clone(jws));
+        let kept = tokio::task::spawn_blocking(move || cache.keep(kind, seq, &jws)).await;
+        match kept {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(PollError::Store(error.to_string())),
+            Err(broken) => Err(PollError::Store(broken.to_string())),
+        }
+    }
+}
+
+fn text(document: &'static str, body: &[u8]) -> Result<Arc<str>, PollError> {
+    match std::str::from_utf8(body) {
+        Ok(text) => Ok(text.trim().into()),
+        Err(_) => Err(PollError::Refused {
+            document,
+            error: AcceptError::Schema,
+        }),
+    }
+}
+
+fn alarm_word(error: &AcceptError) -> &'static str {
+    match error {
+        AcceptError::SplitView { .. } => "split_view",
+        AcceptError::Rollback { .. } => "rollback",
+        _ => "refused",
+    }
+}

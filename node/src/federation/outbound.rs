@@ -1,0 +1,130 @@
+//! One question to every hospital of a grant, in parallel; answers as they come.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use federation_protocol::member::MemberId;
+use federation_protocol::refusal::Refusal;
+use federation_protocol::signature::Actor;
+use futures_util::stream::{FuturesUnordered, Stream};
+
+use super::exchange::{Ask, Exchanged, Exchanges, NoAnswer};
+use super::held::{HeldGrant, HeldToken};
+use super::merge::read_answer;
+use super::outcome::{Hospital, Part, PeerOutcome, Silence};
+use super::query::Question;
+
+/// A hospital that is to be asked.
+#[derive(Clone)]
+pub struct Asked {
+    /// Whom.
+    pub hospital: Hospital,
+    /// Its token; `None` when it is over and there is no new one.
+    pub token: Option<HeldToken>,
+    /// Where its next page begins.
+    pub cursor: Option<String>,
+}
+
+/// Asks each of `hospitals` the same question; each part comes when it is there. Every part ends
+/// within `deadline`, so the whole does.
+pub fn ask_all(
+    exchanges: &Exchanges,
+    grant: &HeldGrant,
+    actor: &Actor,
+    question: &Question,
+    hospitals: Vec<Asked>,
+    deadline: Duration,
+) -> impl Stream<Item = Part> + use<> {
+    hospitals
+        .into_iter()
+        .map(|asked| {
+            let exchanges = exchanges.clone();
+            let ask = ask_of(grant, actor, question, &asked);
+            let (resource_type, count) = (question.resource_type, question.count);
+            async move {
+                let Some(ask) = ask else {
+                    return silent(asked.hospital, Silence::TokenExpired);
+                };
+                let exchanged = exchanges.ask(&asked.hospital.member, &ask, deadline).await;
+                judged(asked.hospital, exchanged, resource_type, count)
+            }
+        })
+        .collect::<FuturesUnordered<_>>()
+}
+
+fn ask_of(grant: &HeldGrant, actor: &Actor, question: &Question, asked: &Asked) -> Option<Ask> {
+    let token = asked.token.as_ref()?;
+    let question = Question {
+        cursor: asked.cursor.clone(),
+        ..question.clone()
+    };
+    Some(Ask {
+        path: format!("/federation/v1/fhir/{}/_search", question.resource_type),
+        content_type: "application/x-www-form-urlencoded",
+        purpose: grant.purpose,
+        actor: actor.clone(),
+        consent: Some(token.token.clone()),
+        body: question.to_form().into_bytes(),
+    })
+}
+
+/// The part of a hospital that was not asked.
+#[must_use]
+pub fn silent(hospital: Hospital, silence: Silence) -> Part {
+    Part {
+        hospital,
+        exchange: None,
+        outcome: PeerOutcome::Silent(silence),
+        duration_ms: 0,
+        digest: None,
+        directory: None,
+        own: false,
+    }
+}
+
+/// What came of an exchange: the answer read only now that it is verified.
+fn judged(hospital: Hospital, exchanged: Exchanged, resource_type: &str, count: usize) -> Part {
+    let mut part = silent(hospital, Silence::Unusable);
+    part.exchange = exchanged.exchange.map(|exchange| exchange.to_string());
+    part.duration_ms = exchanged.duration_ms;
+    part.outcome = match exchanged.result {
+        Ok(answer) => {
+            part.digest = Some(answer.content_digest.clone());
+            part.directory = Some(answer.directory.to_string());
+            if answer.status == 200 {
+                match read_answer(&answer.body, resource_type, count, &part.hospital.member) {
+                    Ok(read) => PeerOutcome::Answered(read),
+                    Err(_) => PeerOutcome::Silent(Silence::Unusable),
+                }
+            } else {
+                match Refusal::of_body(&answer.body) {
+                    Some(refusal) => PeerOutcome::Refused(refusal),
+                    None => PeerOutcome::Silent(Silence::Unusable),
+                }
+            }
+        }
+        Err(NoAnswer::Silent(silence)) => PeerOutcome::Silent(silence),
+        Err(NoAnswer::Unverified) => PeerOutcome::Unverified,
+    };
+    part
+}
+
+/// The parts in the order in which the hospitals were asked, however they came.
+#[must_use]
+pub fn in_order(mut parts: Vec<Part>, order: &[MemberId]) -> Vec<Part> {
+    let places: BTreeMap<&MemberId, usize> = order
+        .iter()
+        .enumerate()
+        .map(|(place, member)| (member, place))
+        .collect();
+    parts.sort_by_key(|part| {
+        (
+            !part.own,
+            places
+                .get(&part.hospital.member)
+                .copied()
+                .unwrap_or(usize::MAX),
+        )
+    });
+    parts
+}
