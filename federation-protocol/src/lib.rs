@@ -14,6 +14,8 @@ pub mod link;
 pub mod member;
 pub mod purpose;
 pub mod refusal;
+#[cfg(any(test, feature = "sample"))]
+pub mod sample;
 pub mod signature;
 pub mod time;
 #[cfg(test)]
