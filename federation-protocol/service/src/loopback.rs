@@ -119,6 +119,20 @@ impl RawClient {
         self
     }
 
+    /// Sends more, and reads until the other side closes or is silent for a second.
+    pub(crate) fn rest(&mut self, more: &[u8]) -> String {
+        self.write(more);
+        self.0
+            .get_ref()
+            .set_read_timeout(Some(Duration::from_secs(1)))
+            .unwrap();
+        let (mut bytes, mut buffer) = (Vec::new(), [0u8; 16 * 1024]);
+        while let Ok(read @ 1..) = self.0.read(&mut buffer) {
+            bytes.extend_from_slice(&buffer[..read]);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// One response: status, headers as text, body (by Content-Length or chunks' raw bytes).
     pub(crate) fn read(&mut self) -> RawResponse {
         let mut bytes = Vec::new();

@@ -238,3 +238,8 @@ async fn read_body(mut payload: Payload, announced: usize) -> Result<Bytes, Refu
     }
     Ok(body.freeze())
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod town;
