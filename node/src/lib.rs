@@ -1,10 +1,13 @@
 //! One hospital's place in the federation: its own JP Core records, its patients' consents, and
 //! signed answers to its peers.
 
+pub mod access;
 pub mod audit;
 pub mod config;
+pub mod consent;
 pub mod database;
 pub mod federation;
 pub mod identity;
 pub mod keys;
+pub mod linkage;
 pub mod records;

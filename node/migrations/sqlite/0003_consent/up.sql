@@ -28,18 +28,37 @@ BEGIN SELECT RAISE(ABORT, 'consent versions are never removed'); END;
 CREATE TRIGGER directive_no_delete BEFORE DELETE ON directive
 BEGIN SELECT RAISE(ABORT, 'consents are never removed'); END;
 
--- A visit code: keyed digest only, and the decision the person made with it (JSON of this room).
+-- A visit code: keyed digests of its two forms, and the decision that the person made with it.
+-- `categories` and `labels` are words with a space between; `ends_at` is the end of what it grants.
 CREATE TABLE visit_code (
-    digest BLOB PRIMARY KEY NOT NULL,
+    id TEXT PRIMARY KEY NOT NULL,
+    spoken BLOB NOT NULL UNIQUE,
+    scanned BLOB NOT NULL UNIQUE,
     person TEXT NOT NULL,
+    patient_reference TEXT NOT NULL,
     requester TEXT NOT NULL,
-    decision TEXT NOT NULL,
+    practitioner_id TEXT,
+    practitioner_role TEXT,
+    purpose TEXT NOT NULL,
+    categories TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    ends_at BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     used_at BIGINT
 );
 
--- Wrong tries of a requester in the sliding window.
+-- The hospitals that the person ticked, and the phone's signature where a token needs one.
+CREATE TABLE visit_responder (
+    code TEXT NOT NULL,
+    responder TEXT NOT NULL,
+    evidence_scope TEXT,
+    evidence_until BIGINT,
+    evidence BLOB,
+    PRIMARY KEY (code, responder)
+);
+
+-- Wrong tries of a requester.
 CREATE TABLE code_miss (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     requester TEXT NOT NULL,
@@ -47,30 +66,36 @@ CREATE TABLE code_miss (
 );
 CREATE INDEX code_miss_requester ON code_miss (requester, at);
 
--- What a redeemed code (or a lasting relationship) lets the requester come back for.
+-- What a redeemed code lets its requester come back for: the directive is asked anew each time.
 CREATE TABLE care_grant (
     id TEXT PRIMARY KEY NOT NULL,
+    code TEXT NOT NULL,
     directive TEXT NOT NULL,
     person TEXT NOT NULL,
     requester TEXT NOT NULL,
-    decision TEXT NOT NULL,
-    created_at BIGINT NOT NULL,
-    expires_at BIGINT NOT NULL
+    practitioner_id TEXT,
+    practitioner_role TEXT,
+    purpose TEXT NOT NULL,
+    categories TEXT NOT NULL,
+    redeemed_at BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL
 );
 
--- Minted tokens: never the token itself. `projection` is what it lets out (scope and rules, JSON),
--- `asked` and `practitioner` the context it was minted in.
+-- Minted tokens, never the token itself: what it lets out (`scope`, `rules`) and the context it was
+-- minted in, so that a change of mind ends exactly the tokens that it must.
 CREATE TABLE minted_token (
     jti TEXT PRIMARY KEY NOT NULL,
     doc TEXT NOT NULL,
-    grant_id TEXT,
+    grant_id TEXT NOT NULL,
     person TEXT NOT NULL,
     client TEXT NOT NULL,
     audience TEXT NOT NULL,
+    practitioner_id TEXT,
+    practitioner_role TEXT,
     purpose TEXT NOT NULL,
-    practitioner TEXT,
     asked TEXT NOT NULL,
-    projection TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    rules TEXT NOT NULL,
     status_list INTEGER NOT NULL,
     status_idx INTEGER NOT NULL,
     issued_at BIGINT NOT NULL,
@@ -78,13 +103,13 @@ CREATE TABLE minted_token (
     ended_at BIGINT
 );
 CREATE INDEX minted_token_person ON minted_token (person, expires_at);
-CREATE INDEX minted_token_ended ON minted_token (status_list, expires_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX minted_token_ended ON minted_token (status_list, expires_at)
+    WHERE ended_at IS NOT NULL;
 
--- One slot, one token: taken until the token has expired.
+-- One slot, one token, until that token has expired.
 CREATE TABLE status_slot (
     list INTEGER NOT NULL,
     idx INTEGER NOT NULL,
-    jti TEXT NOT NULL,
     expires_at BIGINT NOT NULL,
     PRIMARY KEY (list, idx)
 );

@@ -1,0 +1,149 @@
+//! What a caller of this node wants to do, and which role does it.
+
+use crate::audit::{Kind, Line};
+use crate::database::Rid;
+use crate::identity::Caller;
+
+use super::Permit;
+
+/// Something a caller of this node wants to do. Where the chart is known beforehand, it stands in
+/// the audit line.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Act<'a> {
+    /// Read one resource here, any version.
+    Read {
+        /// Its type.
+        kind: &'a str,
+        /// Its logical id.
+        id: &'a str,
+        /// The chart it is in, where that is known.
+        patient: Option<Rid>,
+    },
+    /// Search resources here.
+    Search {
+        /// Their type.
+        kind: &'a str,
+        /// The chart that is searched, where the search names one.
+        patient: Option<Rid>,
+    },
+    /// Create or update a resource here.
+    Write {
+        /// Its type.
+        kind: &'a str,
+        /// Its logical id, where it has one already.
+        id: Option<&'a str>,
+    },
+    /// Write a transaction Bundle here.
+    Transaction,
+    /// Redeem a visit code, or ask peers under a grant.
+    Ask {
+        /// The practitioner who asks.
+        practitioner: &'a str,
+    },
+    /// Enrol a person.
+    Enroll,
+    /// Make, accept or end a link.
+    Link,
+    /// Read the audit.
+    ReadAudit,
+    /// Make or revoke access tokens.
+    ManageTokens,
+}
+
+/// What a permit opens.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Every chart here, to read.
+    House,
+    /// Every chart here, to read and write.
+    HouseWrites,
+    /// One's own chart, to read.
+    Own(Rid),
+    /// No chart: the act itself.
+    Act,
+}
+
+impl Reach {
+    pub(super) fn permit(self) -> Permit {
+        match self {
+            Reach::House => Permit::house(false),
+            Reach::HouseWrites => Permit::house(true),
+            Reach::Own(patient) => Permit::own_chart(patient),
+            Reach::Act => Permit::act(),
+        }
+    }
+}
+
+impl Act<'_> {
+    /// What this role reaches with this act; `None` if it does not do it. The table of roles:
+    /// `tests/access_matrix.rs` prints it.
+    pub(super) fn reach_of(&self, caller: &Caller) -> Option<Reach> {
+        match (self, caller) {
+            (
+                Act::Read { .. } | Act::Search { .. },
+                Caller::Physician { .. } | Caller::System { .. },
+            ) => Some(Reach::House),
+            // Whether a read lies in their own chart, the compartment decides.
+            (Act::Read { .. } | Act::Search { .. }, Caller::Person { patient, .. }) => {
+                Some(Reach::Own(*patient))
+            }
+            (Act::Write { .. } | Act::Transaction, Caller::System { .. }) => {
+                Some(Reach::HouseWrites)
+            }
+            // A physician asks as themselves; a system names the practitioner it speaks for.
+            (Act::Ask { practitioner }, Caller::Physician { id }) if id == practitioner => {
+                Some(Reach::Act)
+            }
+            (Act::Ask { .. }, Caller::System { .. })
+            | (Act::Enroll | Act::Link, Caller::Registrar { .. })
+            | (Act::ReadAudit, Caller::Auditor { .. })
+            | (Act::ManageTokens, Caller::Admin { .. }) => Some(Reach::Act),
+            _not_theirs => None,
+        }
+    }
+
+    /// The word in audit lines and refusals.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Act::Read { .. } => "read",
+            Act::Search { .. } => "search",
+            Act::Write { .. } => "write",
+            Act::Transaction => "transaction",
+            Act::Ask { .. } => "ask",
+            Act::Enroll => "enroll",
+            Act::Link => "link",
+            Act::ReadAudit => "read_audit",
+            Act::ManageTokens => "manage_tokens",
+        }
+    }
+
+    pub(super) const fn kind(&self) -> Kind {
+        match self {
+            Act::Read { .. } | Act::Search { .. } | Act::ReadAudit => Kind::Read,
+            Act::Write { .. } | Act::Transaction => Kind::Write,
+            Act::Ask { .. } => Kind::Query,
+            Act::Enroll | Act::Link => Kind::Link,
+            Act::ManageTokens => Kind::AccessToken,
+        }
+    }
+
+    pub(super) const fn patient(&self) -> Option<Rid> {
+        match self {
+            Act::Read { patient, .. } | Act::Search { patient, .. } => *patient,
+            _other => None,
+        }
+    }
+
+    pub(super) fn describe(&self, line: Line) -> Line {
+        match self {
+            Act::Read { kind, id, .. } | Act::Write { kind, id: Some(id) } => {
+                line.detail("resource", format!("{kind}/{id}"))
+            }
+            Act::Search { kind, .. } | Act::Write { kind, id: None } => line.detail("type", *kind),
+            Act::Ask { practitioner } => line.detail("practitioner", *practitioner),
+            _plain => line,
+        }
+    }
+}

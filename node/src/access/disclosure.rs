@@ -1,0 +1,51 @@
+//! What a peer may see of one chart: token ∩ local directives ∩ house policy.
+//!
+//! Source: CONSENT section 3, points 7 and 8; PROTOCOL section 4, check 13.
+
+use federation_protocol::category::{Category, Scope};
+use federation_protocol::consent::{Context, Effective, Residual, ResourceFacts};
+use federation_protocol::label::Labels;
+
+use super::Permit;
+use crate::consent;
+use crate::database::{DatabaseError, HospitalConnection, Rid};
+
+/// What this house releases to no peer, whatever a token says. Empty unless configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HousePolicy {
+    /// Categories that never leave.
+    pub withheld_categories: Scope,
+    /// Labels whose resources never leave.
+    pub withheld_labels: Labels,
+}
+
+impl HousePolicy {
+    pub(super) fn releases_category(&self, category: Category) -> bool {
+        !self.withheld_categories.contains(category)
+    }
+
+    pub(super) fn releases(&self, facts: &ResourceFacts) -> bool {
+        self.releases_category(facts.category) && !facts.labels.meets(self.withheld_labels)
+    }
+}
+
+/// The permit for a peer that asks, under a verified token with this scope (narrowed to what is
+/// asked) and residual, about the chart that the token's `sub` means here.
+///
+/// Reads the chart's local directives on the caller's connection. Nothing is an error here that
+/// could tell a peer something: where nothing is left, the permit allows nothing.
+///
+/// # Errors
+/// The local directives could not be read: nothing may leave.
+pub fn disclose(
+    connection: &mut HospitalConnection,
+    scope: Scope,
+    residual: Residual,
+    patient: Rid,
+    context: Context,
+    house: &HousePolicy,
+) -> Result<Permit, DatabaseError> {
+    let local = consent::local_directives(connection, patient)?;
+    let effective = Effective::new(scope, residual, local, context);
+    Ok(Permit::disclosure(patient, effective, house.clone()))
+}

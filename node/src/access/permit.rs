@@ -1,0 +1,107 @@
+//! The proof that someone decided: what a read may reach, and what of it may be shown.
+
+use federation_protocol::category::Category;
+use federation_protocol::consent::{Effective, ResourceFacts};
+use federation_protocol::label::Label;
+
+use super::HousePolicy;
+use crate::database::Rid;
+
+/// Leave to read or write records, within a reach. Only this room makes one.
+///
+/// The reach is enforced twice: in the query plan ([`Permit::patient`], [`Permit::categories`]) and
+/// on every resource that would leave ([`Permit::allows`]), included and contained ones too.
+pub struct Permit(Kind);
+
+enum Kind {
+    /// Every chart of this house.
+    House { writes: bool },
+    /// A person's own chart, without what their physician has not told them yet.
+    OwnChart { patient: Rid },
+    /// One chart, for a peer: token, local directives, house policy.
+    Disclosure {
+        patient: Rid,
+        effective: Box<Effective>,
+        house: HousePolicy,
+        categories: Vec<Category>,
+    },
+    /// An act that touches no chart.
+    Act,
+}
+
+impl Permit {
+    pub(super) fn house(writes: bool) -> Self {
+        Self(Kind::House { writes })
+    }
+
+    pub(super) fn own_chart(patient: Rid) -> Self {
+        Self(Kind::OwnChart { patient })
+    }
+
+    pub(super) fn act() -> Self {
+        Self(Kind::Act)
+    }
+
+    pub(super) fn disclosure(patient: Rid, effective: Effective, house: HousePolicy) -> Self {
+        let categories = effective
+            .categories()
+            .filter(|one| house.releases_category(*one))
+            .collect();
+        Self(Kind::Disclosure {
+            patient,
+            effective: Box::new(effective),
+            house,
+            categories,
+        })
+    }
+
+    /// The chart that every read is limited to; `None`: any chart here.
+    ///
+    /// A permit for an act that touches no chart names one that no resource has.
+    #[must_use]
+    pub fn patient(&self) -> Option<Rid> {
+        match &self.0 {
+            Kind::House { .. } => None,
+            Kind::OwnChart { patient } | Kind::Disclosure { patient, .. } => Some(*patient),
+            Kind::Act => Some(NO_CHART),
+        }
+    }
+
+    /// The categories that can leave under this permit; `None`: all, `other` too.
+    #[must_use]
+    pub fn categories(&self) -> Option<&[Category]> {
+        match &self.0 {
+            Kind::House { .. } | Kind::OwnChart { .. } => None,
+            Kind::Disclosure { categories, .. } => Some(categories),
+            Kind::Act => Some(&[]),
+        }
+    }
+
+    /// Whether this resource, of the chart that the permit is for, may be shown.
+    #[must_use]
+    pub fn allows(&self, facts: &ResourceFacts) -> bool {
+        match &self.0 {
+            Kind::House { .. } => true,
+            Kind::OwnChart { .. } => !facts.labels.contains(Label::Nopat),
+            Kind::Disclosure {
+                effective, house, ..
+            } => house.releases(facts) && effective.permits(facts),
+            Kind::Act => false,
+        }
+    }
+
+    /// Whether it is for a peer: what it hides is counted for the audit.
+    #[must_use]
+    pub fn is_disclosure(&self) -> bool {
+        matches!(self.0, Kind::Disclosure { .. })
+    }
+
+    /// Whether records may be written under it.
+    #[must_use]
+    pub fn allows_writing(&self) -> bool {
+        matches!(self.0, Kind::House { writes: true })
+    }
+}
+
+/// No row has this number.
+const NO_CHART: Rid = Rid(i64::MIN);

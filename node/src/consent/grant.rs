@@ -1,0 +1,85 @@
+//! What a person decides when they show a code, and what a redeemed code leaves behind.
+
+use federation_protocol::category::Scope;
+use federation_protocol::consent::{LabelTerms, Practitioner};
+use federation_protocol::keys::PublicKey;
+use federation_protocol::member::MemberId;
+use federation_protocol::purpose::Purpose;
+use federation_protocol::time::Timestamp;
+
+use super::DirectiveId;
+use crate::identity::PersonId;
+
+/// The person's decision behind a visit code. The code only carries it to the physician.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// Who decides.
+    pub person: PersonId,
+    /// What the Consent calls them: `Patient/<id>`, their own chart at this node.
+    pub patient: String,
+    /// The one hospital that may redeem the code.
+    pub requester: MemberId,
+    /// The one practitioner there who may, if the person named one.
+    pub practitioner: Option<Practitioner>,
+    /// What for.
+    pub purpose: Purpose,
+    /// Which kinds of data.
+    pub categories: Scope,
+    /// How sensitive: `N` alone unless the person chose more.
+    pub labels: LabelTerms,
+    /// Until when the grant holds.
+    pub ends_at: Timestamp,
+    /// From which hospitals: only ticked ones get a token, for a psychiatric clinic's very name
+    /// tells something.
+    pub responders: Vec<TickedResponder>,
+}
+
+/// A hospital that the person ticked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TickedResponder {
+    /// The hospital.
+    pub responder: MemberId,
+    /// The phone's signature, where the requester could otherwise mint for itself.
+    pub evidence: Option<Evidence>,
+}
+
+/// What the phone signed for one link: PROTOCOL section 5, `pev`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// The categories that stood in the signed bytes.
+    pub scope: Scope,
+    /// Until when it holds.
+    pub until: Timestamp,
+    /// Ed25519 by the device key of that link.
+    pub signature: [u8; 64],
+}
+
+/// What the phone has to sign before a code is made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvidenceNeeded {
+    /// The link whose device key signs.
+    pub responder: MemberId,
+    /// The public half of that key.
+    pub device_key: PublicKey,
+    /// The categories in the bytes.
+    pub scope: Scope,
+    /// Until when it will hold.
+    pub until: Timestamp,
+    /// The bytes to sign.
+    pub message: Vec<u8>,
+}
+
+/// A grant as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct StoredGrant {
+    pub(super) id: String,
+    /// The visit code it came from: the ticked hospitals and signatures stand there.
+    pub(super) code: String,
+    pub(super) directive: DirectiveId,
+    pub(super) person: PersonId,
+    pub(super) requester: MemberId,
+    pub(super) practitioner: Option<Practitioner>,
+    pub(super) purpose: Purpose,
+    pub(super) categories: Scope,
+    pub(super) ends_at: Timestamp,
+}
