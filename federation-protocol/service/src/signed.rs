@@ -37,6 +37,9 @@ pub use refused::Refused;
 pub const MAX_HEADER_BYTES: usize = 32 * 1024;
 /// Largest request body.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
+/// How long a federation listener keeps an unused connection: longer than a peer's client does
+/// ([`crate::peer_client::IDLE_TIMEOUT`]), so that no question runs into a closing door.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a body may take to arrive unless set otherwise.
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
