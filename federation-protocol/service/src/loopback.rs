@@ -71,6 +71,10 @@ impl Listener {
         }
     }
 
+    pub(crate) fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
     pub(crate) fn endpoint(&self) -> String {
         format!("https://{}", self.address)
     }

@@ -75,7 +75,10 @@ mod tests {
         clippy::indexing_slicing,
         reason = "tests fail by panicking"
     )]
+    use actix_web::web::{ServiceConfig, get};
+
     use super::*;
+    use crate::loopback::{Listener, RawClient, identity};
 
     #[test]
     fn the_service_manager_hears_ready() {
@@ -93,5 +96,42 @@ mod tests {
     #[test]
     fn without_a_service_manager_nothing_happens() {
         assert!(tell_service_manager(None, "READY=1").is_ok());
+    }
+
+    #[tokio::test]
+    async fn sigterm_asks_the_process_to_end() {
+        let mut asked = Box::pin(asked_to_end());
+        // The first poll installs the handlers; without them the signal would end the test.
+        let soon = std::time::Duration::from_millis(1);
+        assert!(tokio::time::timeout(soon, &mut asked).await.is_err());
+        let own = rustix::process::getpid();
+        rustix::process::kill_process(own, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(asked.await.unwrap(), Ending::Terminate);
+    }
+
+    #[tokio::test]
+    async fn what_is_in_flight_is_finished_and_nothing_new_is_let_in() {
+        async fn slow() -> &'static str {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            "done"
+        }
+        let acceptor = crate::tls::server_acceptor(&identity()).unwrap();
+        let listener = Listener::start(acceptor, |routes: &mut ServiceConfig| {
+            routes.route("/slow", get().to(slow));
+        });
+        let (address, handle) = (listener.address, listener.handle());
+        let in_flight = tokio::task::spawn_blocking(move || {
+            let mut connection = RawClient::connect(address, None);
+            connection
+                .write(b"GET /slow HTTP/1.1\r\nhost: here\r\n\r\n")
+                .read()
+                .body
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+
+        stop_all(&[handle]).await;
+
+        assert_eq!(in_flight.await.unwrap(), b"done");
+        assert!(std::net::TcpStream::connect(address).is_err());
     }
 }
