@@ -164,17 +164,6 @@ impl SearchQuery {
     pub fn count(&self) -> usize {
         self.count
     }
-
-    /// This search for a resource that carries an identifier: what `If-None-Exist` may say.
-    pub(super) fn is_by_identifier(&self) -> bool {
-        matches!(
-            &*self.conditions,
-            [Condition::Token {
-                identifier: true,
-                ..
-            }]
-        ) && self.cursor.is_none()
-    }
 }
 
 fn fingerprint(kind: ResourceType, mut seen: Vec<(&str, &str)>) -> i64 {

@@ -64,8 +64,10 @@ CREATE TABLE ix_date (
     patient BIGINT NOT NULL,
     date BIGINT NOT NULL,
     rid BIGINT NOT NULL,
-    PRIMARY KEY (slot, lo, hi, patient, date, rid)
+    PRIMARY KEY (slot, patient, date, rid, lo, hi)
 );
+-- For searches over all patients, by birth date above all.
+CREATE INDEX ix_date_lo ON ix_date (slot, lo, hi);
 
 CREATE TABLE ix_string (
     slot SMALLINT NOT NULL,

@@ -1,0 +1,12 @@
+//! The FHIR tables, and every statement on them.
+
+mod reindex;
+mod rows;
+mod search;
+mod statement;
+mod write;
+
+pub(super) use reindex::reindex_if_older;
+pub(super) use rows::{Stored, read, read_version};
+pub(super) use search::{Plan, candidates, newest_txn, rid_of};
+pub(super) use write::{Change, Changed, Expect, apply, lock, matching};
