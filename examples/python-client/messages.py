@@ -120,7 +120,7 @@ def verify_answer(status, headers, body, request, key_of, now=None):
     if not match or match.group(2) != " ".join(RESPONSE):
         raise Refused("the answer covers something else: " + signature_input)
     parameters, _, created, kid = match.groups()
-    if abs(int(created) - now) > 60:
+    if not -120 <= int(created) - now <= 60:
         raise Refused("answered at another time")
     if digest(body) != one("content-digest"):
         raise Refused("the body is not the one that was signed")
