@@ -38,12 +38,17 @@ impl MemberId {
     /// # Errors
     /// [`MemberIdError`] when it is neither.
     pub fn from_code(code: &str) -> Result<Self, MemberIdError> {
-        let number = code.len() == 10 && code.bytes().all(|byte| byte.is_ascii_digit());
-        if number || code.strip_prefix("x-").is_some_and(is_label) {
-            return Ok(Self(format!("{PREFIX}{code}").into()));
+        if is_code(code) {
+            Ok(Self(format!("{PREFIX}{code}").into()))
+        } else {
+            Err(MemberIdError)
         }
-        Err(MemberIdError)
     }
+}
+
+fn is_code(code: &str) -> bool {
+    let number = code.len() == 10 && code.bytes().all(|byte| byte.is_ascii_digit());
+    number || code.strip_prefix("x-").is_some_and(is_label)
 }
 
 fn is_label(label: &str) -> bool {
@@ -64,7 +69,10 @@ impl FromStr for MemberId {
     type Err = MemberIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::from_code(text.strip_prefix(PREFIX).ok_or(MemberIdError)?)
+        match text.strip_prefix(PREFIX) {
+            Some(code) if is_code(code) => Ok(Self(text.into())),
+            _ => Err(MemberIdError),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a node judges by: root, directory and status together, indexed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -181,12 +181,32 @@ impl Index {
     }
 }
 
+/// The status with what is looked up in it, made once for each accepted status.
+struct Standing {
+    status: Status,
+    suspended: HashSet<MemberId>,
+    revoked: HashSet<KeyId>,
+}
+
+impl Standing {
+    fn of(status: Status) -> Self {
+        let document = status.document();
+        let suspended = document.suspended.iter().cloned().collect();
+        let revoked = document.revoked.iter().cloned().collect();
+        Self {
+            status,
+            suspended,
+            revoked,
+        }
+    }
+}
+
 /// What a node judges by. Cheap to remake for a new status: the directory's index is shared.
 #[derive(Clone)]
 pub struct Membership {
     root: Arc<Root>,
     index: Arc<Index>,
-    status: Arc<Status>,
+    standing: Arc<Standing>,
 }
 
 impl Membership {
@@ -199,7 +219,7 @@ impl Membership {
         let membership = Self {
             root: Arc::new(root),
             index: Arc::new(Index::of(directory)),
-            status: Arc::new(status),
+            standing: Arc::new(Standing::of(status)),
         };
         membership.checked()
     }
@@ -210,14 +230,14 @@ impl Membership {
     /// As [`Self::new`].
     pub fn with_status(&self, status: Status) -> Result<Self, AcceptError> {
         Self {
-            status: Arc::new(status),
+            standing: Arc::new(Standing::of(status)),
             ..self.clone()
         }
         .checked()
     }
 
     fn checked(self) -> Result<Self, AcceptError> {
-        let (named, own) = (self.status.document().directory, &self.index.directory);
+        let (named, own) = (self.status().document().directory, &self.index.directory);
         if named.seq == own.document().seq && named.hash != own.hash() {
             return Err(AcceptError::SplitView { seq: named.seq });
         }
@@ -239,7 +259,7 @@ impl Membership {
     /// The accepted status.
     #[must_use]
     pub fn status(&self) -> &Status {
-        &self.status
+        &self.standing.status
     }
 
     /// The registry's id.
@@ -254,14 +274,14 @@ impl Membership {
         let seq = self.index.directory.document().seq;
         FedDirectory {
             seq,
-            status: self.status.document().seq,
+            status: self.status().document().seq,
         }
     }
 
     /// Whether the status names a newer directory than this one: fetch.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.status.document().directory.seq > self.index.directory.document().seq
+        self.status().document().directory.seq > self.index.directory.document().seq
     }
 
     /// Whether a peer's position is ahead of this one: fetch at once.
@@ -289,12 +309,11 @@ impl Membership {
         if matches!(listed, MemberState::Revoked | MemberState::Withdrawn) {
             return Some(listed);
         }
-        let status = self.status.document();
-        if status.suspended.contains(id) {
+        if self.standing.suspended.contains(id) {
             return Some(MemberState::Suspended);
         }
-        let away = status
-            .maintenance
+        let windows = &self.status().document().maintenance;
+        let away = windows
             .iter()
             .any(|window| window.member == *id && window.from <= now && now < window.until);
         let away = away && listed == MemberState::Active;
@@ -315,7 +334,7 @@ impl Membership {
             key_use: key.key_use,
             not_before: key.not_before,
             not_after: key.not_after,
-            revoked: key.revoked || self.status.document().revoked.contains(kid),
+            revoked: key.revoked || self.standing.revoked.contains(kid),
             public: &key.public,
         })
     }
@@ -324,10 +343,9 @@ impl Membership {
     /// revoked, the one that began last.
     #[must_use]
     pub fn seal_key(&self, id: &MemberId, now: Timestamp) -> Option<(KeyId, SealPublicKey)> {
-        let revoked = &self.status.document().revoked;
         self.member(id)?
             .keys_for(KeyUse::Seal, now)
-            .filter(|key| !revoked.contains(&key.kid))
+            .filter(|key| !self.standing.revoked.contains(&key.kid))
             .max_by_key(|key| key.not_before)
             .and_then(|key| Some((key.kid.clone(), key.seal_key()?)))
     }
@@ -344,7 +362,7 @@ impl Membership {
     /// What may still be done, by the status document's age.
     #[must_use]
     pub fn freshness(&self, now: Timestamp) -> Freshness {
-        match now.seconds_since(self.status.document().iat) {
+        match now.seconds_since(self.status().document().iat) {
             ..=600 => Freshness::Current,
             601..=86_400 => Freshness::Stale,
             86_401..=259_200 => Freshness::EmergencyOnly,

@@ -17,11 +17,13 @@ use crate::time::Timestamp;
 mod actor;
 pub mod components;
 mod fields;
+mod opening;
 mod request;
 mod response;
 
 pub use actor::{Actor, ActorError};
-pub use request::{DraftError, Request, RequestDraft, SignedRequest, verify_request};
+pub use opening::{Request, verify_request};
+pub use request::{DraftError, RequestDraft, SignedRequest};
 pub use response::{Answer, AnswerDraft, AnswerRefusal, RawAnswer, SignedAnswer, verify_answer};
 
 /// The protocol version spoken here, `Fed-Version`.

@@ -8,10 +8,13 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::directory::MaintenanceWindow;
-use crate::keys::SecretKey;
+use crate::Verified;
+use crate::directory::{MaintenanceWindow, Membership};
+use crate::keys::{KeyUse, SecretKey};
 use crate::member::MemberState;
+use crate::refusal::Refusal;
 use crate::sample::{NOW, SampleMember, SampleRegistry};
+use crate::signature::{RawRequest, Request, verify_request};
 
 /// Two hospitals and the registry that lists them.
 struct Town {

@@ -1,0 +1,28 @@
+//! What the fuzz targets run (`fuzz/bodies`), compiled and run here over a few thousand inputs:
+//! the targets themselves need a nightly toolchain.
+
+use proptest::prelude::*;
+
+#[path = "../fuzz/bodies/directory.rs"]
+mod directory;
+#[path = "../fuzz/bodies/signature_input.rs"]
+mod signature_input;
+
+fn inputs() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        proptest::collection::vec(0_u8.., 0..200),
+        "[\\[{}\\]\":,()=;@a-z0-9 ]{0,120}".prop_map(String::into_bytes),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn signature_input_never_panics(data in inputs()) {
+        signature_input::run(&data);
+    }
+
+    #[test]
+    fn directory_never_panics(data in inputs()) {
+        directory::run(&data);
+    }
+}
