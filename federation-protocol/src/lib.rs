@@ -6,6 +6,10 @@ pub mod category;
 pub mod consent;
 pub mod digest;
 pub mod directory;
+pub mod evidence;
+pub mod grants;
+pub mod issuers;
+pub mod jcs;
 pub mod json;
 pub mod jws;
 pub mod keys;
@@ -17,7 +21,9 @@ pub mod refusal;
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;
 pub mod signature;
+pub mod status_list;
 pub mod time;
+pub mod token;
 #[cfg(test)]
 pub(crate) mod vectors;
 mod verified;

@@ -123,6 +123,7 @@ pub struct DataReference {
     /// How.
     pub meaning: DataMeaning,
     /// What: `Observation/17`, `Encounter/4`, `Practitioner/9`, or a member id for an author.
+    #[serde(rename = "ref")]
     pub reference: String,
 }
 

@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_residual_reads_back_as_it_is_written() {
-        let json = r#"[[{"type":"permit","class":["lab","rx"],"securityLabel":["N","PSY"]},{"type":"forbid","dataPeriod":{"end":"2019-12-31"},"data":[{"meaning":"authoredby","reference":"Practitioner/9"}]}],[{"type":"forbid"}]]"#;
+        let json = r#"[[{"type":"permit","class":["lab","rx"],"securityLabel":["N","PSY"]},{"type":"forbid","dataPeriod":{"end":"2019-12-31"},"data":[{"meaning":"authoredby","ref":"Practitioner/9"}]}],[{"type":"forbid"}]]"#;
         assert_eq!(
             Residual::from_json(json.as_bytes()).unwrap().to_json(),
             json
