@@ -19,6 +19,8 @@ mod query;
 mod search;
 mod store;
 mod system;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::sync::Arc;

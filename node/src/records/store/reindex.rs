@@ -205,3 +205,29 @@ fn reindex_one(
     update.sql(" WHERE rid = ").int(one.rid).run(connection)?;
     Ok(())
 }
+
+/// How many index rows there are.
+#[cfg(test)]
+pub(in crate::records) fn count_index_rows(
+    connection: &mut HospitalConnection,
+) -> diesel::QueryResult<i64> {
+    let count = Statement::<(BigInt,)>::new(
+        "SELECT (SELECT COUNT(*) FROM ix_token) + (SELECT COUNT(*) FROM ix_date) \
+         + (SELECT COUNT(*) FROM ix_string) + (SELECT COUNT(*) FROM ix_reference) \
+         + (SELECT COUNT(*) FROM ix_patient)",
+    );
+    Ok(count.get_result::<(i64,)>(connection)?.0)
+}
+
+/// Leaves the database as an older program would.
+#[cfg(test)]
+pub(in crate::records) fn spoil_index(
+    connection: &mut HospitalConnection,
+) -> Result<(), DatabaseError> {
+    connection.batch_execute(
+        "UPDATE records_counter SET extraction = 0; UPDATE resource SET patient = 0, date = 5; \
+         DELETE FROM ix_token; DELETE FROM ix_date; DELETE FROM ix_string; \
+         DELETE FROM ix_reference; DELETE FROM ix_patient;",
+    )?;
+    Ok(())
+}
