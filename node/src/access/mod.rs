@@ -90,3 +90,6 @@ impl Access {
         act.describe(line.detail("act", act.as_str()))
     }
 }
+
+#[cfg(test)]
+mod tests;

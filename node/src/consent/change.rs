@@ -298,8 +298,8 @@ fn end(
 
 /// Whether everything that `token` lets out is still let out by `directives`.
 ///
-/// The rule is sound and errs towards ending: the scope must still be covered, every group of rules
-/// that fell away must be one that never permits, every group that came must be one that never
+/// The rule is sound and errs towards ending: projected onto the token's own scope, nothing of that
+/// scope may be gone, every group of rules that fell away must be one that never permits, every group that came must be one that never
 /// forbids. (Across groups any forbid wins, else any permit: so taking such a group away, or
 /// adding one, can only let out more.)
 fn still_follows(token: &MintedRecord, directives: &[Directive], now: Timestamp) -> bool {
@@ -309,11 +309,10 @@ fn still_follows(token: &MintedRecord, directives: &[Directive], now: Timestamp)
         purpose: token.purpose,
         at: now,
     };
-    let Ok(current) = project(directives, &context, token.asked) else {
+    let Ok(current) = project(directives, &context, token.scope) else {
         return false;
     };
-    token.scope.is_within(current.scope)
-        && lets_out_no_less(&token.rules, &current.residual.to_json())
+    token.scope == current.scope && lets_out_no_less(&token.rules, &current.residual.to_json())
 }
 
 fn lets_out_no_less(before: &str, after: &str) -> bool {

@@ -5,22 +5,25 @@
 use federation_protocol::category::Scope;
 use federation_protocol::consent::{Context, Directive, Practitioner, Projection, project};
 use federation_protocol::directory::Membership;
+use federation_protocol::evidence::PatientEvidence;
+use federation_protocol::grants::GrantedToken;
 use federation_protocol::keys::KeyId;
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_protocol::refusal::Refusal;
+use federation_protocol::status_list::FEWEST_SLOTS;
 use federation_protocol::time::Timestamp;
+use federation_protocol::token::{
+    Acr, Confirmation, LONGEST_LIFE_SECONDS, StatusClaim, StatusListClaim, TokenClaims,
+};
 
 use super::{ConsentError, Consents, Evidence, HomeLink, TickedResponder, store};
 use crate::audit::{self, Kind, Line};
 use crate::database::HospitalConnection;
 use crate::identity::PersonId;
 
-/// The longest life of a token, in seconds.
-const LONGEST_LIFE_SECONDS: i64 = 43_200;
-
 /// Slots in one status list.
-pub(super) const SLOTS: u32 = 1 << 17;
+pub(super) const SLOTS: usize = FEWEST_SLOTS;
 
 /// A token that ended stays marked, and its slot taken, this long after it expired: clocks differ.
 pub(super) const SLOT_MARGIN_SECONDS: i64 = 300;
@@ -28,15 +31,6 @@ pub(super) const SLOT_MARGIN_SECONDS: i64 = 300;
 /// Tries for a free slot in one list before the next list is begun: at half full, all of them fail
 /// once in four thousand million times.
 const SLOT_TRIES: usize = 32;
-
-/// A token that was minted for one responder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MintedToken {
-    /// The one hospital that it opens.
-    pub responder: MemberId,
-    /// The signed token.
-    pub token: String,
-}
 
 /// What is kept of a minted token.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +43,6 @@ pub(super) struct MintedRecord {
     pub(super) audience: MemberId,
     pub(super) practitioner: Option<Practitioner>,
     pub(super) purpose: Purpose,
-    pub(super) asked: Scope,
     pub(super) scope: Scope,
     /// The residual in the clear, JSON.
     pub(super) rules: String,
@@ -58,6 +51,12 @@ pub(super) struct MintedRecord {
     pub(super) issued_at: Timestamp,
     pub(super) expires_at: Timestamp,
     pub(super) ended_at: Option<Timestamp>,
+}
+
+/// A signed token and what is kept of it.
+pub(super) struct Minted {
+    record: MintedRecord,
+    token: String,
 }
 
 /// Everything that one minting is about.
@@ -81,7 +80,6 @@ pub(super) struct Minting<'a> {
 /// What will be minted, decided before anything is written.
 pub(super) struct Plan<'a> {
     projection: Projection,
-    asked: Scope,
     expires_at: Timestamp,
     tokens: Vec<(&'a HomeLink, Option<&'a Evidence>)>,
 }
@@ -144,41 +142,31 @@ impl Consents {
         }
         Ok(Plan {
             projection,
-            asked: minting.asked,
             expires_at,
             tokens,
         })
     }
 
-    /// Mints what was planned: records, status slots and audit lines in the caller's transaction.
-    pub(super) fn mint(
+    /// Signs the tokens that were planned, each with a status slot of its own. Nothing else is
+    /// written yet: a token may turn out too long to travel.
+    ///
+    /// # Errors
+    /// Roll back. The inner refusal (`consent_too_complex`) is an answer.
+    pub(super) fn sign_planned(
         &self,
         connection: &mut HospitalConnection,
         minting: &Minting<'_>,
         plan: &Plan<'_>,
-        exchange: &str,
-    ) -> Result<Vec<MintedToken>, ConsentError> {
+    ) -> Result<Result<Vec<Minted>, Refusal>, ConsentError> {
         let mut minted = Vec::with_capacity(plan.tokens.len());
         for (link, evidence) in &plan.tokens {
             let record = self.record(connection, minting, plan, link)?;
-            let token = self.sign_token(minting, plan, link, *evidence, &record)?;
-            store::tokens::insert(connection, &record)?;
-            let line = Line::new(Kind::TokenMinted, minting.now, "person")
-                .exchange(&exchange)
-                .peer(minting.requester)
-                .person(minting.person.as_str())
-                .purpose(minting.purpose)
-                .detail("jti", record.jti.as_str())
-                .detail("doc", record.doc.as_str())
-                .detail("grant", minting.grant_id)
-                .detail("audience", link.responder.as_str());
-            audit::append(connection, &line)?;
-            minted.push(MintedToken {
-                responder: link.responder.clone(),
-                token,
-            });
+            match self.sign_token(minting, plan, link, *evidence, &record)? {
+                Ok(token) => minted.push(Minted { record, token }),
+                Err(refusal) => return Ok(Err(refusal)),
+            }
         }
-        Ok(minted)
+        Ok(Ok(minted))
     }
 
     fn record(
@@ -199,7 +187,6 @@ impl Consents {
             audience: link.responder.clone(),
             practitioner: minting.practitioner.cloned(),
             purpose: minting.purpose,
-            asked: plan.asked,
             scope: plan.projection.scope,
             rules: plan.projection.residual.to_json(),
             status_list,
@@ -217,10 +204,78 @@ impl Consents {
         link: &HomeLink,
         evidence: Option<&Evidence>,
         record: &MintedRecord,
-    ) -> Result<String, ConsentError> {
-        let _ = (minting, plan, link, evidence, record, &self.keys);
-        Err(ConsentError::Signing("tokens are not built yet"))
+    ) -> Result<Result<String, Refusal>, ConsentError> {
+        let (_kid, seal_key) = minting
+            .membership
+            .seal_key(&link.responder, minting.now)
+            .ok_or(ConsentError::Signing("the responder has no seal key"))?;
+        let residual = plan
+            .projection
+            .residual
+            .seal(&seal_key, &record.jti, &link.responder, random()?)
+            .map_err(|_unusable| ConsentError::Signing("the responder's seal key is not usable"))?;
+        let seconds = |at: Timestamp| Timestamp::from_unix_seconds(at.unix_seconds());
+        let idx = u64::try_from(record.status_idx)
+            .map_err(|_negative| ConsentError::Signing("a status index below zero"))?;
+        let claims = TokenClaims {
+            ver: 1,
+            iss: self.me.clone(),
+            sub: link.handle.clone(),
+            aud: link.responder.clone(),
+            client_id: minting.requester.clone(),
+            cnf: Confirmation {
+                jkt: minting.requester_key.clone(),
+            },
+            jti: record.jti.clone(),
+            iat: seconds(minting.now),
+            nbf: seconds(minting.now),
+            exp: plan.expires_at,
+            pou: minting.purpose,
+            scope: plan.projection.scope,
+            residual,
+            prac: minting.practitioner.cloned(),
+            acr: Acr::Counter,
+            doc: record.doc.clone(),
+            status: StatusClaim {
+                status_list: StatusListClaim {
+                    idx,
+                    uri: self.status_uri(record.status_list),
+                },
+            },
+            pev: evidence.map(|signed| PatientEvidence {
+                until: signed.until,
+                sig: signed.signature,
+            }),
+        };
+        Ok(claims.sign(self.keys.consent()))
     }
+}
+
+/// Keeps what was minted, with an audit line for each token, and hands the tokens out.
+pub(super) fn keep(
+    connection: &mut HospitalConnection,
+    minted: Vec<Minted>,
+    exchange: &str,
+) -> Result<Vec<GrantedToken>, ConsentError> {
+    let mut granted = Vec::with_capacity(minted.len());
+    for Minted { record, token } in minted {
+        store::tokens::insert(connection, &record)?;
+        let line = Line::new(Kind::TokenMinted, record.issued_at, "person")
+            .exchange(&exchange)
+            .peer(&record.client)
+            .person(record.person.as_str())
+            .purpose(record.purpose)
+            .detail("jti", record.jti.as_str())
+            .detail("doc", record.doc.as_str())
+            .detail("grant", record.grant_id.as_str())
+            .detail("audience", record.audience.as_str());
+        audit::append(connection, &line)?;
+        granted.push(GrantedToken {
+            responder: record.audience,
+            token,
+        });
+    }
+    Ok(granted)
 }
 
 /// Takes a random free slot of the first list that has room.
@@ -231,8 +286,11 @@ fn take_slot(
 ) -> Result<(i32, i32), ConsentError> {
     for list in 0..i32::MAX {
         for _try in 0..SLOT_TRIES {
-            let drawn = u32::from_le_bytes(random::<4>()?) % SLOTS;
-            let idx = i32::try_from(drawn).unwrap_or(0);
+            // A power of two: every slot is equally likely.
+            let drawn = usize::from_le_bytes(random()?) % SLOTS;
+            let Ok(idx) = i32::try_from(drawn) else {
+                continue;
+            };
             if store::tokens::take_slot(connection, list, idx, now, held_until)? {
                 return Ok((list, idx));
             }

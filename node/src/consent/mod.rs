@@ -6,13 +6,15 @@
 //! transaction. Links are handed in: this room knows no charts and no handles of its own.
 
 mod change;
-mod code;
 mod grant;
 mod mint;
 mod published;
 mod redeem;
-// mod standing;
+mod standing;
 mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+mod visit;
 pub mod wording;
 
 use std::sync::Arc;
@@ -29,11 +31,10 @@ use crate::identity::PersonId;
 use crate::keys::Keys;
 
 pub use change::{Changed, Explained, Question};
-pub use code::{CODE_LIFE_SECONDS, PresentedCode, VisitCode};
-pub use grant::{Decision, Evidence, EvidenceNeeded, TickedResponder};
-pub use mint::MintedToken;
-pub use redeem::{Answer, Comeback, Granted, Redemption};
-// pub use standing::{Standing, StatusLists};
+pub use grant::{Decision, Evidence, EvidenceNeeded, TickedResponder, VisitCode};
+pub use redeem::{Answer, Redemption};
+pub use standing::{Standing, StatusLists};
+pub use visit::CODE_LIFE_SECONDS;
 
 /// Why this node's own staff, or the person, could not change or ask something here. What peers are
 /// told is a `Refusal` of the protocol.
@@ -247,3 +248,6 @@ fn practitioner(id: Option<String>, role: Option<String>) -> Option<Practitioner
         role: role?,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use federation_protocol::status_list::StatusList;
 use federation_protocol::time::Timestamp;
+use federation_protocol::token::STATUS_LIST_PATH;
 
 use super::mint::{SLOT_MARGIN_SECONDS, SLOTS};
 use super::{ConsentError, Consents, store};
@@ -28,8 +30,8 @@ impl Published {
         (0..KEPT_MICROS).contains(&age).then(|| Arc::clone(jwt))
     }
 
-    fn keep(&self, list: i32, now: Timestamp, jwt: &Arc<str>) {
-        self.lock().insert(list, (now, Arc::clone(jwt)));
+    fn keep(&self, list: i32, now: Timestamp, jwt: &str) {
+        self.lock().insert(list, (now, jwt.into()));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<i32, (Timestamp, Arc<str>)>> {
@@ -42,7 +44,7 @@ impl Consents {
     /// Where peers find this node's status list `n`.
     #[must_use]
     pub fn status_uri(&self, list: i32) -> String {
-        format!("{}/federation/v1/status-lists/{list}", self.endpoint)
+        format!("{}{STATUS_LIST_PATH}{list}", self.endpoint)
     }
 
     /// Status list `n`, signed now or within the last second: `ttl` 30 s, `exp` 240 s after `iat`.
@@ -50,13 +52,13 @@ impl Consents {
     ///
     /// # Errors
     /// `Database`, `Signing`: there is no answer, and responders refuse once theirs has expired.
-    pub async fn status_list(&self, n: u32) -> Result<Option<Arc<str>>, ConsentError> {
+    pub async fn status_list(&self, n: u32) -> Result<Option<String>, ConsentError> {
         let Ok(list) = i32::try_from(n) else {
             return Ok(None);
         };
         let now = self.clock.now();
         if let Some(jwt) = self.published.recent(list, now) {
-            return Ok(Some(jwt));
+            return Ok(Some(jwt.to_string()));
         }
         let bits = self
             .database
@@ -71,13 +73,19 @@ impl Consents {
             .await
             .map_err(ConsentError::Database)?;
         let Some(bits) = bits else { return Ok(None) };
-        let jwt: Arc<str> = self.sign_list(list, &bits, now)?.into();
+        let jwt = self.sign_list(list, &bits, now)?;
         self.published.keep(list, now, &jwt);
         Ok(Some(jwt))
     }
 
     fn sign_list(&self, list: i32, ended: &[i32], now: Timestamp) -> Result<String, ConsentError> {
-        let _ = (list, ended, now, SLOTS);
-        Err(ConsentError::Signing("status lists are not built yet"))
+        let outside = |_outside| ConsentError::Signing("a bit outside the status list");
+        let mut bits = StatusList::new(SLOTS).map_err(outside)?;
+        for idx in ended {
+            bits.set(u64::try_from(*idx).unwrap_or(u64::MAX))
+                .map_err(outside)?;
+        }
+        let now = Timestamp::from_unix_seconds(now.unix_seconds());
+        Ok(bits.sign(&self.status_uri(list), self.keys.consent(), now))
     }
 }

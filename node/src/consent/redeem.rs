@@ -1,122 +1,54 @@
-//! Visit codes from the person's decision to the requester's tokens.
+//! From a visit code to the requester's tokens, and back for more.
 //!
 //! Source: CONSENT section 4.
 
 use std::sync::Arc;
 
 use federation_protocol::category::Scope;
-use federation_protocol::consent::{
-    Actor, ConsentKind, Criteria, Directive, FhirTime, Period, Practitioner, Provision,
-    ProvisionType,
-};
+use federation_protocol::consent::DirectiveStatus;
 use federation_protocol::directory::Membership;
+use federation_protocol::grants::{GrantReply, GrantRequest, GrantedToken, PlainCode};
 use federation_protocol::keys::KeyId;
 use federation_protocol::member::MemberId;
-use federation_protocol::purpose::Purpose;
 use federation_protocol::refusal::Refusal;
 use federation_protocol::time::Timestamp;
 
 use super::change::{directives_of, first_version};
-use super::grant::StoredGrant;
-use super::mint::{MintedToken, Minting};
-use super::{
-    CODE_LIFE_SECONDS, ConsentError, Consents, Decision, EvidenceNeeded, HomeLink, LinksOf,
-    PresentedCode, Subject, VisitCode, store,
-};
+use super::grant::{CodeDigest, StoredGrant};
+use super::mint::{Minting, keep};
+use super::{ConsentError, Consents, Decision, HomeLink, LinksOf, Subject, TickedResponder, store};
 use crate::audit::{self, Kind, Line};
 use crate::database::HospitalConnection;
+use crate::identity::PersonId;
 
 /// So many wrong codes of one requester within the window lock it.
 const MOST_MISSES: i64 = 5;
 const MISS_WINDOW_SECONDS: i64 = 600;
 
-/// A requester's attempt to redeem a code: everything from its verified request.
+/// A requester with a code, or coming back with a grant: everything from its verified request.
 #[derive(Clone)]
 pub struct Redemption {
     /// The exchange id.
     pub exchange: String,
     /// Who asks.
     pub requester: MemberId,
-    /// The `sign` key that the request came with.
+    /// The `sign` key that the request came with: the tokens are bound to it.
     pub requester_key: KeyId,
-    /// The code as it was sent.
-    pub code: PresentedCode,
-    /// What for.
-    pub purpose: Purpose,
-    /// Which kinds of data.
-    pub categories: Scope,
-    /// Who asks there; a system has no name.
-    pub practitioner: Option<Practitioner>,
+    /// What it sent.
+    pub request: GrantRequest,
 }
 
-/// A requester coming back for fresh tokens under a grant.
-#[derive(Clone)]
-pub struct Comeback {
-    /// The exchange id.
-    pub exchange: String,
-    /// Who asks.
-    pub requester: MemberId,
-    /// The `sign` key that the request came with.
-    pub requester_key: KeyId,
-    /// The grant.
-    pub grant_id: String,
-    /// What for.
-    pub purpose: Purpose,
-    /// Which kinds of data.
-    pub categories: Scope,
-    /// Who asks there.
-    pub practitioner: Option<Practitioner>,
-}
-
-/// What a requester holds after redeeming or coming back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Granted {
-    /// The grant: come back with it while it lasts.
-    pub grant_id: String,
-    /// What for.
-    pub purpose: Purpose,
-    /// When the tokens expire.
-    pub expires_at: Timestamp,
-    /// One token for each hospital.
-    pub tokens: Vec<MintedToken>,
+impl Redemption {
+    fn categories(&self) -> Scope {
+        self.request.categories.iter().copied().collect()
+    }
 }
 
 /// How it ended for the requester: granted, or refused with a code. Both are to be committed, for
 /// both have their audit line; only an error rolls back.
-pub type Answer = Result<Granted, Refusal>;
+pub type Answer = Result<GrantReply, Refusal>;
 
 impl Consents {
-    /// What the person's phone has to sign before a code of this decision can be made: nothing,
-    /// unless the requester could otherwise mint for itself.
-    ///
-    /// # Errors
-    /// `NoLink`, `Ended`, `Refused`; `Evidence` when care by named staff lacks the practitioner.
-    pub async fn evidence_needed(
-        &self,
-        decision: &Decision,
-        links: &[HomeLink],
-        membership: &Membership,
-    ) -> Result<Vec<EvidenceNeeded>, ConsentError> {
-        let _ = (decision, links, membership);
-        Err(ConsentError::Signing("not built yet"))
-    }
-
-    /// Makes a visit code of the person's decision: 5 minutes, one use.
-    ///
-    /// # Errors
-    /// `NoLink` if a ticked hospital is not linked; `Ended`; `Refused` if the decision leaves
-    /// nothing to show; `Evidence` if a signature of the phone is missing or does not fit;
-    /// `Entropy`, `Database`.
-    pub async fn create_code(
-        &self,
-        decision: Decision,
-        links: Vec<HomeLink>,
-        membership: Arc<Membership>,
-    ) -> Result<VisitCode, ConsentError> {
-        let _ = (decision, links, membership, CODE_LIFE_SECONDS);
-        Err(ConsentError::Signing("not built yet"))
-    }
-
     /// [`Consents::redeem_in`] in a transaction of its own.
     ///
     /// # Errors
@@ -135,9 +67,11 @@ impl Consents {
             .await
     }
 
-    /// Redeems a code: writes the Consent, the grant, the tokens and the audit lines, all in the
-    /// caller's transaction. A wrong, expired, used or foreign code is one and the same
-    /// `code_unknown`, and counts as a wrong try of the requester.
+    /// Redeems a code, or renews a grant, in the caller's transaction, audit lines included.
+    ///
+    /// A redeemed code writes the Consent, the grant and the tokens. A wrong, expired, used or
+    /// foreign code is one and the same `code_unknown`, and counts as a wrong try of the requester.
+    /// A grant is renewed as the directives are now.
     ///
     /// # Errors
     /// Nothing was decided: roll back. What is refused is an [`Answer`], to be committed.
@@ -148,22 +82,284 @@ impl Consents {
         links_of: LinksOf,
         membership: &Membership,
     ) -> Result<Answer, ConsentError> {
-        let _ = (connection, redemption, links_of, membership);
-        Err(ConsentError::Signing("not built yet"))
+        let request = &redemption.request;
+        match (&request.code, &request.grant_id) {
+            (Some(code), None) => {
+                self.open_grant(connection, redemption, code, links_of, membership)
+            }
+            (None, Some(grant)) => {
+                self.renew_grant(connection, redemption, grant, links_of, membership)
+            }
+            _both_or_neither => {
+                let now = self.clock.now();
+                Asker(redemption).refuse(connection, Refusal::QueryNotAllowed, None, now)
+            }
+        }
     }
 
-    /// Fresh tokens under a grant, in the caller's transaction: the current directives decide.
-    ///
-    /// # Errors
-    /// As [`Consents::redeem_in`].
-    pub fn come_back_in(
+    fn open_grant(
         &self,
         connection: &mut HospitalConnection,
-        comeback: &Comeback,
+        redemption: &Redemption,
+        code: &PlainCode,
         links_of: LinksOf,
         membership: &Membership,
     ) -> Result<Answer, ConsentError> {
-        let _ = (connection, comeback, links_of, membership);
-        Err(ConsentError::Signing("not built yet"))
+        let now = self.clock.now();
+        let since = now.plus_seconds(-MISS_WINDOW_SECONDS);
+        let asker = Asker(redemption);
+        if store::codes::misses(connection, &redemption.requester, since)? >= MOST_MISSES {
+            return asker.refuse(connection, Refusal::CodeLocked, None, now);
+        }
+        let digest = CodeDigest::of(code, &self.keys);
+        let found = store::codes::find_code(connection, &digest, &redemption.requester, now)?;
+        let Some((code, decision)) = found else {
+            store::codes::add_miss(connection, &redemption.requester, now, since)?;
+            return asker.refuse(connection, Refusal::CodeUnknown, None, now);
+        };
+        if let Err(refusal) = self.fits(redemption, &decision, membership) {
+            return asker.refuse(connection, refusal, Some(&decision.person), now);
+        }
+        let links = links_of(connection, &decision.person)?;
+        let draft = self.draft_of(
+            &decision,
+            redemption.request.practitioner.as_ref(),
+            membership,
+        )?;
+        let subject = Subject::Person(decision.person.clone());
+        let stored = first_version(&subject, &draft, now)?;
+        let mut directives = directives_of(connection, &decision.person)?;
+        directives.push(stored.directive()?);
+        let grant = StoredGrant {
+            id: uuid::Uuid::new_v4().to_string(),
+            code,
+            directive: stored.id.clone(),
+            person: decision.person.clone(),
+            requester: decision.requester.clone(),
+            practitioner: redemption.request.practitioner.clone(),
+            purpose: decision.purpose,
+            categories: decision.categories,
+            ends_at: decision.ends_at,
+        };
+        let asked = self.asked(&grant, redemption.categories(), membership);
+        let minting = minting(
+            &grant,
+            &redemption.requester_key,
+            asked,
+            &decision.responders,
+            &links,
+            membership,
+            now,
+        );
+        let plan = match self.plan(&minting, &directives) {
+            Ok(plan) => plan,
+            Err(refusal) => return asker.refuse(connection, refusal, Some(&grant.person), now),
+        };
+        let minted = match self.sign_planned(connection, &minting, &plan)? {
+            Ok(minted) => minted,
+            Err(refusal) => return asker.refuse(connection, refusal, Some(&grant.person), now),
+        };
+        if !store::codes::use_code(connection, &grant.code, now)? {
+            return asker.refuse(connection, Refusal::CodeUnknown, None, now);
+        }
+        store::directives::write(connection, &stored)?;
+        store::codes::insert_grant(connection, &grant, now)?;
+        audit::append(
+            connection,
+            &asker.line(Kind::Grant, &grant, "code_redeemed", now),
+        )?;
+        let tokens = keep(connection, minted, &redemption.exchange)?;
+        Ok(Ok(self.reply(&grant, plan.expires_at(), tokens)))
+    }
+
+    fn renew_grant(
+        &self,
+        connection: &mut HospitalConnection,
+        redemption: &Redemption,
+        grant_id: &str,
+        links_of: LinksOf,
+        membership: &Membership,
+    ) -> Result<Answer, ConsentError> {
+        let now = self.clock.now();
+        let asker = Asker(redemption);
+        let grant = match store::codes::find_grant(connection, grant_id)? {
+            Some(grant) => grant,
+            None => return asker.refuse(connection, Refusal::ConsentNotGranted, None, now),
+        };
+        if let Err(refusal) = serves(connection, &grant, redemption, now)? {
+            // A stranger to the grant is told, and recorded, like one with a wrong id.
+            let of = (grant.requester == redemption.requester).then_some(&grant.person);
+            return asker.refuse(connection, refusal, of, now);
+        }
+        let links = links_of(connection, &grant.person)?;
+        let directives = directives_of(connection, &grant.person)?;
+        let responders = store::codes::responders_of(connection, &grant.code)?;
+        let asked = self.asked(&grant, redemption.categories(), membership);
+        let minting = minting(
+            &grant,
+            &redemption.requester_key,
+            asked,
+            &responders,
+            &links,
+            membership,
+            now,
+        );
+        let plan = match self.plan(&minting, &directives) {
+            Ok(plan) => plan,
+            Err(refusal) => return asker.refuse(connection, refusal, Some(&grant.person), now),
+        };
+        let minted = match self.sign_planned(connection, &minting, &plan)? {
+            Ok(minted) => minted,
+            Err(refusal) => return asker.refuse(connection, refusal, Some(&grant.person), now),
+        };
+        audit::append(
+            connection,
+            &asker.line(Kind::Grant, &grant, "grant_renewed", now),
+        )?;
+        let tokens = keep(connection, minted, &redemption.exchange)?;
+        Ok(Ok(self.reply(&grant, plan.expires_at(), tokens)))
+    }
+
+    /// Whether the right code in the right hands is used for what it was made for. Nothing of it is
+    /// spent where it is not.
+    fn fits(
+        &self,
+        redemption: &Redemption,
+        decision: &Decision,
+        membership: &Membership,
+    ) -> Result<(), Refusal> {
+        if redemption.request.purpose != decision.purpose {
+            return Err(Refusal::ConsentNotGranted);
+        }
+        // What the phone signed names the practitioner, or that there is none: both bind.
+        let bound =
+            decision.practitioner.is_some() || self.needs_evidence(&decision.requester, membership);
+        if bound && redemption.request.practitioner != decision.practitioner {
+            return Err(Refusal::PractitionerMismatch);
+        }
+        if redemption.categories().and(decision.categories).is_empty() {
+            return Err(Refusal::ScopeNotGranted);
+        }
+        Ok(())
+    }
+
+    fn reply(
+        &self,
+        grant: &StoredGrant,
+        expires: Timestamp,
+        tokens: Vec<GrantedToken>,
+    ) -> GrantReply {
+        let (grant, purpose) = (grant.id.clone(), grant.purpose);
+        GrantReply {
+            grant,
+            home: self.me.clone(),
+            purpose,
+            expires,
+            tokens,
+        }
+    }
+
+    /// What a token is minted for. The phone signed over all that was decided, so where that
+    /// signature is needed the token says exactly so; the query narrows it.
+    fn asked(&self, grant: &StoredGrant, wanted: Scope, membership: &Membership) -> Scope {
+        if self.needs_evidence(&grant.requester, membership) {
+            grant.categories
+        } else {
+            wanted.and(grant.categories)
+        }
+    }
+}
+
+/// Whether a grant serves whoever came back with it.
+fn serves(
+    connection: &mut HospitalConnection,
+    grant: &StoredGrant,
+    redemption: &Redemption,
+    now: Timestamp,
+) -> Result<Result<(), Refusal>, ConsentError> {
+    let theirs = grant.requester == redemption.requester
+        && grant.purpose == redemption.request.purpose
+        && now < grant.ends_at;
+    if !theirs {
+        return Ok(Err(Refusal::ConsentNotGranted));
+    }
+    if grant.practitioner != redemption.request.practitioner {
+        return Ok(Err(Refusal::PractitionerMismatch));
+    }
+    if redemption.categories().and(grant.categories).is_empty() {
+        return Ok(Err(Refusal::ScopeNotGranted));
+    }
+    let directive = store::directives::find(connection, grant.directive.as_str())?;
+    let active = directive.is_some_and(|one| one.status == DirectiveStatus::Active.as_str());
+    Ok(if active {
+        Ok(())
+    } else {
+        Err(Refusal::ConsentNotGranted)
+    })
+}
+
+fn minting<'a>(
+    grant: &'a StoredGrant,
+    requester_key: &'a KeyId,
+    asked: Scope,
+    responders: &'a [TickedResponder],
+    links: &'a [HomeLink],
+    membership: &'a Membership,
+    now: Timestamp,
+) -> Minting<'a> {
+    Minting {
+        grant_id: &grant.id,
+        person: &grant.person,
+        requester: &grant.requester,
+        requester_key,
+        practitioner: grant.practitioner.as_ref(),
+        purpose: grant.purpose,
+        asked,
+        ends_at: grant.ends_at,
+        responders,
+        links,
+        membership,
+        now,
+    }
+}
+
+/// Who asks, as the audit names them.
+struct Asker<'a>(&'a Redemption);
+
+impl Asker<'_> {
+    fn about(&self, kind: Kind, outcome: &'static str, now: Timestamp) -> Line {
+        let practitioner = self.0.request.practitioner.as_ref();
+        let role = practitioner.map_or("system", |known| known.role.as_str());
+        let line = Line::new(kind, now, role)
+            .exchange(&self.0.exchange)
+            .peer(&self.0.requester)
+            .purpose(self.0.request.purpose)
+            .outcome(outcome);
+        match practitioner {
+            Some(practitioner) => line.actor_id(&practitioner.id),
+            None => line,
+        }
+    }
+
+    fn line(&self, kind: Kind, grant: &StoredGrant, outcome: &'static str, now: Timestamp) -> Line {
+        self.about(kind, outcome, now)
+            .person(grant.person.as_str())
+            .detail("grant", grant.id.as_str())
+            .detail("directive", grant.directive.as_str())
+    }
+
+    fn refuse(
+        &self,
+        connection: &mut HospitalConnection,
+        refusal: Refusal,
+        person: Option<&PersonId>,
+        now: Timestamp,
+    ) -> Result<Answer, ConsentError> {
+        let mut line = self.about(Kind::Refusal, refusal.code(), now);
+        if let Some(person) = person {
+            line = line.person(person.as_str());
+        }
+        audit::append(connection, &line)?;
+        Ok(Err(refusal))
     }
 }

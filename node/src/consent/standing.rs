@@ -8,10 +8,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use federation_protocol::Verified;
 use federation_protocol::member::MemberId;
 use federation_protocol::status_list::StatusListToken;
 use federation_protocol::time::Timestamp;
-use federation_protocol::Verified;
 
 /// After a failed fetch the next one waits so long: a home node that is cut off must not be asked
 /// again by every question.
@@ -76,7 +76,10 @@ impl StatusLists {
         let mut lists = self.lock();
         let slot = slot(&mut lists, issuer, uri, now);
         // Two fetches may overtake each other: the list that was made later stays.
-        let newer = slot.list.as_ref().is_none_or(|kept| kept.issued_at <= list.issued_at);
+        let newer = slot
+            .list
+            .as_ref()
+            .is_none_or(|kept| kept.issued_at <= list.issued_at);
         if newer {
             slot.list = Some(Arc::new(list));
             slot.fetched_at = Some(now);
@@ -143,11 +146,17 @@ impl Slot {
         let just_failed = self
             .failed_at
             .is_some_and(|failed| (0..RETRY_SECONDS).contains(&now.seconds_since(failed)));
-        if just_failed { known } else { Standing::NeedsFetch }
+        if just_failed {
+            known
+        } else {
+            Standing::NeedsFetch
+        }
     }
 
     fn is_fresh(&self, now: Timestamp) -> bool {
-        let (Some(list), Some(fetched)) = (&self.list, self.fetched_at) else { return false };
+        let (Some(list), Some(fetched)) = (&self.list, self.fetched_at) else {
+            return false;
+        };
         (0..list.ttl_seconds).contains(&now.seconds_since(fetched))
     }
 }

@@ -425,3 +425,6 @@ pub fn links_of(
 ) -> Result<Vec<HomeLink>, DatabaseError> {
     store::home_links(connection, person)
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,7 +93,6 @@ CREATE TABLE minted_token (
     practitioner_id TEXT,
     practitioner_role TEXT,
     purpose TEXT NOT NULL,
-    asked TEXT NOT NULL,
     scope TEXT NOT NULL,
     rules TEXT NOT NULL,
     status_list INTEGER NOT NULL,

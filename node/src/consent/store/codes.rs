@@ -7,8 +7,7 @@ use federation_protocol::time::Timestamp;
 use subtle::ConstantTimeEq;
 
 use super::unreadable;
-use crate::consent::code::CodeDigest;
-use crate::consent::grant::{Decision, Evidence, StoredGrant, TickedResponder};
+use crate::consent::grant::{CodeDigest, Decision, Evidence, StoredGrant, TickedResponder};
 use crate::consent::{DirectiveId, practitioner};
 use crate::database::{DatabaseError, HospitalConnection};
 
@@ -247,20 +246,18 @@ pub(in crate::consent) fn use_code(
     Ok(changed == 1)
 }
 
-/// How many codes `requester` got wrong since `since`, and when the first of those tries was.
+/// How many codes `requester` got wrong since `since`.
 pub(in crate::consent) fn misses(
     connection: &mut HospitalConnection,
     requester: &MemberId,
     since: Timestamp,
-) -> Result<(i64, Option<Timestamp>), DatabaseError> {
-    let recent: Vec<i64> = code_miss::table
+) -> Result<i64, DatabaseError> {
+    let count = code_miss::table
         .filter(code_miss::requester.eq(requester.as_str()))
         .filter(code_miss::at.gt(since.micros()))
-        .order(code_miss::at.asc())
-        .select(code_miss::at)
-        .load(connection)?;
-    let count = i64::try_from(recent.len()).unwrap_or(i64::MAX);
-    Ok((count, recent.first().copied().map(Timestamp::from_micros)))
+        .count()
+        .get_result(connection)?;
+    Ok(count)
 }
 
 /// Notes a wrong try, and forgets those before `since`.

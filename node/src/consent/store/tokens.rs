@@ -20,7 +20,6 @@ diesel::table! {
         practitioner_id -> Nullable<Text>,
         practitioner_role -> Nullable<Text>,
         purpose -> Text,
-        asked -> Text,
         scope -> Text,
         rules -> Text,
         status_list -> Integer,
@@ -102,7 +101,6 @@ pub(in crate::consent) fn insert(
             minted_token::practitioner_id.eq(practitioner.map(|known| known.id.as_str())),
             minted_token::practitioner_role.eq(practitioner.map(|known| known.role.as_str())),
             minted_token::purpose.eq(token.purpose.as_str()),
-            minted_token::asked.eq(token.asked.to_string()),
             minted_token::scope.eq(token.scope.to_string()),
             minted_token::rules.eq(token.rules.as_str()),
             minted_token::status_list.eq(token.status_list),
@@ -125,7 +123,6 @@ struct Row {
     practitioner_id: Option<String>,
     practitioner_role: Option<String>,
     purpose: String,
-    asked: String,
     scope: String,
     rules: String,
     status_list: i32,
@@ -172,10 +169,6 @@ fn record(row: Row) -> Result<MintedRecord, DatabaseError> {
             .purpose
             .parse()
             .map_err(|_not| unreadable("purpose", &jti))?,
-        asked: row
-            .asked
-            .parse()
-            .map_err(|_not| unreadable("asked", &jti))?,
         scope: row
             .scope
             .parse()
