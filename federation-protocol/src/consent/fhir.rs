@@ -246,7 +246,7 @@ fn read_actor(at: &At<'_>) -> Parsed<Actor> {
     let member = |at: &At<'_>| {
         at.text()?
             .parse()
-            .map_err(|_| at.wrong("expected a member id"))
+            .map_err(|_none| at.wrong("expected a member id"))
     };
     match parts.need("type")?.text()? {
         "Organization" => {
@@ -263,14 +263,18 @@ fn read_actor(at: &At<'_>) -> Parsed<Actor> {
 
 fn read_purpose(at: &At<'_>) -> Parsed<Purpose> {
     match at.coding()? {
-        (PURPOSE_SYSTEM, code) => code.parse().map_err(|_| at.wrong("no such purpose of use")),
+        (PURPOSE_SYSTEM, code) => code
+            .parse()
+            .map_err(|_none| at.wrong("no such purpose of use")),
         _ => Err(at.wrong("expected a code of v3-ActReason")),
     }
 }
 
 fn read_classes(fields: &Fields<'_, '_>) -> Parsed<Option<Scope>> {
     let classes = fields.each("class", |at| match at.coding()? {
-        (CATEGORY_SYSTEM, code) => code.parse().map_err(|_| at.wrong("no such kind of data")),
+        (CATEGORY_SYSTEM, code) => code
+            .parse()
+            .map_err(|_none| at.wrong("no such kind of data")),
         _ => Err(at.wrong("expected a code of urn:musubi:category")),
     })?;
     Ok((!classes.is_empty()).then(|| classes.into_iter().collect()))
@@ -463,3 +467,6 @@ impl<'v> At<'v> {
         Ok(period)
     }
 }
+
+#[cfg(test)]
+mod tests;
