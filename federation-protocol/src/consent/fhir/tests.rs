@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::consent::{DirectiveDraft, Performer, SourceText, with_status};
+use crate::consent::{DirectiveDraft, Performer, Period, SourceText, with_status};
 use crate::member::MemberId;
 use crate::time::Timestamp;
 
