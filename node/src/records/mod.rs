@@ -15,6 +15,7 @@ mod error;
 mod extract;
 mod fold;
 mod json;
+mod load;
 mod query;
 mod search;
 mod store;
@@ -45,6 +46,7 @@ pub use draft::DraftError;
 pub use entry::{Entry, Page};
 pub use error::{RecordsError, Told};
 pub use json::JsonError;
+pub use load::{LoadError, LoadFormat, LoadFormatError, LoadReport, Refused};
 pub use query::{QueryError, SearchQuery};
 pub use types::ResourceType;
 
