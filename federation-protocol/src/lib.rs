@@ -25,6 +25,7 @@ pub mod status_list;
 pub mod time;
 pub mod token;
 #[cfg(test)]
+#[path = "../tests/vectors/mod.rs"]
 pub(crate) mod vectors;
 mod verified;
 

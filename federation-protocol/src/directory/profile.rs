@@ -286,7 +286,7 @@ fn is_origin(text: &str) -> bool {
     let literal = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
-        .is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
+        .is_some_and(|host| host.parse::<core::net::Ipv6Addr>().is_ok());
     !host.is_empty() && text.len() <= LONGEST_ENDPOINT && (name || literal) && port_fits
 }
 
