@@ -315,7 +315,7 @@ fn still_follows(token: &MintedRecord, directives: &[Directive], now: Timestamp)
     token.scope == current.scope && lets_out_no_less(&token.rules, &current.residual.to_json())
 }
 
-fn lets_out_no_less(before: &str, after: &str) -> bool {
+pub(super) fn lets_out_no_less(before: &str, after: &str) -> bool {
     if before == after {
         return true;
     }

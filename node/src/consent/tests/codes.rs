@@ -367,10 +367,24 @@ async fn the_homes_own_staff_gets_a_token_only_with_the_phones_signature() {
             .await;
         assert!(matches!(forged.err().unwrap(), ConsentError::Evidence(_)));
         let code = home.code(signed_by(&device())).await;
-        let mut own = redemption(&home.minato, code.scanned());
-        own.requester_key = home.keys.sign().kid().clone();
-        let reply = home.redeem(own).await.unwrap();
-        assert_eq!(reply.tokens.len(), 1);
+        let reply = home
+            .redeem(redemption(&home.minato, code.scanned()))
+            .await
+            .unwrap();
+        let token = &reply.tokens[0].token;
+        assert!(home.judged(token, &home.minato, &home.yukimi).is_ok());
+        // Renewed for less: the token still says what was signed, or it would not be accepted.
+        let mut less = comeback(&home.minato, &reply.grant);
+        less.request.categories = vec![Category::Lab];
+        let renewed = home.redeem(less).await.unwrap();
+        assert!(
+            home.judged(&renewed.tokens[0].token, &home.minato, &home.yukimi)
+                .is_ok()
+        );
+        // A narrower decision since then is not what the phone signed.
+        home.forbids(&home.minato, Some(of(&[Category::Rx]))).await;
+        let changed = home.redeem(comeback(&home.minato, &reply.grant)).await;
+        assert_eq!(changed, Err(Refusal::PatientEvidenceMissing));
     })
     .await;
 }
@@ -385,6 +399,27 @@ async fn care_by_the_homes_own_staff_names_the_practitioner() {
             .evidence_needed(&nobody, &links(), &home.membership)
             .await;
         assert!(matches!(needed, Err(ConsentError::Evidence(_))));
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_decision_that_fits_no_token_is_refused_and_never_widened() {
+    on_each_async(async |database| {
+        let home = Home::on(database);
+        let code = home.code(decision(&home.shirakaba)).await;
+        home.hides(&home.shirakaba, 60).await;
+        let answer = home
+            .redeem(redemption(&home.shirakaba, code.scanned()))
+            .await;
+        assert_eq!(answer, Err(Refusal::ConsentTooComplex));
+        let last = home.audit().await.pop().unwrap();
+        assert_eq!(
+            (last.kind.as_str(), last.outcome.as_str()),
+            ("refusal", "consent_too_complex")
+        );
+        let written = home.consents.list(Subject::Person(hana())).await.unwrap();
+        assert_eq!(written.len(), 1, "no Consent without its tokens");
     })
     .await;
 }

@@ -2,7 +2,8 @@
 
 use diesel::RunQueryDsl;
 use federation_protocol::consent::{
-    Actor, ConsentKind, Context, Criteria, Explanation, Provision, ProvisionType,
+    Actor, ConsentKind, Context, Criteria, DataMeaning, DataReference, Explanation, Provision,
+    ProvisionType,
 };
 use federation_protocol::label::{Label, Labels};
 
@@ -31,6 +32,23 @@ impl Home {
             actors: vec![Actor::Organization(member.id.clone())],
             criteria: Criteria {
                 classes,
+                ..Criteria::default()
+            },
+            ..Provision::any(ProvisionType::Deny)
+        };
+        self.decides(deny, Vec::new()).await
+    }
+
+    /// A directive that names so many results: too many for a token.
+    pub(super) async fn hides(&self, member: &SampleMember, results: usize) -> Changed {
+        let named = (0..results).map(|number| DataReference {
+            meaning: DataMeaning::Instance,
+            reference: format!("Observation/6f1c2b1e-0000-4000-8000-{number:012}"),
+        });
+        let deny = Provision {
+            actors: vec![Actor::Organization(member.id.clone())],
+            criteria: Criteria {
+                data: named.collect(),
                 ..Criteria::default()
             },
             ..Provision::any(ProvisionType::Deny)
@@ -286,6 +304,7 @@ async fn explaining_names_the_directive_that_decides() {
         let permit = home
             .permits(&home.shirakaba, &[Category::Lab, Category::Rx])
             .await;
+        home.clock.advance(1);
         let deny = home
             .forbids(&home.shirakaba, Some(of(&[Category::Rx])))
             .await;
@@ -318,4 +337,74 @@ async fn explaining_names_the_directive_that_decides() {
         assert_eq!(research.explanation, Explanation::NothingPermits);
     })
     .await;
+}
+
+proptest::proptest! {
+    /// The rule by which tokens live on is sound: what they let out, the directives still do.
+    #[test]
+    fn a_token_that_lives_on_lets_out_nothing_that_is_no_longer_given(
+        before in residual(),
+        taken in 0_usize..16,
+        added in residual(),
+        facts in facts(),
+    ) {
+        use federation_protocol::consent::Residual;
+        // Some groups of before fall away, some of another residual come.
+        let groups = |json: &str| serde_json::from_str::<Vec<serde_json::Value>>(json).unwrap();
+        let kept = groups(&before).into_iter().enumerate();
+        let kept = kept.filter(|(at, _)| taken & (1 << at) == 0).map(|(_, group)| group);
+        let after: Vec<_> = kept.chain(groups(&added)).take(4).collect();
+        let after = serde_json::to_string(&after).unwrap();
+        let [old, new] = [&before, &after].map(|json| Residual::from_json(json.as_bytes()).unwrap());
+        let lives_on = super::super::change::lets_out_no_less(&old.to_json(), &new.to_json());
+        proptest::prop_assert!(!lives_on || !old.permits(&facts) || new.permits(&facts));
+    }
+}
+
+fn residual() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let class = prop_oneof![Just(None), Just(Some("lab")), Just(Some("rx"))];
+    let label = prop_oneof![
+        Just(None),
+        Just(Some("N")),
+        Just(Some("PSY")),
+        Just(Some("R"))
+    ];
+    let rule = (any::<bool>(), class, label).prop_map(|(permit, class, label)| {
+        let mut rule = serde_json::json!({"type": if permit { "permit" } else { "forbid" }});
+        if let Some(class) = class {
+            rule["class"] = serde_json::json!([class]);
+        }
+        if let Some(label) = label {
+            rule["securityLabel"] = serde_json::json!([label]);
+        }
+        rule
+    });
+    let group = proptest::collection::vec(rule, 1..4);
+    let groups = proptest::collection::vec(group, 1..4);
+    groups.prop_map(|groups| serde_json::to_string(&groups).unwrap())
+}
+
+fn facts() -> impl proptest::strategy::Strategy<Value = federation_protocol::consent::ResourceFacts>
+{
+    use proptest::prelude::*;
+    let category = prop_oneof![
+        Just(Category::Lab),
+        Just(Category::Rx),
+        Just(Category::Vital)
+    ];
+    (category, any::<bool>()).prop_map(|(category, psychiatric)| {
+        federation_protocol::consent::ResourceFacts {
+            id: "Observation/1".into(),
+            category,
+            labels: if psychiatric {
+                Labels::NONE.with(Label::Psy)
+            } else {
+                Labels::NONE
+            },
+            date: None,
+            authors: Vec::new(),
+            related: Vec::new(),
+        }
+    })
 }

@@ -12,7 +12,7 @@ use super::*;
 
 impl Home {
     /// What `at` makes of a token that `by` presents.
-    fn judged(
+    pub(super) fn judged(
         &self,
         token: &str,
         by: &SampleMember,
