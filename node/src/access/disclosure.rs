@@ -2,9 +2,11 @@
 //!
 //! Source: CONSENT section 3, points 7 and 8; PROTOCOL section 4, check 13.
 
+use federation_protocol::Verified;
 use federation_protocol::category::{Category, Scope};
-use federation_protocol::consent::{Context, Effective, Residual, ResourceFacts};
+use federation_protocol::consent::{Context, Effective, ResourceFacts};
 use federation_protocol::label::Labels;
+use federation_protocol::token::Token;
 
 use super::Permit;
 use crate::consent;
@@ -29,8 +31,8 @@ impl HousePolicy {
     }
 }
 
-/// The permit for a peer that asks, under a verified token with this scope (narrowed to what is
-/// asked) and residual, about the chart that the token's `sub` means here.
+/// The permit for a peer that asks, under a verified token, about the chart that the token's `sub`
+/// means here. `asked` are the categories that the question can touch.
 ///
 /// Reads the chart's local directives on the caller's connection. Nothing is an error here that
 /// could tell a peer something: where nothing is left, the permit allows nothing.
@@ -39,13 +41,14 @@ impl HousePolicy {
 /// The local directives could not be read: nothing may leave.
 pub fn disclose(
     connection: &mut HospitalConnection,
-    scope: Scope,
-    residual: Residual,
+    token: &Verified<Token>,
+    asked: Scope,
     patient: Rid,
     context: Context,
     house: &HousePolicy,
 ) -> Result<Permit, DatabaseError> {
     let local = consent::local_directives(connection, patient)?;
-    let effective = Effective::new(scope, residual, local, context);
+    let scope = token.scope.and(asked);
+    let effective = Effective::new(scope, token.residual.clone(), local, context);
     Ok(Permit::disclosure(patient, effective, house.clone()))
 }

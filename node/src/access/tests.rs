@@ -9,7 +9,7 @@
 
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::consent::{
-    Actor, Context, Criteria, Provision, ProvisionType, Residual, ResourceFacts,
+    Actor, Context, Criteria, Effective, Provision, ProvisionType, Residual, ResourceFacts,
 };
 use federation_protocol::label::{Label, Labels};
 use federation_protocol::purpose::Purpose;
@@ -18,6 +18,7 @@ use federation_service::clock::ManualClock;
 
 use super::*;
 use crate::audit::Filter;
+use crate::consent;
 use crate::database::testing::{on_each_async, sqlite};
 use crate::database::{Database, Rid};
 use crate::identity::{PersonId, Role};
@@ -217,15 +218,19 @@ fn context() -> Context {
 }
 
 fn everything_of(categories: &[Category], house: &HousePolicy) -> Permit {
-    let scratch = sqlite();
-    let scope: Scope = categories.iter().copied().collect();
     let residual = Residual::from_json(br#"[[{"type":"permit"}]]"#).unwrap();
-    let house = house.clone();
-    let disclosed: Result<Permit, DatabaseError> =
-        scratch.database.read_blocking(move |connection| {
-            disclose(connection, scope, residual, Rid(7), context(), &house)
-        });
-    disclosed.unwrap()
+    let scope = categories.iter().copied().collect();
+    let effective = Effective::new(scope, residual, Vec::new(), context());
+    Permit::disclosure(Rid(7), effective, house.clone())
+}
+
+/// What a token for everything may show of a chart with its local directives.
+async fn disclosed(database: &Database, patient: Rid) -> Permit {
+    let read = database.read(move |connection| consent::local_directives(connection, patient));
+    let local: Result<_, DatabaseError> = read.await;
+    let residual = Residual::from_json(br#"[[{"type":"permit"}]]"#).unwrap();
+    let effective = Effective::new(Scope::ALL, residual, local.unwrap(), context());
+    Permit::disclosure(patient, effective, HousePolicy::default())
 }
 
 #[test]
@@ -270,11 +275,11 @@ async fn a_local_directive_takes_away_until_it_is_withdrawn() {
         let reservation = town.reserve(Rid(7), deny).await;
         let lab = facts(Category::Lab, Labels::NONE);
         let rx = facts(Category::Rx, Labels::NONE);
-        let permit = town.disclosed(Rid(7), context()).await;
+        let permit = disclosed(&town.database, Rid(7)).await;
         assert!(permit.allows(&lab) && !permit.allows(&rx));
-        assert!(town.disclosed(Rid(8), context()).await.allows(&rx));
+        assert!(disclosed(&town.database, Rid(8)).await.allows(&rx));
         town.consents.withdraw(&reservation).await.unwrap();
-        assert!(town.disclosed(Rid(7), context()).await.allows(&rx));
+        assert!(disclosed(&town.database, Rid(7)).await.allows(&rx));
     })
     .await;
 }

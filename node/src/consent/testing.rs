@@ -4,15 +4,13 @@
 
 use std::sync::Arc;
 
-use federation_protocol::category::Scope;
-use federation_protocol::consent::{ConsentKind, Context, Provision, Residual};
+use federation_protocol::consent::{ConsentKind, Provision};
 use federation_protocol::directory::{KeyStatement, Membership};
 use federation_protocol::sample::{NOW, SampleMember, SampleRegistry, profile};
 use federation_service::clock::ManualClock;
 
 use super::{Consents, DirectiveId, Subject};
-use crate::access::{HousePolicy, Permit, disclose};
-use crate::database::{Database, DatabaseError, Rid};
+use crate::database::{Database, Rid};
 use crate::keys::{Keys, NodePublicKey};
 
 /// The home node Minato, and its neighbours.
@@ -89,18 +87,5 @@ impl Home {
             .await
             .unwrap()
             .id
-    }
-
-    /// What a token for everything may show of a chart here.
-    pub(crate) async fn disclosed(&self, patient: Rid, context: Context) -> Permit {
-        let residual = Residual::from_json(br#"[[{"type":"permit"}]]"#).unwrap();
-        let disclosed: Result<Permit, DatabaseError> = self
-            .database
-            .read(move |connection| {
-                let house = HousePolicy::default();
-                disclose(connection, Scope::ALL, residual, patient, context, &house)
-            })
-            .await;
-        disclosed.unwrap()
     }
 }

@@ -184,7 +184,7 @@ impl Keys {
         if let Some(recovery) = &self.recovery {
             keys.push(NodePublicKey::Signing(KeyUse::Recovery, recovery.public()));
         }
-        keys.push(NodePublicKey::Seal(self.seal.public().clone()));
+        keys.push(NodePublicKey::Seal(*self.seal.public()));
         keys
     }
 
