@@ -57,7 +57,7 @@ rows! {
 #[test]
 fn row_61() {
     let row = row(61);
-    let seen = seen(may_read_own);
+    let seen = seen(|facts| may_read_own(facts));
     assert_eq!(seen, strings(&row["expect"]["ids"]), "{}", row["title"]);
 }
 

@@ -40,11 +40,13 @@ pub enum Kind {
     Link,
     /// The registry's documents: an older one was offered, another truth, or a held replacement.
     Directory,
+    /// A peer, or the registry's probe, asked whether this node answers.
+    Echo,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Query,
         Kind::Read,
         Kind::Write,
@@ -57,6 +59,7 @@ impl Kind {
         Kind::Grant,
         Kind::Link,
         Kind::Directory,
+        Kind::Echo,
     ];
 
     /// The word in the table and on the screen.
@@ -75,6 +78,7 @@ impl Kind {
             Kind::Grant => "grant",
             Kind::Link => "link",
             Kind::Directory => "directory",
+            Kind::Echo => "echo",
         }
     }
 

@@ -94,6 +94,15 @@ pub fn read_answer(
     Ok(Answer { entries, next })
 }
 
+/// An entry of this hospital's own chart, as it stands beside the others.
+pub(super) fn read_own(raw: &str, me: &MemberId) -> Option<Entry> {
+    let id = Members::of(raw)?.string("id")?;
+    Some(Entry {
+        raw: with_source(raw, me.as_ref())?,
+        id,
+    })
+}
+
 fn read_entry(raw: &str, resource_type: &str, member: &MemberId) -> Option<Entry> {
     let members = Members::of(raw)?;
     if members.string("resourceType")? != resource_type {

@@ -117,12 +117,14 @@ impl FederationMetrics {
         metrics
     }
 
-    /// A request was refused. `peer` is a member of the directory, or `None`.
-    pub fn refused(&self, code: &'static str, peer: Option<&str>) {
+    /// A request was refused. `peer` is a member of the directory, or `None`. How many of these
+    /// there were, this one included.
+    pub fn refused(&self, code: &'static str, peer: Option<&str>) -> u64 {
         let peer = peer.unwrap_or(UNKNOWN_PEER).to_owned();
-        self.refusals
-            .get_or_create(&CodeAndPeer { code, peer })
-            .inc();
+        let counter = self
+            .refusals
+            .get_or_create_owned(&CodeAndPeer { code, peer });
+        counter.inc().saturating_add(1)
     }
 
     /// How many requests of `peer` were refused with `code` so far.

@@ -5,18 +5,318 @@
 //! and `consent` do.
 
 pub mod answer;
+pub mod asking;
 pub mod breaker;
 pub mod directory;
+pub mod echo;
 pub mod exchange;
 pub mod held;
+mod hospital_routes;
+pub mod inbound;
 pub mod manifest;
 pub mod merge;
 pub mod metrics;
-pub mod outbound;
+mod opening;
+mod outbound;
 pub mod outcome;
 pub mod peers;
 pub mod query;
+mod redeeming;
 pub mod replay;
+mod routes;
 mod splice;
 pub mod sse;
+pub mod standing;
 mod store;
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::ServiceConfig;
+use federation_protocol::member::MemberId;
+use federation_protocol::refusal::Refusal;
+use federation_service::clock::SharedClock;
+use federation_service::outbound::OutboundRules;
+use federation_service::signed::RateLimit;
+use federation_service::tls::TlsIdentity;
+use prometheus_client::registry::Registry;
+use tokio::task::JoinHandle;
+
+use crate::access::{Access, HousePolicy};
+use crate::audit::Audit;
+use crate::config::{FederationSettings, RegistrySettings};
+use crate::consent::Consents;
+use crate::database::{Database, DatabaseError};
+use crate::keys::Keys;
+use crate::records::Records;
+
+use asking::{Asking, AskingParts};
+use directory::{DirectoryError, DirectorySettings, MemberDirectory};
+use exchange::Exchanges;
+use inbound::{Inbound, InboundParts};
+use metrics::FederationMetrics;
+use opening::{Opening, OpeningParts};
+use peers::Peers;
+use redeeming::{Redeeming, RedeemingParts};
+use standing::Standings;
+
+pub use query::QueryError;
+pub use redeeming::RedeemError;
+
+/// How often the replay window's outdated rows are removed.
+const PRUNING: Duration = Duration::from_secs(60);
+
+/// What the federation room stands on.
+pub struct FederationParts<'a> {
+    /// The member that this node is.
+    pub me: MemberId,
+    /// The folder of the accepted documents; made if it is not there.
+    pub directory_folder: &'a Path,
+    /// The `[federation]` settings.
+    pub settings: &'a FederationSettings,
+    /// The `[registry]` settings.
+    pub registry: &'a RegistrySettings,
+    /// What this node shows peers in TLS.
+    pub identity: TlsIdentity,
+    /// What time it is.
+    pub clock: SharedClock,
+    /// Signs requests, answers and manifests; opens what is sealed to this node.
+    pub keys: Arc<Keys>,
+    /// Where nonces, held grants and audit lines stand.
+    pub database: Database,
+    /// The audit.
+    pub audit: Audit,
+    /// What this house releases to nobody.
+    pub house: HousePolicy,
+    /// The people's decisions.
+    pub consents: Consents,
+    /// Who of this node may do what.
+    pub access: Access,
+    /// This node's charts.
+    pub records: Records,
+    /// Where the counters are registered.
+    pub metrics: &'a mut Registry,
+}
+
+/// Why the federation room could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FederationError {
+    /// The stored directory cannot be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The replay window could not be read.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// The node among its peers. Share it as `Data<Federation>`.
+pub struct Federation {
+    directory: MemberDirectory,
+    exchanges: Exchanges,
+    inbound: Arc<Inbound>,
+    asking: Arc<Asking>,
+    consents: Consents,
+    metrics: FederationMetrics,
+}
+
+/// The room's background work; ends when this is dropped.
+pub struct Tasks {
+    handles: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for handle in &self.handles {
+            handle.abort();
+        }
+    }
+}
+
+impl Federation {
+    /// Opens the room with what disk and database hold. Asks nobody yet: see
+    /// [`Federation::spawn_tasks`].
+    ///
+    /// # Errors
+    /// The stored directory or the replay window cannot be used.
+    pub async fn open(parts: FederationParts<'_>) -> Result<Self, FederationError> {
+        let FederationParts {
+            me,
+            settings,
+            clock,
+            keys,
+            database,
+            consents,
+            ..
+        } = parts;
+        let metrics = FederationMetrics::register(parts.metrics);
+        let rules = OutboundRules::new(settings.allow_cidrs.iter().copied());
+        let directory = MemberDirectory::open(DirectorySettings {
+            folder: parts.directory_folder,
+            registry: origin(&parts.registry.url),
+            root_sha256: parts.registry.root_sha256,
+            rules: rules.clone(),
+            clock: Arc::clone(&clock),
+            audit: parts.audit,
+            metrics: metrics.clone(),
+        })?;
+        let peers = Arc::new(Peers::new(parts.identity, rules, settings.max_answer));
+        let exchanges = Exchanges::new(
+            me.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&keys),
+            directory.clone(),
+            Arc::clone(&peers),
+            metrics.clone(),
+        );
+        let redeeming = Redeeming::new(RedeemingParts {
+            me: me.clone(),
+            clock: Arc::clone(&clock),
+            keys: Arc::clone(&keys),
+            directory: directory.clone(),
+            database: database.clone(),
+            consents: consents.clone(),
+            exchanges: exchanges.clone(),
+        });
+        let standings = Standings::new(me.clone(), Arc::clone(&clock), peers, consents.clone());
+        let opening = Opening::new(OpeningParts {
+            me: me.clone(),
+            clock: Arc::clone(&clock),
+            keys: Arc::clone(&keys),
+            directory: directory.clone(),
+            database: database.clone(),
+            records: parts.records.clone(),
+            standings,
+            house: parts.house,
+        });
+        let inbound = Inbound::open(InboundParts {
+            me: me.clone(),
+            clock: Arc::clone(&clock),
+            keys: Arc::clone(&keys),
+            directory: directory.clone(),
+            database: database.clone(),
+            rate: rate(settings),
+            metrics: metrics.clone(),
+            opening,
+            redeeming: redeeming.clone(),
+        })
+        .await?;
+        let asking = Asking::new(AskingParts {
+            me,
+            clock,
+            keys,
+            directory: directory.clone(),
+            database,
+            access: parts.access,
+            records: parts.records,
+            exchanges: exchanges.clone(),
+            redeeming,
+            peer_timeout: settings.peer_timeout,
+            query_timeout: settings.query_timeout,
+        });
+        Ok(Self {
+            directory,
+            exchanges,
+            inbound: Arc::new(inbound),
+            asking: Arc::new(asking),
+            consents,
+            metrics,
+        })
+    }
+
+    /// Starts what runs beside the listeners: the look at the registry, and the pruning of the
+    /// replay window. Call it inside a runtime; keep what it returns as long as the node runs.
+    #[must_use]
+    pub fn spawn_tasks(&self) -> Tasks {
+        let directory = self.directory.clone();
+        let inbound = Arc::clone(&self.inbound);
+        let polling = tokio::spawn(async move { directory.keep_current().await });
+        let pruning = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(PRUNING).await;
+                if let Err(error) = inbound.prune().await {
+                    tracing::warn!("the replay window was not pruned: {error}");
+                }
+            }
+        });
+        Tasks {
+            handles: vec![polling, pruning],
+        }
+    }
+
+    /// This node's copy of who belongs.
+    #[must_use]
+    pub fn directory(&self) -> &MemberDirectory {
+        &self.directory
+    }
+
+    /// Asks single peers: echo, and what later rooms deliver.
+    #[must_use]
+    pub fn exchanges(&self) -> &Exchanges {
+        &self.exchanges
+    }
+
+    /// Asks for this node's physicians.
+    #[must_use]
+    pub fn asking(&self) -> &Arc<Asking> {
+        &self.asking
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn metrics(&self) -> &FederationMetrics {
+        &self.metrics
+    }
+
+    /// Whether this node knows enough of the members to ask and to answer.
+    ///
+    /// # Errors
+    /// [`Refusal::DirectoryExpired`] while it does not.
+    pub fn ready(&self) -> Result<(), Refusal> {
+        let membership = self
+            .directory
+            .membership()
+            .ok_or(Refusal::DirectoryExpired)?;
+        let treat = federation_protocol::purpose::Purpose::Treat;
+        let fresh = membership.freshness(self.inbound.now()).allows(treat);
+        if fresh {
+            Ok(())
+        } else {
+            Err(Refusal::DirectoryExpired)
+        }
+    }
+
+    fn inbound(&self) -> &Inbound {
+        &self.inbound
+    }
+
+    fn consents(&self) -> &Consents {
+        &self.consents
+    }
+}
+
+/// The routes of the federation listener. Needs `Data<Federation>`, and `tls::remember_peer` as the
+/// server's `on_connect`. Takes every path that nothing before it took.
+pub fn configure_federation(config: &mut ServiceConfig) {
+    routes::configure(config);
+}
+
+/// The routes of the hospital listener: grants, and questions under them. Needs `Data<Federation>`
+/// and the staff door before them.
+pub fn configure_hospital(config: &mut ServiceConfig) {
+    hospital_routes::configure(config);
+}
+
+fn rate(settings: &FederationSettings) -> Option<RateLimit> {
+    Some(RateLimit {
+        per_second: NonZeroU32::new(settings.rate_per_second)?,
+        burst: NonZeroU32::new(settings.rate_burst)?,
+    })
+}
+
+/// `https://host[:port]` of a configured address.
+fn origin(url: &reqwest::Url) -> String {
+    url.origin().ascii_serialization()
+}

@@ -1,14 +1,12 @@
-//! One question to every hospital of a grant, in parallel; answers as they come.
+//! One question to one hospital of a grant: what is asked, and what came of it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
 use federation_protocol::signature::Actor;
-use futures_util::stream::{FuturesUnordered, Stream};
 
-use super::exchange::{Ask, Exchanged, Exchanges, NoAnswer};
+use super::exchange::{Ask, Exchanged, NoAnswer};
 use super::held::{HeldGrant, HeldToken};
 use super::merge::read_answer;
 use super::outcome::{Hospital, Part, PeerOutcome, Silence};
@@ -16,43 +14,22 @@ use super::query::Question;
 
 /// A hospital that is to be asked.
 #[derive(Clone)]
-pub struct Asked {
+pub(super) struct Asked {
     /// Whom.
-    pub hospital: Hospital,
+    pub(super) hospital: Hospital,
     /// Its token; `None` when it is over and there is no new one.
-    pub token: Option<HeldToken>,
+    pub(super) token: Option<HeldToken>,
     /// Where its next page begins.
-    pub cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
-/// Asks each of `hospitals` the same question; each part comes when it is there. Every part ends
-/// within `deadline`, so the whole does.
-pub fn ask_all(
-    exchanges: &Exchanges,
+/// What is asked of one hospital; `None` without a token.
+pub(super) fn ask_of(
     grant: &HeldGrant,
     actor: &Actor,
     question: &Question,
-    hospitals: Vec<Asked>,
-    deadline: Duration,
-) -> impl Stream<Item = Part> + use<> {
-    hospitals
-        .into_iter()
-        .map(|asked| {
-            let exchanges = exchanges.clone();
-            let ask = ask_of(grant, actor, question, &asked);
-            let (resource_type, count) = (question.resource_type, question.count);
-            async move {
-                let Some(ask) = ask else {
-                    return silent(asked.hospital, Silence::TokenExpired);
-                };
-                let exchanged = exchanges.ask(&asked.hospital.member, &ask, deadline).await;
-                judged(asked.hospital, exchanged, resource_type, count)
-            }
-        })
-        .collect::<FuturesUnordered<_>>()
-}
-
-fn ask_of(grant: &HeldGrant, actor: &Actor, question: &Question, asked: &Asked) -> Option<Ask> {
+    asked: &Asked,
+) -> Option<Ask> {
     let token = asked.token.as_ref()?;
     let question = Question {
         cursor: asked.cursor.clone(),
@@ -70,7 +47,7 @@ fn ask_of(grant: &HeldGrant, actor: &Actor, question: &Question, asked: &Asked) 
 
 /// The part of a hospital that was not asked.
 #[must_use]
-pub fn silent(hospital: Hospital, silence: Silence) -> Part {
+pub(super) fn silent(hospital: Hospital, silence: Silence) -> Part {
     Part {
         hospital,
         exchange: None,
@@ -83,7 +60,12 @@ pub fn silent(hospital: Hospital, silence: Silence) -> Part {
 }
 
 /// What came of an exchange: the answer read only now that it is verified.
-fn judged(hospital: Hospital, exchanged: Exchanged, resource_type: &str, count: usize) -> Part {
+pub(super) fn judged(
+    hospital: Hospital,
+    exchanged: Exchanged,
+    resource_type: &str,
+    count: usize,
+) -> Part {
     let mut part = silent(hospital, Silence::Unusable);
     part.exchange = exchanged.exchange.map(|exchange| exchange.to_string());
     part.duration_ms = exchanged.duration_ms;
@@ -111,7 +93,7 @@ fn judged(hospital: Hospital, exchanged: Exchanged, resource_type: &str, count: 
 
 /// The parts in the order in which the hospitals were asked, however they came.
 #[must_use]
-pub fn in_order(mut parts: Vec<Part>, order: &[MemberId]) -> Vec<Part> {
+pub(super) fn in_order(mut parts: Vec<Part>, order: &[MemberId]) -> Vec<Part> {
     let places: BTreeMap<&MemberId, usize> = order
         .iter()
         .enumerate()

@@ -4,6 +4,8 @@
 //! parameters and spellings are refused, never ignored, because an ignored filter is a wider answer.
 //! Source: PROTOCOL section 4, check 11; docs/WIRE.md section 4.
 
+use federation_protocol::category::{Category, Scope};
+use federation_protocol::json;
 use serde::Deserialize;
 
 /// The types that may be asked for. Everything else is category `other` and never leaves.
@@ -146,6 +148,35 @@ impl Question {
     }
 }
 
+/// The categories that resources of a type can have: a question for the type touches these.
+#[must_use]
+pub fn categories(resource_type: &str) -> Scope {
+    let categories: &[Category] = match resource_type {
+        "AllergyIntolerance" => &[Category::Allergy],
+        "Condition" => &[Category::Condition],
+        "DiagnosticReport" => &[
+            Category::Lab,
+            Category::Imaging,
+            Category::Procedure,
+            Category::Genomic,
+        ],
+        "Immunization" | "Procedure" => &[Category::Procedure],
+        "MedicationRequest" => &[Category::Rx],
+        "Observation" => &[
+            Category::Lab,
+            Category::Vital,
+            Category::Imaging,
+            Category::Procedure,
+            Category::Genomic,
+        ],
+        "Specimen" => &[Category::Lab],
+        _ => &[],
+    };
+    categories
+        .iter()
+        .fold(Scope::EMPTY, |scope, category| scope.with(*category))
+}
+
 /// A batch Bundle, closed: every member that is not here refuses the batch.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -175,7 +206,11 @@ struct BatchRequest {
 /// # Errors
 /// The first thing that is not in the list.
 pub fn batch(body: &[u8]) -> Result<Vec<Question>, QueryError> {
-    let batch: Batch = serde_json::from_slice(body).map_err(|_ignored| QueryError::Batch)?;
+    let value = json::parse(body).or(Err(QueryError::Batch))?;
+    if !is_made_of_objects(&value) {
+        return Err(QueryError::Batch);
+    }
+    let batch: Batch = serde_json::from_value(value).or(Err(QueryError::Batch))?;
     let count = batch.entry.len();
     if batch.resource_type != "Bundle"
         || batch.kind != "batch"
@@ -197,6 +232,20 @@ pub fn batch(body: &[u8]) -> Result<Vec<Question>, QueryError> {
             Question::from_form(name, query.as_bytes())
         })
         .collect()
+}
+
+/// Serde would read a list as a structure, too.
+fn is_made_of_objects(batch: &serde_json::Value) -> bool {
+    let entries = batch.get("entry").and_then(serde_json::Value::as_array);
+    batch.is_object()
+        && entries.is_some_and(|entries| {
+            entries.iter().all(|entry| {
+                entry.is_object()
+                    && entry
+                        .get("request")
+                        .is_some_and(serde_json::Value::is_object)
+            })
+        })
 }
 
 /// The batch body that asks `questions`.
@@ -289,7 +338,7 @@ fn check_value(name: &'static str, value: &str) -> Result<(), QueryError> {
     let formed = match name {
         "_id" => value.split(',').all(is_id),
         "date" => is_date(value),
-        "_cursor" => value.len() <= 1024 && value.bytes().all(is_base64url),
+        "_cursor" => value.bytes().all(is_base64url),
         "status" => value.split(',').all(|code| {
             !code.is_empty() && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
         }),

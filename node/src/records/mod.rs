@@ -15,7 +15,6 @@ mod error;
 mod extract;
 mod fold;
 mod json;
-mod load;
 mod query;
 mod search;
 mod store;
@@ -46,7 +45,6 @@ pub use draft::DraftError;
 pub use entry::{Entry, Page};
 pub use error::{RecordsError, Told};
 pub use json::JsonError;
-pub use load::{LoadError, LoadFormat, LoadFormatError, LoadReport, Refused};
 pub use query::{QueryError, SearchQuery};
 pub use types::ResourceType;
 

@@ -10,7 +10,6 @@
 )]
 
 mod judging;
-mod loading;
 mod searching;
 mod storing;
 mod transacting;

@@ -10,6 +10,8 @@
 mod cache;
 mod poll;
 
+pub use poll::PollError;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -316,3 +318,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is in there is replaced whole: a thread that panicked left nothing half done.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

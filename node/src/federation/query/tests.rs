@@ -154,6 +154,9 @@ fn a_batch_is_whole_or_refused() {
         wrap(entry).replace("batch", "transaction"),
         wrap(entry).replace("\"type\"", "\"type\":\"batch\",\"type\""),
         "[]".into(),
+        r#"["Bundle","batch",[{"request":{"method":"GET","url":"Observation"}}]]"#.into(),
+        wrap(r#"[{"method":"GET","url":"Observation"}]"#),
+        wrap(r#"{"request":["GET","Observation"]}"#),
         String::new(),
     ] {
         assert_eq!(batch(bad.as_bytes()), Err(QueryError::Batch), "{bad}");
@@ -162,6 +165,33 @@ fn a_batch_is_whole_or_refused() {
     assert_eq!(batch(foreign.as_bytes()), Err(QueryError::Type));
     let path = wrap(&entry.replace("Observation", "Observation/1"));
     assert_eq!(batch(path.as_bytes()), Err(QueryError::Type));
+}
+
+#[test]
+fn a_question_touches_every_category_that_its_type_can_have() {
+    let codes = [
+        ("", "laboratory"),
+        ("", "vital-signs"),
+        ("", "imaging"),
+        ("", "exam"),
+        ("", "social-history"),
+        ("http://loinc.org", "51969-4"),
+        ("http://loinc.org", "LP29684-5"),
+        ("http://terminology.hl7.org/CodeSystem/v2-0074", "LAB"),
+        ("http://terminology.hl7.org/CodeSystem/v2-0074", "EN"),
+        ("urn:oid:1.2.392.200119.4.504", "3D010000001926101"),
+    ];
+    for name in TYPES {
+        for code in codes {
+            for (category, coded) in [(vec![code], vec![]), (vec![], vec![code])] {
+                let of = Category::of(name, &category, &coded);
+                assert!(
+                    of == Category::Other || categories(name).contains(of),
+                    "{name} {code:?}"
+                );
+            }
+        }
+    }
 }
 
 proptest! {

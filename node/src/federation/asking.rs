@@ -1,0 +1,548 @@
+//! A physician's question to the hospitals of a grant: planned, asked, written down, merged.
+//!
+//! Every question is an audit line before it goes out (the permit's) and one for each exchange
+//! before its answer is shown. The own chart is a local read under this node's own rules.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use federation_protocol::directory::Membership;
+use federation_protocol::member::MemberId;
+use federation_protocol::signature::{Actor, ExchangeId};
+use federation_protocol::time::Timestamp;
+use federation_service::clock::{SharedClock, Stopwatch};
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use super::directory::MemberDirectory;
+use super::exchange::{Exchanges, random};
+use super::held::{HeldGrant, HeldGrants, HeldToken};
+use super::manifest;
+use super::merge::{self, Page, join_cursors, read_own, split_cursors};
+use super::outbound::{Asked, ask_of, in_order, judged, silent};
+use super::outcome::{Answer, Hospital, Part, PeerOutcome, Silence};
+use super::query::{QueryError, Question};
+use super::redeeming::{NewGrant, RedeemError, Redeeming};
+use super::store;
+use crate::access::{Access, AccessRefusal, Act};
+use crate::audit::{self, Kind, Line};
+use crate::database::{Database, DatabaseError};
+use crate::identity::Caller;
+use crate::keys::Keys;
+use crate::records::{Records, ResourceType, SearchQuery};
+
+/// A token that ends sooner than this is renewed before it is used, seconds.
+const RENEWED_BEFORE_SECONDS: i64 = 30;
+
+/// What asking stands on.
+pub(super) struct AskingParts {
+    pub(super) me: MemberId,
+    pub(super) clock: SharedClock,
+    pub(super) keys: Arc<Keys>,
+    pub(super) directory: MemberDirectory,
+    pub(super) database: Database,
+    pub(super) access: Access,
+    pub(super) records: Records,
+    pub(super) exchanges: Exchanges,
+    pub(super) redeeming: Redeeming,
+    pub(super) peer_timeout: Duration,
+    pub(super) query_timeout: Duration,
+}
+
+/// Asks peers for this node's physicians.
+pub struct Asking {
+    parts: AskingParts,
+    held: HeldGrants,
+}
+
+/// Why a question was not asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// No such grant of this practitioner, or it is over.
+    #[error("no such grant")]
+    NoSuchGrant,
+    /// Not a question between members.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The type has no such parameter.
+    #[error("a parameter that this type does not have")]
+    Parameter,
+    /// The cursor is none of this grant's.
+    #[error("the cursor belongs to no page of this grant")]
+    Cursor,
+    /// This caller may not ask.
+    #[error(transparent)]
+    Access(#[from] AccessRefusal),
+    /// The grant could not be redeemed or renewed.
+    #[error(transparent)]
+    Redeem(#[from] RedeemError),
+    /// The database did not do it.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes")]
+    Entropy,
+}
+
+/// A question that may be asked, with whom.
+pub(super) struct Planned {
+    grant: HeldGrant,
+    actor: Actor,
+    question: Question,
+    hospitals: Vec<Asked>,
+    own: Option<(Hospital, String, Option<String>)>,
+    first: bool,
+    id: String,
+    at: Timestamp,
+}
+
+impl Planned {
+    /// Every hospital that will have a part, the own chart first.
+    pub(super) fn hospitals(&self) -> impl Iterator<Item = (&Hospital, bool)> {
+        let own = self.own.iter().map(|(hospital, ..)| (hospital, true));
+        own.chain(self.hospitals.iter().map(|asked| (&asked.hospital, false)))
+    }
+
+    /// The parts in the order in which the hospitals were asked, however they came.
+    pub(super) fn in_order(&self, parts: Vec<Part>) -> Vec<Part> {
+        let order: Vec<MemberId> = self
+            .hospitals
+            .iter()
+            .map(|asked| asked.hospital.member.clone())
+            .collect();
+        in_order(parts, &order)
+    }
+
+    /// The type asked for.
+    pub(super) fn resource_type(&self) -> &'static str {
+        self.question.resource_type
+    }
+}
+
+/// The parts of an answer as they come. Not tied to a thread: polled where it was made.
+pub(super) type Parts = FuturesUnordered<LocalBoxFuture<'static, Part>>;
+
+impl Asking {
+    /// Asks through `parts.exchanges`.
+    pub(super) fn new(parts: AskingParts) -> Self {
+        let held = HeldGrants::new(parts.database.clone());
+        Self { parts, held }
+    }
+
+    /// The grants held here.
+    #[must_use]
+    pub fn held(&self) -> &HeldGrants {
+        &self.held
+    }
+
+    /// Redeems a visit code for `caller`, or for the practitioner that a system names.
+    ///
+    /// # Errors
+    /// Nothing is kept.
+    pub(super) async fn redeem(
+        &self,
+        caller: &Caller,
+        new: NewGrant,
+    ) -> Result<(HeldGrant, Vec<MemberId>), AskError> {
+        let act = Act::Ask {
+            practitioner: &new.practitioner.id,
+        };
+        let _permit = self.parts.access.permit(caller, act).await?;
+        Ok(self
+            .parts
+            .redeeming
+            .redeem(new, self.parts.peer_timeout)
+            .await?)
+    }
+
+    /// The grants that `caller` holds and that are not over, with the hospitals that each names.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub(super) async fn list(
+        &self,
+        caller: &Caller,
+    ) -> Result<Vec<(HeldGrant, Vec<MemberId>)>, AskError> {
+        let practitioner = caller.id().unwrap_or_default();
+        Ok(self.held.list(practitioner, self.parts.clock.now()).await?)
+    }
+
+    /// Whether and whom to ask: the grant, the permit, the tokens (renewed where they are over).
+    ///
+    /// # Errors
+    /// Nothing was asked.
+    pub(super) async fn plan(
+        &self,
+        caller: &Caller,
+        grant: &str,
+        question: Question,
+    ) -> Result<Planned, AskError> {
+        check_parameters(&question)?;
+        let practitioner = caller.id().unwrap_or_default().to_owned();
+        let at = self.parts.clock.now();
+        let act = Act::Ask {
+            practitioner: &practitioner,
+        };
+        let _permit = self.parts.access.permit(caller, act).await?;
+        let found = self.held.of(grant, &practitioner, at).await?;
+        let (grant, tokens) = found.ok_or(AskError::NoSuchGrant)?;
+        let tokens = self.renewed(&grant, tokens, at).await;
+        let cursors = match &question.cursor {
+            Some(joined) => Some(split_cursors(joined).ok_or(AskError::Cursor)?),
+            None => None,
+        };
+        let known = |member: &MemberId| {
+            *member == self.parts.me || tokens.iter().any(|(responder, _)| responder == member)
+        };
+        if cursors
+            .as_ref()
+            .is_some_and(|cursors| !cursors.keys().all(known))
+        {
+            return Err(AskError::Cursor);
+        }
+        let membership = self.parts.directory.membership();
+        let wanted = |member: &MemberId| match &cursors {
+            Some(cursors) => cursors.get(member).map(|cursor| Some(cursor.clone())),
+            None => Some(None),
+        };
+        let hospitals = tokens
+            .into_iter()
+            .filter_map(|(responder, token)| {
+                let cursor = wanted(&responder)?;
+                let hospital = hospital(membership.as_deref(), &responder);
+                Some(Asked {
+                    hospital,
+                    token,
+                    cursor,
+                })
+            })
+            .collect();
+        let own = grant.patient.clone().and_then(|patient| {
+            let cursor = wanted(&self.parts.me)?;
+            Some((
+                hospital(membership.as_deref(), &self.parts.me),
+                patient,
+                cursor,
+            ))
+        });
+        let actor = Actor {
+            id: Some(practitioner),
+            role: grant.role.clone(),
+            dept: None,
+            acr: None,
+            at: Some(at),
+        };
+        let id = manifest_id(at)?;
+        let first = cursors.is_none();
+        Ok(Planned {
+            grant,
+            actor,
+            question,
+            hospitals,
+            own,
+            first,
+            id,
+            at,
+        })
+    }
+
+    /// The tokens of the grant, new ones in the place of those that are over. A hospital whose
+    /// token is over and has no new one stays in the list: its silence is said.
+    async fn renewed(
+        &self,
+        grant: &HeldGrant,
+        tokens: Vec<HeldToken>,
+        now: Timestamp,
+    ) -> Vec<(MemberId, Option<HeldToken>)> {
+        let soon = now.plus_seconds(RENEWED_BEFORE_SECONDS);
+        let fresh = |tokens: Vec<HeldToken>, limit: Timestamp| {
+            tokens
+                .into_iter()
+                .map(|token| {
+                    (
+                        token.responder.clone(),
+                        Some(token).filter(|one| one.expires_at > limit),
+                    )
+                })
+                .collect()
+        };
+        if tokens.iter().all(|token| token.expires_at > soon) {
+            return fresh(tokens, now);
+        }
+        match self
+            .parts
+            .redeeming
+            .renew(grant, self.parts.peer_timeout)
+            .await
+        {
+            Ok(renewed) => {
+                let missing: Vec<_> = tokens
+                    .iter()
+                    .filter(|old| !renewed.iter().any(|new| new.responder == old.responder))
+                    .map(|old| (old.responder.clone(), None))
+                    .collect();
+                let mut all: Vec<_> = fresh(renewed, now);
+                all.extend(missing);
+                all
+            }
+            Err(error) => {
+                tracing::warn!(grant.id = grant.id, "no new tokens: {error}");
+                fresh(tokens, now)
+            }
+        }
+    }
+
+    /// Sends the question out; the parts come in the order in which they end.
+    pub(super) fn send(self: &Arc<Self>, planned: &Planned) -> Parts {
+        let parts = Parts::new();
+        let whole = self.parts.query_timeout.min(self.parts.peer_timeout);
+        for asked in planned.hospitals.clone() {
+            let ask = ask_of(&planned.grant, &planned.actor, &planned.question, &asked);
+            let exchanges = self.parts.exchanges.clone();
+            let (resource_type, count) = (planned.question.resource_type, planned.question.count);
+            let part = async move {
+                let Some(ask) = ask else {
+                    return silent(asked.hospital, Silence::TokenExpired);
+                };
+                let exchanged = exchanges.ask(&asked.hospital.member, &ask, whole).await;
+                judged(asked.hospital, exchanged, resource_type, count)
+            };
+            parts.push(part.boxed_local());
+        }
+        if let Some((hospital, patient, cursor)) = planned.own.clone() {
+            let (asking, caller) = (Arc::clone(self), planned.actor.id.clone());
+            let question = Question {
+                cursor,
+                ..planned.question.clone()
+            };
+            let part = async move {
+                let watch = Stopwatch::start();
+                let read = asking
+                    .own_chart(caller.unwrap_or_default(), &patient, &question)
+                    .await;
+                let mut part = silent(hospital, Silence::OwnChartUnavailable);
+                part.own = true;
+                part.duration_ms = watch.elapsed_ms();
+                if let Some(answer) = read {
+                    part.outcome = PeerOutcome::Answered(answer);
+                }
+                part
+            };
+            parts.push(part.boxed_local());
+        }
+        parts
+    }
+
+    /// The own chart, under this node's own access rules.
+    async fn own_chart(
+        &self,
+        physician: String,
+        patient: &str,
+        question: &Question,
+    ) -> Option<Answer> {
+        let caller = Caller::Physician { id: physician };
+        let act = Act::Search {
+            kind: question.resource_type,
+            patient: None,
+        };
+        let permit = self.parts.access.permit(&caller, act).await.ok()?;
+        let mut pairs = question.pairs();
+        pairs.push(("patient".into(), patient.to_owned()));
+        let kind = ResourceType::named(question.resource_type)?;
+        let query = SearchQuery::parse(kind, &pairs).ok()?;
+        let page = self
+            .parts
+            .records
+            .search(&permit, query)
+            .await
+            .inspect_err(|error| tracing::error!("the own chart cannot be read: {error}"))
+            .ok()?;
+        let read = page
+            .entries
+            .iter()
+            .map(|entry| read_own(&entry.raw, &self.parts.me));
+        Some(Answer {
+            entries: read.collect::<Option<_>>()?,
+            next: page.next,
+        })
+    }
+
+    /// Writes one exchange down: before its answer is shown.
+    ///
+    /// # Errors
+    /// Not written: the answer must not be shown.
+    pub(super) async fn record(&self, planned: &Planned, part: &Part) -> Result<(), DatabaseError> {
+        let line = self.line(planned, part);
+        self.parts
+            .database
+            .transact(move |connection| audit::append(connection, &line).map(|_seq| ()))
+            .await
+    }
+
+    fn line(&self, planned: &Planned, part: &Part) -> Line {
+        let actor = &planned.actor;
+        let mut line = Line::new(Kind::Query, self.parts.clock.now(), &actor.role)
+            .peer(&part.hospital.member)
+            .purpose(planned.grant.purpose)
+            .outcome(part.outcome.code().unwrap_or("ok"))
+            .detail("grant", planned.grant.id.as_str())
+            .detail("manifest", planned.id.as_str())
+            .detail("type", planned.question.resource_type);
+        if let Some(id) = &actor.id {
+            line = line.actor_id(id);
+        }
+        if let Some(exchange) = part
+            .exchange
+            .as_deref()
+            .and_then(|text| text.parse::<ExchangeId>().ok())
+        {
+            line = line.exchange(&exchange);
+        }
+        if let PeerOutcome::Answered(answer) = &part.outcome {
+            line = line.shown(answer.entries.len());
+        }
+        if let Some(digest) = &part.digest {
+            line = line.detail("answer_digest", digest.as_str());
+        }
+        line
+    }
+
+    /// Signs the manifest and keeps it.
+    ///
+    /// # Errors
+    /// Not kept.
+    pub(super) async fn close(
+        &self,
+        planned: &Planned,
+        parts: &[Part],
+    ) -> Result<String, DatabaseError> {
+        let query = format!(
+            "{}?{}",
+            planned.question.resource_type,
+            planned.question.to_form()
+        );
+        let claims = manifest::claims(
+            &manifest::Question {
+                id: &planned.id,
+                asker: self.parts.me.as_str(),
+                grant: &planned.grant.id,
+                purpose: planned.grant.purpose.as_str(),
+                practitioner: &planned.grant.practitioner,
+                role: &planned.grant.role,
+                query: &query,
+                at: planned.at,
+            },
+            parts,
+        );
+        let jws = manifest::sign(&claims, self.parts.keys.sign());
+        let (id, grant, at, kept) = (
+            planned.id.clone(),
+            planned.grant.id.clone(),
+            planned.at,
+            jws.clone(),
+        );
+        self.parts
+            .database
+            .transact(move |connection| store::keep_manifest(connection, &id, &grant, at, &kept))
+            .await?;
+        Ok(jws)
+    }
+
+    /// A manifest of a grant that the caller holds.
+    ///
+    /// # Errors
+    /// `NoSuchGrant` for a foreign grant and an unknown manifest alike.
+    pub async fn manifest(
+        &self,
+        caller: &Caller,
+        grant: &str,
+        id: &str,
+    ) -> Result<String, AskError> {
+        let practitioner = caller.id().unwrap_or_default();
+        let now = self.parts.clock.now();
+        let held = self.held.of(grant, practitioner, now).await?;
+        held.ok_or(AskError::NoSuchGrant)?;
+        let (grant, id) = (grant.to_owned(), id.to_owned());
+        let found = self
+            .parts
+            .database
+            .read(move |connection| store::manifest(connection, &id, &grant))
+            .await?;
+        found.ok_or(AskError::NoSuchGrant)
+    }
+
+    /// Asks everyone and waits for all: one merged searchset. `base` is the address of this search
+    /// without its parameters.
+    ///
+    /// # Errors
+    /// Nothing was asked, or what came could not be written down.
+    pub async fn ask(
+        self: &Arc<Self>,
+        caller: &Caller,
+        grant: &str,
+        question: Question,
+        base: &str,
+    ) -> Result<String, AskError> {
+        let planned = self.plan(caller, grant, question).await?;
+        let mut coming = self.send(&planned);
+        let mut parts = Vec::new();
+        while let Some(part) = coming.next().await {
+            self.record(&planned, &part).await?;
+            parts.push(part);
+        }
+        let parts = planned.in_order(parts);
+        let manifest = self.close(&planned, &parts).await?;
+        let next = next_url(base, &planned.question, &parts);
+        let page = Page {
+            resource_type: planned.question.resource_type,
+            self_url: &format!("{base}?{}", planned.question.to_form()),
+            next_url: next.as_deref(),
+            first: planned.first,
+            manifest: &manifest,
+        };
+        Ok(merge::bundle(&page, &parts))
+    }
+}
+
+/// The address of the next page, when any hospital has more.
+fn next_url(base: &str, question: &Question, parts: &[Part]) -> Option<String> {
+    let cursor = Some(join_cursors(parts)?);
+    Some(format!(
+        "{base}?{}",
+        Question {
+            cursor,
+            ..question.clone()
+        }
+        .to_form()
+    ))
+}
+
+/// The asker refuses what every answerer would: a type without such a parameter.
+fn check_parameters(question: &Question) -> Result<(), AskError> {
+    let kind = ResourceType::named(question.resource_type).ok_or(QueryError::Type)?;
+    match SearchQuery::parse(kind, &question.filters) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(AskError::Parameter),
+    }
+}
+
+/// A hospital as the directory names it.
+pub(super) fn hospital(membership: Option<&Membership>, member: &MemberId) -> Hospital {
+    let listed = membership.and_then(|membership| membership.member(member));
+    Hospital {
+        member: member.clone(),
+        name: listed.map_or_else(|| member.to_string(), |listed| listed.names.ja.clone()),
+        endpoint: listed.map_or_else(
+            || member.to_string(),
+            |listed| listed.federation_endpoint().to_owned(),
+        ),
+    }
+}
+
+/// A UUIDv7.
+fn manifest_id(now: Timestamp) -> Result<String, AskError> {
+    let random = random().map_err(|_none| AskError::Entropy)?;
+    Ok(ExchangeId::new(now, random).to_string())
+}

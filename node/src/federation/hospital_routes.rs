@@ -1,0 +1,440 @@
+//! The hospital listener's part of federation: redeem a code, ask under a grant, watch the answers
+//! come.
+//!
+//! The door before these routes has let in staff only; each handler says who, may they, does it.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, LOCATION};
+use actix_web::web::{Bytes, Data, Json, Path, ServiceConfig, get, post, resource};
+use actix_web::{HttpRequest, HttpResponse};
+use federation_protocol::category::Category;
+use federation_protocol::consent::Practitioner;
+use federation_protocol::grants::PlainCode;
+use federation_protocol::member::MemberId;
+use federation_protocol::purpose::Purpose;
+use federation_service::problem::{FHIR_JSON, Problem};
+use futures_util::{Stream, StreamExt as _, stream};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::asking::{AskError, Asking, Parts, Planned, hospital};
+use super::merge::{join_cursors, part_bundle, said};
+use super::outcome::{Hospital, Part};
+use super::query::{Question, TYPES, form_pairs};
+use super::redeeming::{NewGrant, RedeemError};
+use super::sse::event;
+use super::{Federation, QueryError};
+use crate::access::AccessRefusal;
+use crate::identity::Caller;
+
+/// Adds the routes. Needs `Data<Federation>` in the application.
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config
+        .service(
+            resource("/api/v1/grants")
+                .route(post().to(redeem))
+                .route(get().to(held)),
+        )
+        .service(resource("/federated/{grant}/fhir/{type}").route(get().to(search)))
+        .service(resource("/federated/{grant}/stream").route(get().to(watch)))
+        .service(resource("/federated/{grant}/manifest/{id}").route(get().to(manifest)));
+}
+
+/// The body of `POST /api/v1/grants`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Redeem {
+    home: MemberId,
+    code: PlainCode,
+    purpose: Purpose,
+    practitioner: Practitioner,
+    categories: Vec<Category>,
+    #[serde(default)]
+    patient: Option<String>,
+}
+
+/// `POST /api/v1/grants`: redeems a visit code at the person's home node.
+async fn redeem(
+    federation: Data<Federation>,
+    caller: Caller,
+    body: Json<Redeem>,
+) -> Result<HttpResponse, Problem> {
+    let Redeem {
+        home,
+        code,
+        purpose,
+        practitioner,
+        categories,
+        patient,
+    } = body.into_inner();
+    if !matches!(purpose, Purpose::Treat | Purpose::Etreat) || categories.is_empty() {
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "grant_invalid",
+            "TREAT or ETREAT, and at least one category",
+        ));
+    }
+    let new = NewGrant {
+        home,
+        code,
+        purpose,
+        practitioner,
+        categories,
+        patient,
+    };
+    let (grant, responders) = federation
+        .asking()
+        .redeem(&caller, new)
+        .await
+        .map_err(|error| problem(&error))?;
+    let membership = federation.directory().membership();
+    let hospitals: Vec<Value> = responders
+        .iter()
+        .map(|member| named(&hospital(membership.as_deref(), member)))
+        .collect();
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, format!("/federated/{}/fhir", grant.id)))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(json!({
+            "grant": grant.id,
+            "home": grant.home,
+            "purpose": grant.purpose,
+            "expires": grant.expires_at.to_string(),
+            "hospitals": hospitals,
+        })))
+}
+
+/// `GET /api/v1/grants`: what the caller holds.
+async fn held(federation: Data<Federation>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let held = federation
+        .asking()
+        .list(&caller)
+        .await
+        .map_err(|error| problem(&error))?;
+    let membership = federation.directory().membership();
+    let grants: Vec<Value> = held
+        .iter()
+        .map(|(grant, responders)| {
+            let hospitals: Vec<Value> = responders
+                .iter()
+                .map(|member| named(&hospital(membership.as_deref(), member)))
+                .collect();
+            json!({
+                "grant": grant.id,
+                "home": grant.home,
+                "purpose": grant.purpose,
+                "categories": grant.categories,
+                "patient": grant.patient,
+                "created": grant.created_at.to_string(),
+                "expires": grant.expires_at.to_string(),
+                "hospitals": hospitals,
+            })
+        })
+        .collect();
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(json!({ "grants": grants })))
+}
+
+/// `GET /federated/{grant}/fhir/{type}`: one merged searchset.
+async fn search(
+    federation: Data<Federation>,
+    caller: Caller,
+    path: Path<(String, String)>,
+    http: HttpRequest,
+) -> HttpResponse {
+    let (grant, name) = path.into_inner();
+    let base = {
+        let connection = http.connection_info();
+        format!(
+            "{}://{}{}",
+            connection.scheme(),
+            connection.host(),
+            http.path()
+        )
+    };
+    let asked = async {
+        let question = question(&name, http.query_string(), None)?;
+        federation
+            .asking()
+            .ask(&caller, &grant, question, &base)
+            .await
+    };
+    match asked.await {
+        Ok(bundle) => HttpResponse::Ok()
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .content_type(FHIR_JSON)
+            .body(bundle),
+        Err(error) => problem(&error).to_outcome(issue_type(&error)),
+    }
+}
+
+/// `GET /federated/{grant}/stream?type=…`: each hospital's part as it comes.
+async fn watch(
+    federation: Data<Federation>,
+    caller: Caller,
+    grant: Path<String>,
+    http: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let planned = async {
+        let name = type_of(http.query_string())?;
+        let question = question(&name, http.query_string(), Some("type"))?;
+        federation.asking().plan(&caller, &grant, question).await
+    };
+    let planned = planned.await.map_err(|error| problem(&error))?;
+    let asking = Arc::clone(federation.asking());
+    let parts = asking.send(&planned);
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header(("x-accel-buffering", "no"))
+        .content_type("text/event-stream")
+        .streaming(events(asking, planned, parts)))
+}
+
+/// `GET /federated/{grant}/manifest/{id}`: a manifest again.
+async fn manifest(
+    federation: Data<Federation>,
+    caller: Caller,
+    path: Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (grant, id) = path.into_inner();
+    let jws = federation.asking().manifest(&caller, &grant, &id).await;
+    let jws = jws.map_err(|error| problem(&error))?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/jose")
+        .body(jws))
+}
+
+/// Where a stream stands.
+enum Stage {
+    Asked,
+    Coming,
+    Ended,
+}
+
+struct Watching {
+    asking: Arc<Asking>,
+    planned: Planned,
+    parts: Parts,
+    came: Vec<Part>,
+    stage: Stage,
+}
+
+/// `asked`, one `part` for each hospital, `manifest`. A part that cannot be written down ends the
+/// stream unsaid: nothing is shown without its line.
+fn events(
+    asking: Arc<Asking>,
+    planned: Planned,
+    parts: Parts,
+) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
+    let watching = Watching {
+        asking,
+        planned,
+        parts,
+        came: Vec::new(),
+        stage: Stage::Asked,
+    };
+    stream::unfold(watching, |mut watching| async move {
+        let text = watching.next().await?;
+        Some((text.map(Bytes::from), watching))
+    })
+}
+
+impl Watching {
+    async fn next(&mut self) -> Option<Result<String, actix_web::Error>> {
+        match self.stage {
+            Stage::Asked => {
+                self.stage = Stage::Coming;
+                Some(Ok(self.asked()))
+            }
+            Stage::Coming => match self.parts.next().await {
+                Some(part) => Some(self.part(part).await),
+                None => {
+                    self.stage = Stage::Ended;
+                    Some(self.manifest().await)
+                }
+            },
+            Stage::Ended => None,
+        }
+    }
+
+    fn asked(&self) -> String {
+        let hospitals: Vec<Value> = self
+            .planned
+            .hospitals()
+            .map(|(hospital, own)| {
+                json!({"member": hospital.member, "name": hospital.name, "self": own})
+            })
+            .collect();
+        event(
+            "asked",
+            &json!({"of": hospitals.len(), "hospitals": hospitals}).to_string(),
+        )
+    }
+
+    async fn part(&mut self, part: Part) -> Result<String, actix_web::Error> {
+        if let Err(error) = self.asking.record(&self.planned, &part).await {
+            tracing::error!("an answer is not shown, for it could not be written down: {error}");
+            self.stage = Stage::Ended;
+            return Err(unavailable().into());
+        }
+        let head = json!({
+            "member": part.hospital.member,
+            "name": part.hospital.name,
+            "self": part.own,
+            "outcome": part.outcome.word(),
+            "code": part.outcome.code(),
+            "text": part.outcome.sentence(&part.hospital.name),
+            "duration_ms": part.duration_ms,
+        })
+        .to_string();
+        let bundle = part_bundle(self.planned.resource_type(), &part);
+        let data = match head.strip_suffix('}') {
+            Some(open) => format!(r#"{open},"bundle":{bundle}}}"#),
+            None => head,
+        };
+        self.came.push(part);
+        Ok(event("part", &data))
+    }
+
+    async fn manifest(&mut self) -> Result<String, actix_web::Error> {
+        let parts = self.planned.in_order(std::mem::take(&mut self.came));
+        let jws = self
+            .asking
+            .close(&self.planned, &parts)
+            .await
+            .map_err(|error| {
+                tracing::error!("the manifest could not be kept: {error}");
+                unavailable()
+            })?;
+        let answered = parts
+            .iter()
+            .filter(|part| part.outcome.is_answered())
+            .count();
+        let data = json!({
+            "answered": answered,
+            "of": parts.len(),
+            "text": said(&parts),
+            "next": join_cursors(&parts),
+            "manifest": jws,
+        });
+        Ok(event("manifest", &data.to_string()))
+    }
+}
+
+fn named(hospital: &Hospital) -> Value {
+    json!({"member": hospital.member, "name": hospital.name})
+}
+
+/// The type that a stream asks for.
+fn type_of(query: &str) -> Result<String, QueryError> {
+    let mut types = form_pairs(query.as_bytes())?
+        .into_iter()
+        .filter(|(name, _)| name == "type");
+    match (types.next(), types.next()) {
+        (Some((_, name)), None) => Ok(name),
+        _ => Err(QueryError::Type),
+    }
+}
+
+/// The question of a query string, less `_format=json` (any FHIR client may say that) and `but`.
+fn question(name: &str, query: &str, but: Option<&str>) -> Result<Question, QueryError> {
+    let known = TYPES
+        .iter()
+        .find(|known| **known == name)
+        .ok_or(QueryError::Type)?;
+    let pairs: Vec<(String, String)> = form_pairs(query.as_bytes())?
+        .into_iter()
+        .filter(|(name, value)| {
+            let format = name == "_format"
+                && matches!(value.as_str(), "json" | "application/json" | FHIR_JSON);
+            !format && Some(name.as_str()) != but
+        })
+        .collect();
+    Question::from_pairs(known, &pairs)
+}
+
+fn unavailable() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "audit_unavailable",
+        "The access cannot be recorded, so nothing is shown",
+    )
+}
+
+/// What a caller may know of what went wrong.
+fn problem(error: &AskError) -> Problem {
+    match error {
+        AskError::NoSuchGrant => Problem::new(
+            StatusCode::NOT_FOUND,
+            "grant_unknown",
+            "No such grant of yours",
+        ),
+        AskError::Query(why) => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "query_not_allowed",
+            "Not a question for peers",
+        )
+        .with_detail(why.to_string()),
+        AskError::Parameter => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "query_not_allowed",
+            "Not a question for peers",
+        )
+        .with_detail(error.to_string()),
+        AskError::Cursor => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "cursor_invalid",
+            "No page of this grant",
+        ),
+        AskError::Access(AccessRefusal::Role { .. }) => {
+            Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not with this role")
+        }
+        AskError::Redeem(error) => redeem_problem(error),
+        AskError::Access(_) | AskError::Database(_) | AskError::Entropy => {
+            tracing::error!("a question was not asked: {error}");
+            unavailable()
+        }
+    }
+}
+
+fn redeem_problem(error: &RedeemError) -> Problem {
+    match error {
+        RedeemError::Refused(refusal) => {
+            let status = StatusCode::from_u16(refusal.http_status());
+            Problem::new(
+                status.unwrap_or(StatusCode::FORBIDDEN),
+                refusal.code(),
+                refusal.title(),
+            )
+            .with_detail("The patient's home node refused")
+        }
+        RedeemError::Silent(silence) => Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "home_unreachable",
+            "The patient's home node gave no answer",
+        )
+        .with_detail(silence.code()),
+        RedeemError::Unverified | RedeemError::Unusable(_) => Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "home_answer_unusable",
+            "The answer of the patient's home node cannot be used",
+        ),
+        other => {
+            tracing::error!("a code was not redeemed: {other}");
+            unavailable()
+        }
+    }
+}
+
+/// The FHIR issue type of the same.
+fn issue_type(error: &AskError) -> &'static str {
+    match error {
+        AskError::NoSuchGrant => "not-found",
+        AskError::Query(_) | AskError::Parameter | AskError::Cursor => "invalid",
+        AskError::Access(AccessRefusal::Role { .. }) => "forbidden",
+        _ => "transient",
+    }
+}
