@@ -6,6 +6,7 @@
 
 mod address;
 mod bundle;
+mod capability;
 mod classify;
 mod cursor;
 mod date;
@@ -16,6 +17,7 @@ mod extract;
 mod fold;
 mod json;
 mod query;
+mod routes;
 mod search;
 mod store;
 mod system;
@@ -46,6 +48,7 @@ pub use entry::{Entry, Page};
 pub use error::{RecordsError, Told};
 pub use json::JsonError;
 pub use query::{QueryError, SearchQuery};
+pub use routes::{configure, configure_own_chart};
 pub use types::ResourceType;
 
 /// The hospital's records. Cheap to clone.
