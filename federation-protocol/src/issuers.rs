@@ -44,3 +44,77 @@ impl Issuers for Membership {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{NOW, SampleMember, SampleRegistry};
+
+    fn home() -> SampleMember {
+        SampleMember::new("0110000001", 10)
+    }
+
+    fn other() -> SampleMember {
+        SampleMember::new("0110000002", 20)
+    }
+
+    fn registry() -> SampleRegistry {
+        SampleRegistry::of([home().profile(), other().profile()])
+    }
+
+    #[test]
+    fn only_a_members_own_consent_key_issues() {
+        let (membership, home, other) = (registry().membership(), home(), other());
+        let may = |member: &MemberId, kid: &str| membership.consent_key(member, kid, NOW).is_some();
+        assert!(may(&home.id, home.consent.kid()));
+        assert!(!may(&home.id, home.sign.kid()), "a key has one use");
+        assert!(!may(&home.id, other.consent.kid()), "a key has one owner");
+        assert!(!may(&home.id, "unknown"));
+        let long_ago = NOW.plus_seconds(-100 * 365 * 86_400);
+        assert!(
+            membership
+                .consent_key(&home.id, home.consent.kid(), long_ago)
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_suspended_member_or_revoked_key_issues_nothing() {
+        let (registry, home) = (registry(), home());
+        let membership = registry.membership();
+        assert!(membership.endpoint(&home.id, NOW).is_some());
+        let signed = registry.directory_document().sign(&registry.directory);
+        let mut document = registry.status_document(&signed, membership.position().seq);
+        document.suspended = vec![home.id.clone()];
+        document.revoked = vec![home.consent.kid().clone()];
+        document.seq += 1;
+        let status = document.sign(&registry.status);
+        let root = registry.accepted_root();
+        let accepted = crate::directory::Status::accept(
+            &status.jws,
+            &root,
+            None,
+            crate::directory::Reading::Fresh,
+            NOW,
+        );
+        let membership = accepted
+            .ok()
+            .and_then(|status| membership.with_status(status).ok());
+        let judged = membership.map(|membership| {
+            let key = membership
+                .consent_key(&home.id, home.consent.kid(), NOW)
+                .is_some();
+            (membership.endpoint(&home.id, NOW).is_some(), key)
+        });
+        assert_eq!(judged, Some((false, false)));
+    }
+
+    #[test]
+    fn strangers_have_no_operator_in_common() {
+        let membership = registry().membership();
+        let stranger = SampleMember::new("0110000009", 90).id;
+        assert!(membership.have_one_operator(&home().id, &home().id));
+        assert!(!membership.have_one_operator(&stranger, &stranger));
+        assert!(!membership.have_one_operator(&home().id, &other().id));
+    }
+}

@@ -57,7 +57,7 @@ rows! {
 #[test]
 fn row_61() {
     let row = row(61);
-    let seen = seen(|facts| may_read_own(facts));
+    let seen = seen(may_read_own);
     assert_eq!(seen, strings(&row["expect"]["ids"]), "{}", row["title"]);
 }
 

@@ -7,6 +7,10 @@ use proptest::prelude::*;
 mod directory;
 #[path = "../fuzz/bodies/signature_input.rs"]
 mod signature_input;
+#[path = "../fuzz/bodies/status_list.rs"]
+mod status_list;
+#[path = "../fuzz/bodies/token.rs"]
+mod token;
 
 fn inputs() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
@@ -24,5 +28,15 @@ proptest! {
     #[test]
     fn directory_never_panics(data in inputs()) {
         directory::run(&data);
+    }
+
+    #[test]
+    fn token_never_panics(data in inputs()) {
+        token::run(&data);
+    }
+
+    #[test]
+    fn status_list_never_panics(data in inputs()) {
+        status_list::run(&data);
     }
 }

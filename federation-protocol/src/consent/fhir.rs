@@ -1,7 +1,7 @@
 //! Reading a FHIR R4 Consent, strictly: what we do not understand could be a limit that the
 //! person set, so it is refused, never skipped.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::base64url;
 use crate::category::{CATEGORY_SYSTEM, Scope};
@@ -10,8 +10,12 @@ use crate::purpose::{PURPOSE_SYSTEM, Purpose};
 
 use super::{
     Actor, ConsentKind, Criteria, DataMeaning, DataReference, Directive, DirectiveStatus, FhirTime,
-    LabelTerms, Period, Provision, ProvisionType,
+    LabelTerms, Provision, ProvisionType,
 };
+
+mod element;
+
+use self::element::{At, Fields};
 
 pub(super) const SCOPE_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/consentscope";
 pub(super) const KIND_SYSTEM: &str = "urn:musubi:consent-kind";
@@ -23,10 +27,6 @@ pub(super) const ROLE: &str = "IRCP";
 pub(super) const URI_SYSTEM: &str = "urn:ietf:rfc:3986";
 /// Scheme of a name by hash (RFC 6920).
 pub(super) const HASH_NAME: &str = "ni:///sha-256;";
-
-/// A list longer than this is nobody's decision.
-const LONGEST_LIST: usize = 64;
-const LONGEST_TEXT: usize = 256;
 
 /// Why a Consent was not understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -246,7 +246,7 @@ fn read_actor(at: &At<'_>) -> Parsed<Actor> {
     let member = |at: &At<'_>| {
         at.text()?
             .parse()
-            .map_err(|_| at.wrong("expected a member id"))
+            .map_err(|_none| at.wrong("expected a member id"))
     };
     match parts.need("type")?.text()? {
         "Organization" => {
@@ -263,14 +263,18 @@ fn read_actor(at: &At<'_>) -> Parsed<Actor> {
 
 fn read_purpose(at: &At<'_>) -> Parsed<Purpose> {
     match at.coding()? {
-        (PURPOSE_SYSTEM, code) => code.parse().map_err(|_| at.wrong("no such purpose of use")),
+        (PURPOSE_SYSTEM, code) => code
+            .parse()
+            .map_err(|_none| at.wrong("no such purpose of use")),
         _ => Err(at.wrong("expected a code of v3-ActReason")),
     }
 }
 
 fn read_classes(fields: &Fields<'_, '_>) -> Parsed<Option<Scope>> {
     let classes = fields.each("class", |at| match at.coding()? {
-        (CATEGORY_SYSTEM, code) => code.parse().map_err(|_| at.wrong("no such kind of data")),
+        (CATEGORY_SYSTEM, code) => code
+            .parse()
+            .map_err(|_none| at.wrong("no such kind of data")),
         _ => Err(at.wrong("expected a code of urn:musubi:category")),
     })?;
     Ok((!classes.is_empty()).then(|| classes.into_iter().collect()))
@@ -308,158 +312,5 @@ fn read_data(at: &At<'_>) -> Parsed<DataReference> {
     })
 }
 
-/// An element and where it stands.
-struct At<'v> {
-    path: String,
-    value: &'v Value,
-}
-
-/// The members of an object, all of them known.
-struct Fields<'a, 'v> {
-    at: &'a At<'v>,
-    map: &'v Map<String, Value>,
-}
-
-impl<'v> Fields<'_, 'v> {
-    fn get(&self, name: &str) -> Option<At<'v>> {
-        let value = self.map.get(name)?;
-        Some(At {
-            path: format!("{}.{name}", self.at.path),
-            value,
-        })
-    }
-
-    fn need(&self, name: &str) -> Parsed<At<'v>> {
-        let path = || format!("{}.{name}", self.at.path);
-        self.get(name).ok_or_else(|| ConsentError {
-            path: path(),
-            problem: "is missing".into(),
-        })
-    }
-
-    fn each<T>(&self, name: &str, read: impl Fn(&At<'v>) -> Parsed<T>) -> Parsed<Vec<T>> {
-        self.get(name).map_or(Ok(Vec::new()), |list| {
-            list.list()?.iter().map(read).collect()
-        })
-    }
-}
-
-impl<'v> At<'v> {
-    fn wrong(&self, problem: &str) -> ConsentError {
-        ConsentError {
-            path: self.path.clone(),
-            problem: problem.to_owned(),
-        }
-    }
-
-    fn object(&self, known: &[&str]) -> Parsed<Fields<'_, 'v>> {
-        let map = self
-            .value
-            .as_object()
-            .ok_or_else(|| self.wrong("expected an object"))?;
-        match map.keys().find(|name| !known.contains(&name.as_str())) {
-            Some(name) => Err(self.wrong(&format!("the element {name:?} is not understood here"))),
-            None => Ok(Fields { at: self, map }),
-        }
-    }
-
-    fn list(&self) -> Parsed<Vec<At<'v>>> {
-        match self.value.as_array() {
-            Some(items) if (1..=LONGEST_LIST).contains(&items.len()) => Ok(items
-                .iter()
-                .enumerate()
-                .map(|(at, value)| At {
-                    path: format!("{}[{at}]", self.path),
-                    value,
-                })
-                .collect()),
-            _ => Err(self.wrong("expected a list of 1 to 64 elements")),
-        }
-    }
-
-    fn text(&self) -> Parsed<&'v str> {
-        match self.value.as_str() {
-            Some(text) if !text.is_empty() => Ok(text),
-            _ => Err(self.wrong("expected a text that is not empty")),
-        }
-    }
-
-    fn is(&self, expected: &str) -> Parsed<()> {
-        if self.text()? == expected {
-            Ok(())
-        } else {
-            Err(self.wrong(&format!("expected {expected}")))
-        }
-    }
-
-    fn coding(&self) -> Parsed<(&'v str, &'v str)> {
-        let fields =
-            self.object(&["id", "system", "version", "code", "display", "userSelected"])?;
-        Ok((fields.need("system")?.text()?, fields.need("code")?.text()?))
-    }
-
-    /// A CodeableConcept that has this coding.
-    fn concept(&self, system: &str, code: &str) -> Parsed<()> {
-        for coding in self
-            .object(&["id", "coding", "text"])?
-            .need("coding")?
-            .list()?
-        {
-            if coding.coding()? == (system, code) {
-                return Ok(());
-            }
-        }
-        Err(self.wrong(&format!("expected {code} of {system}")))
-    }
-
-    /// What a Reference names: its literal reference, or the value of its identifier.
-    fn target(&self) -> Parsed<&'v str> {
-        let fields = self.object(&["id", "reference", "type", "identifier", "display"])?;
-        let named = match (fields.get("reference"), fields.get("identifier")) {
-            (Some(literal), None) => literal,
-            (None, Some(identifier)) => identifier
-                .object(&["use", "type", "system", "value"])?
-                .need("value")?,
-            _ => return Err(self.wrong("expected either a reference or an identifier")),
-        };
-        let target = named.text()?;
-        if target.len() > LONGEST_TEXT {
-            return Err(named.wrong("is too long"));
-        }
-        Ok(target)
-    }
-
-    /// A Reference to one of these types, by its `type` or its literal reference.
-    fn reference(&self, types: &[&str]) -> Parsed<&'v str> {
-        let target = self.target()?;
-        let fields = self.object(&["id", "reference", "type", "identifier", "display"])?;
-        let named = match fields.get("type") {
-            Some(kind) => kind.text()?,
-            None => target.split('/').rev().nth(1).unwrap_or_default(),
-        };
-        if types.contains(&named) {
-            Ok(target)
-        } else {
-            Err(self.wrong(&format!("expected a reference to {}", types.join(" or "))))
-        }
-    }
-
-    fn period(&self) -> Parsed<Period> {
-        let fields = self.object(&["start", "end"])?;
-        let end = |name| {
-            let Some(at) = fields.get(name) else {
-                return Ok(None);
-            };
-            let time = FhirTime::parse(at.text()?);
-            time.map(Some).map_err(|error| at.wrong(&error.to_string()))
-        };
-        let period = Period {
-            start: end("start")?,
-            end: end("end")?,
-        };
-        if period.is_odd() {
-            return Err(self.wrong("expected a start or an end, and the end not before the start"));
-        }
-        Ok(period)
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -93,10 +93,6 @@ pub struct Token {
 ///
 /// # Errors
 /// The code of the first check that fails, in the order of PROTOCOL section 5.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "what a judge must know, each from another owner"
-)]
 pub fn verify_token<'k>(
     token: &str,
     request: &TokenContext<'_>,

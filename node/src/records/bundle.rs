@@ -176,6 +176,15 @@ impl Transaction {
         })
     }
 
+    /// Writes what is there already only where it says something new.
+    pub(super) fn only_differences(&mut self) {
+        for entry in &mut self.entries {
+            if entry.expect == Expect::Anything && entry.resource.is_some() {
+                entry.expect = Expect::Difference;
+            }
+        }
+    }
+
     /// Looks the conditions up, for a guess.
     fn look(&self, connection: &mut HospitalConnection) -> Result<Found, RecordsError> {
         let entries = self

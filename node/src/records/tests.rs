@@ -10,6 +10,7 @@
 )]
 
 mod judging;
+mod loading;
 mod searching;
 mod storing;
 mod transacting;

@@ -1,0 +1,204 @@
+//! Section 3 of `docs/WIRE.md`: tokens, residual, evidence, status lists, grants.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use federation_protocol::base64url;
+use federation_protocol::category::{Category, Scope};
+use federation_protocol::consent::{Practitioner, Residual};
+use federation_protocol::evidence::Decision;
+use federation_protocol::grants::{GrantReply, GrantRequest, GrantedToken, PlainCode};
+use federation_protocol::keys::{KeyId, SecretKey};
+use federation_protocol::link::PatientHandle;
+use federation_protocol::purpose::Purpose;
+use federation_protocol::sample::{NOW, SampleMember, SampleRegistry};
+use federation_protocol::signature::Actor;
+use federation_protocol::status_list::{FEWEST_SLOTS, StatusList, verify_status_list};
+use federation_protocol::token::{
+    Acr, Confirmation, LinkFacts, StatusClaim, StatusListClaim, TokenClaims, TokenContext,
+    verify_token,
+};
+
+mod wire_document;
+
+use wire_document::{check, pretty};
+
+const HANDLE: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+fn home() -> SampleMember {
+    SampleMember::new("0110000001", 10)
+}
+
+fn responder() -> SampleMember {
+    SampleMember::new("0110000002", 20)
+}
+
+fn registry() -> SampleRegistry {
+    SampleRegistry::of([home().profile(), responder().profile()])
+}
+
+fn device() -> SecretKey {
+    SecretKey::from_seed([40; 32])
+}
+
+fn scope() -> Scope {
+    Scope::EMPTY.with(Category::Lab).with(Category::Rx)
+}
+
+fn practitioner() -> Practitioner {
+    Practitioner {
+        id: "dr-0042".into(),
+        role: "physician".into(),
+    }
+}
+
+fn list_uri() -> String {
+    format!(
+        "{}/federation/v1/status-lists/1",
+        home().profile().endpoints.federation
+    )
+}
+
+/// Everything but psychiatry, and nothing of one encounter.
+fn residual() -> Residual {
+    Residual::from_json(
+        br#"[[{"type":"permit","securityLabel":["N","R"]},{"type":"forbid","securityLabel":["PSY"]}],[{"type":"forbid","class":["lab"],"dataPeriod":{"end":"2019-12-31"},"data":[{"meaning":"related","ref":"Encounter/9"}]}]]"#,
+    )
+    .unwrap()
+}
+
+fn decision() -> Decision {
+    Decision {
+        client_id: home().id,
+        purpose: Purpose::Treat,
+        practitioner: Some(practitioner()),
+        scope: scope(),
+        until: NOW.plus_seconds(86_400),
+    }
+}
+
+/// A home node that asks for itself: with the person's evidence.
+fn claims() -> TokenClaims {
+    let (home, responder) = (home(), responder());
+    let jti = base64url::encode([17_u8; 16]);
+    let sealed = residual()
+        .seal(responder.seal.public(), &jti, &responder.id, [9; 32])
+        .unwrap();
+    TokenClaims {
+        ver: 1,
+        iss: home.id.clone(),
+        sub: PatientHandle::from_bytes(HANDLE),
+        aud: responder.id,
+        client_id: home.id.clone(),
+        cnf: Confirmation {
+            jkt: home.sign.kid().clone(),
+        },
+        jti,
+        iat: NOW,
+        nbf: NOW,
+        exp: NOW.plus_seconds(3_600),
+        pou: Purpose::Treat,
+        scope: scope(),
+        residual: sealed,
+        prac: Some(practitioner()),
+        acr: Acr::Passkey,
+        doc: "urn:uuid:00112233-4455-6677-8899-aabbccddeeff".into(),
+        status: StatusClaim {
+            status_list: StatusListClaim {
+                idx: 70_007,
+                uri: list_uri(),
+            },
+        },
+        pev: Some(decision().sign(&device())),
+    }
+}
+
+#[test]
+fn token() {
+    let (home, responder) = (home(), responder());
+    let token = claims().sign(&home.consent).unwrap();
+    let actor = Actor {
+        id: Some("dr-0042".into()),
+        role: "physician".into(),
+        dept: None,
+        acr: None,
+        at: None,
+    };
+    let request = TokenContext {
+        from: &home.id,
+        keyid: home.sign.kid(),
+        actor: &actor,
+        purpose: Purpose::Treat,
+        asked: scope(),
+    };
+    let links = |_: &PatientHandle| {
+        Some(LinkFacts {
+            home: home.id.clone(),
+            device_key: device().public(),
+        })
+    };
+    let seal = |kid: &KeyId| (kid == responder.seal.kid()).then_some(&responder.seal);
+    let membership = registry().membership();
+    let opened = verify_token(
+        &token,
+        &request,
+        &membership,
+        &links,
+        &seal,
+        &responder.id,
+        NOW,
+    );
+    assert_eq!(opened.unwrap().residual, residual());
+
+    let rules: serde_json::Value = serde_json::from_str(&residual().to_json()).unwrap();
+    check(&[
+        ("token-claims", pretty(&claims())),
+        ("token-jws", token),
+        ("residual", pretty(&rules)),
+        ("residual-json", residual().to_json()),
+        ("evidence", String::from_utf8(decision().bytes()).unwrap()),
+    ]);
+}
+
+#[test]
+fn status_list() {
+    let home = home();
+    let mut list = StatusList::new(FEWEST_SLOTS).unwrap();
+    list.set(70_007).unwrap();
+    let jwt = list.sign(&list_uri(), &home.consent, NOW);
+    let membership = registry().membership();
+    let opened = verify_status_list(&jwt, &home.id, &list_uri(), &membership, NOW).unwrap();
+    assert_eq!(opened.bit(70_007), Some(true));
+
+    let payload = jwt.split('.').nth(1).unwrap();
+    let claims = base64url::decode(payload).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    check(&[("status-list", pretty(&claims)), ("status-list-jwt", jwt)]);
+}
+
+#[test]
+fn grants() {
+    let request = GrantRequest {
+        code: Some(PlainCode::read("7K2QX-9D4HM")),
+        grant_id: None,
+        purpose: Purpose::Treat,
+        categories: vec![Category::Lab, Category::Rx],
+        practitioner: Some(practitioner()),
+    };
+    let reply = GrantReply {
+        grant: base64url::encode([18_u8; 16]),
+        home: home().id,
+        purpose: Purpose::Treat,
+        expires: NOW.plus_seconds(3_600),
+        tokens: vec![GrantedToken {
+            responder: responder().id,
+            token: format!(
+                "{}…",
+                claims().sign(&home().consent).unwrap().get(..60).unwrap()
+            ),
+        }],
+    };
+    check(&[
+        ("grant-request", pretty(&request)),
+        ("grant-reply", pretty(&reply)),
+    ]);
+}

@@ -1,0 +1,113 @@
+//! The registry as one running thing: database, publisher, listener.
+
+use std::sync::Mutex;
+
+use federation_service::clock::SharedClock;
+use federation_service::tls::{TlsError, TlsIdentity};
+
+use crate::config::{Config, ConfigError};
+use crate::database::{Database, DatabaseError};
+use crate::directory::routes::Desk;
+use crate::directory::{Issuer, PublishError, Publisher};
+use crate::server::{ListenError, Listener};
+
+/// Starts registries.
+pub struct Registry;
+
+/// A registry that serves. It goes on until [`RunningRegistry::stop`] is called, also when this is
+/// dropped.
+pub struct RunningRegistry {
+    url: String,
+    root_sha256: String,
+    listener: Listener,
+    publisher: Publisher,
+}
+
+/// Why a registry did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The settings make no sense.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The documents cannot be made: keys missing, root ended, an entry that no approver signed.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The TLS files cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The certificate in the files is not the one that root names: no node would trust it.
+    #[error("the TLS certificate is not the one that root names")]
+    OtherCertificate,
+    /// The address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}
+
+impl Registry {
+    /// Brings the documents up to date, then listens.
+    ///
+    /// Called inside a tokio runtime. Opens files and the database before it listens, on the
+    /// calling thread: a fraction of a second.
+    ///
+    /// # Errors
+    /// In the order met: `Config`, `Database`, `Publish`, `Tls`, `OtherCertificate`, `Listen`.
+    pub fn start(config: Config, clock: SharedClock) -> Result<RunningRegistry, StartError> {
+        let path = config.database_path()?;
+        let mut database = Database::open(&path)?;
+        let issuer = Issuer::load(&mut database, &config.state.dir, clock.now())?;
+        let root_sha256 = issuer.root().hash().to_string();
+        let identity = TlsIdentity::from_pem_files(
+            &config.http.tls_certificate_file,
+            &config.http.tls_key_file,
+        )?;
+        let named = &issuer.root().document().registry.certificates;
+        let shown = identity.certificate_der()?;
+        if !named.iter().any(|certificate| certificate.der() == shown) {
+            return Err(StartError::OtherCertificate);
+        }
+        let archive = Mutex::new(Database::open(&path)?);
+        let (published, publisher) = Publisher::start(database, issuer, clock.clone())?;
+        let desk = Desk {
+            published,
+            archive,
+            clock,
+        };
+        match Listener::start(config.http.bind, &identity, desk) {
+            Ok(listener) => Ok(RunningRegistry {
+                url: listener.url(&config.http),
+                root_sha256,
+                listener,
+                publisher,
+            }),
+            Err(error) => {
+                publisher.stop();
+                Err(error.into())
+            }
+        }
+    }
+}
+
+impl RunningRegistry {
+    /// Where it is reached, `https://host:port`: the public URL, with the port that was really
+    /// taken when the settings ask for any (port 0).
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// SHA-256 of the root payload, base64url: what nodes pin at joining.
+    #[must_use]
+    pub fn root_sha256(&self) -> &str {
+        &self.root_sha256
+    }
+
+    /// Takes no new connections, finishes what is in flight (at most 30 s) and ends.
+    pub async fn stop(self) {
+        self.listener.stop().await;
+        self.publisher.stop();
+    }
+}

@@ -1,0 +1,335 @@
+//! `musubi-registry member …`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use federation_protocol::directory::{KeyStatement, Profile};
+use federation_protocol::keys::{SecretKey, Sign};
+use federation_protocol::member::{MemberId, MemberState};
+use federation_protocol::time::Timestamp;
+use federation_service::clock::{Clock as _, SystemClock};
+use serde_json::json;
+
+use super::failure::{Exit, Failure};
+use super::output::{Format, Output, pairs, print, print_json, table};
+use super::{ConfigFile, files, progress};
+use crate::database::{Connection, Database};
+use crate::directory::{Issuer, Needs, read_key};
+use crate::members::{self, Admission, Change, MemberRow};
+
+/// Who belongs.
+#[derive(Subcommand)]
+pub(super) enum Member {
+    /// Admits a member: checks its description and signs the entry with the approver's key.
+    Add(Add),
+    /// Everyone, with their states.
+    List(List),
+    /// One member: names, endpoint, keys, certificates, history.
+    Show(Show),
+    /// Stops a member for now. Every connected node refuses it within 60 s.
+    Suspend(Suspend),
+    /// Lets a suspended member take part again.
+    Resume(Resume),
+}
+
+/// Admits a member.
+///
+/// DESCRIPTION.json is what `musubi-node describe` wrote at the member. Read its key fingerprint
+/// back to the member by telephone before you sign: this is the moment that everyone else relies on.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  musubi-registry member add minato.json --approver-key /media/usb/approver.pem
+  musubi-node describe | musubi-registry member add - --approver-key approver.pem")]
+pub(super) struct Add {
+    /// The member's own description; `-` reads standard input.
+    #[arg(value_name = "DESCRIPTION.json")]
+    description: PathBuf,
+    /// An approver's key, PEM; once for each approver that root demands. Keep it away from this
+    /// machine when it is not in use.
+    #[arg(long, value_name = "FILE", required = true)]
+    approver_key: Vec<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Everyone, with their states.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  musubi-registry member list
+  musubi-registry member list -o json")]
+pub(super) struct List {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// One member: names, endpoint, keys, certificates, history.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  musubi-registry member show urn:musubi:member:0110000001")]
+pub(super) struct Show {
+    /// The member's id.
+    #[arg(value_name = "MEMBER")]
+    id: MemberId,
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Stops a member for now.
+///
+/// Needs no approver: whoever keeps this server may always stop a member.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  musubi-registry member suspend urn:musubi:member:0110000001 --reason 'key may be stolen'")]
+pub(super) struct Suspend {
+    #[command(flatten)]
+    step: Step,
+}
+
+/// Lets a suspended member take part again.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  musubi-registry member resume urn:musubi:member:0110000001 --reason 'was a false alarm'")]
+pub(super) struct Resume {
+    #[command(flatten)]
+    step: Step,
+}
+
+/// A step in a member's life.
+#[derive(Args)]
+struct Step {
+    /// The member's id.
+    #[arg(value_name = "MEMBER")]
+    id: MemberId,
+    /// Why, for the member's history. Never a patient's name.
+    #[arg(long, default_value = "")]
+    reason: String,
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Member {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Add(add) => add.run(),
+            Self::List(list) => list.run(),
+            Self::Show(show) => show.run(),
+            Self::Suspend(Suspend { step }) => step.run(MemberState::Suspended),
+            Self::Resume(Resume { step }) => step.run(MemberState::Active),
+        }
+    }
+}
+
+/// The database and what signs for it.
+fn open(config: &ConfigFile, now: Timestamp) -> Result<(Database, Issuer), Failure> {
+    let config = config.load()?;
+    let mut database = Database::open(&config.database_path()?)?;
+    let issuer = Issuer::load(&mut database, &config.state.dir, now)?;
+    Ok((database, issuer))
+}
+
+impl Add {
+    fn run(self) -> Result<(), Failure> {
+        let now = SystemClock.now();
+        let (mut database, issuer) = open(&self.config, now)?;
+        let root = issuer.root();
+        let admission = Admission::check(&files::read(&self.description)?, now)?;
+        let keys = self.approver_key.iter().map(|path| read_key(path));
+        let keys: Vec<SecretKey> = keys.collect::<Result<_, _>>()?;
+        let approvers: Vec<&dyn Sign> = keys.iter().map(|key| -> &dyn Sign { key }).collect();
+        let entry = admission.approve(root.registry(), &approvers, now);
+        let work = |db: &mut Connection| {
+            Ok::<_, Failure>(members::admit(db, &entry, root.document(), now)?)
+        };
+        let (member, edition) = issuer.change(&mut database, Needs::Directory, now, work)?;
+        progress(format_args!(
+            "{} is {} from directory {} on (status {})",
+            member.id, member.state, edition.directory.seq, edition.status.seq
+        ));
+        self.output.one(&member, admission.profile(), &[])
+    }
+}
+
+impl List {
+    fn run(self) -> Result<(), Failure> {
+        let mut database = Database::open(&self.config.load()?.database_path()?)?;
+        let members = database.read(members::all)?;
+        let members = members
+            .into_iter()
+            .map(|row| profile(&row).map(|profile| (row, profile)))
+            .collect::<Result<Vec<_>, _>>()?;
+        match self.output.format {
+            Format::Json => {
+                let all = members
+                    .iter()
+                    .map(|(row, profile)| as_json(row, profile))
+                    .collect();
+                print_json(&serde_json::Value::Array(all))
+            }
+            Format::Table => {
+                let line = |(row, profile): &(MemberRow, Profile)| {
+                    [
+                        row.id.to_string(),
+                        row.state.to_string(),
+                        profile.names.ja.clone(),
+                        profile.endpoints.federation.clone(),
+                        row.changed_at.to_string(),
+                    ]
+                };
+                let rows: Vec<_> = members.iter().map(line).collect();
+                print(&table(
+                    ["MEMBER", "STATE", "NAME", "ENDPOINT", "SINCE"],
+                    &rows,
+                ))
+            }
+        }
+    }
+}
+
+impl Show {
+    fn run(self) -> Result<(), Failure> {
+        let mut database = Database::open(&self.config.load()?.database_path()?)?;
+        let (member, history) = database.read(|db| members::show(db, &self.id))?;
+        self.output.one(&member, &profile(&member)?, &history)
+    }
+}
+
+impl Step {
+    fn run(self, to: MemberState) -> Result<(), Failure> {
+        let now = SystemClock.now();
+        let (mut database, issuer) = open(&self.config, now)?;
+        let work = |db: &mut Connection| {
+            Ok::<_, Failure>(members::change_state(db, &self.id, to, &self.reason, now)?)
+        };
+        let (member, edition) = issuer.change(&mut database, Needs::Status, now, work)?;
+        if let Some(trouble) = &edition.trouble {
+            progress(format_args!(
+                "warning: {trouble}; the status says it all the same"
+            ));
+        }
+        progress(format_args!(
+            "{} is {} from status {} on (directory {})",
+            member.id, member.state, edition.status.seq, edition.directory.seq
+        ));
+        self.output.one(&member, &profile(&member)?, &[])
+    }
+}
+
+/// What the approvers signed about a member.
+fn profile(row: &MemberRow) -> Result<Profile, Failure> {
+    row.profile().ok_or_else(|| {
+        Failure::new(
+            Exit::Check,
+            format!("the entry of {} cannot be read", row.id),
+            "the database was altered by something else: put it back from backup",
+        )
+    })
+}
+
+impl Output {
+    fn one(&self, row: &MemberRow, member: &Profile, history: &[Change]) -> Result<(), Failure> {
+        match self.format {
+            Format::Json => {
+                let mut value = as_json(row, member);
+                if let (Some(object), false) = (value.as_object_mut(), history.is_empty()) {
+                    let history = history.iter().map(change_as_json).collect();
+                    object.insert("history".to_owned(), history);
+                }
+                print_json(&value)
+            }
+            Format::Table => print(&as_text(row, member, history)),
+        }
+    }
+}
+
+fn as_json(row: &MemberRow, member: &Profile) -> serde_json::Value {
+    json!({
+        "id": row.id,
+        "state": row.state,
+        "added_at": row.added_at.to_string(),
+        "changed_at": row.changed_at.to_string(),
+        "names": member.names,
+        "region": member.region,
+        "operator": member.operator,
+        "endpoint": member.endpoints.federation,
+        "capabilities": member.capabilities,
+        "protocol": member.protocol,
+        "keys": member.keys.iter().map(key_as_json).collect::<serde_json::Value>(),
+        "certificates": member.certificates.iter()
+            .map(|certificate| json!({ "sha256": certificate.fingerprint().to_string() }))
+            .collect::<serde_json::Value>(),
+    })
+}
+
+fn key_as_json(key: &KeyStatement) -> serde_json::Value {
+    json!({
+        "use": key.key_use,
+        "kid": key.kid,
+        "not_before": key.not_before.to_string(),
+        "not_after": key.not_after.to_string(),
+    })
+}
+
+fn change_as_json(change: &Change) -> serde_json::Value {
+    json!({
+        "at": change.at.to_string(),
+        "from": change.from,
+        "to": change.to,
+        "reason": change.reason,
+    })
+}
+
+fn as_text(row: &MemberRow, member: &Profile, history: &[Change]) -> String {
+    let mut facts = vec![
+        ["member".to_owned(), row.id.to_string()],
+        [
+            "state".to_owned(),
+            format!("{} since {}", row.state, row.changed_at),
+        ],
+        [
+            "name".to_owned(),
+            format!("{} / {}", member.names.ja, member.names.en),
+        ],
+        ["region".to_owned(), member.region.clone()],
+        ["operator".to_owned(), member.operator.clone()],
+        ["endpoint".to_owned(), member.endpoints.federation.clone()],
+        ["capabilities".to_owned(), member.capabilities.join(" ")],
+    ];
+    for key in &member.keys {
+        let until = key.not_after;
+        facts.push([
+            format!("{} key", key.key_use.as_str()),
+            format!("{} until {until}", key.kid),
+        ]);
+    }
+    for certificate in &member.certificates {
+        facts.push([
+            "certificate".to_owned(),
+            certificate.fingerprint().to_string(),
+        ]);
+    }
+    for change in history {
+        let from = change
+            .from
+            .map(|from| format!("{from} → "))
+            .unwrap_or_default();
+        let Change { to, reason, at, .. } = change;
+        facts.push([
+            "history".to_owned(),
+            format!("{at} {from}{to} {reason}").trim_end().to_owned(),
+        ]);
+    }
+    pairs(&facts)
+}

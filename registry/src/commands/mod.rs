@@ -1,0 +1,107 @@
+//! What an operator types. Results go to standard output, everything else to standard error;
+//! each failure ends with what to do next.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod directory;
+mod failure;
+mod files;
+mod init;
+mod member;
+mod output;
+mod run;
+
+use failure::{Exit, Failure};
+
+/// The registry of a Musubi federation: who belongs, with which keys, at which address.
+///
+/// It never learns that a patient exists.
+#[derive(Parser)]
+#[command(name = "musubi-registry", version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 ok, 1 failure, 2 usage, 3 a check found problems, 5 unreachable,
+75 temporary (try again), 78 configuration error.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes a new registry: keys, certificate, root, database, configuration.
+    Init(init::Init),
+    /// Serves the signed documents until told to stop.
+    Run(run::Run),
+    /// Who belongs.
+    #[command(subcommand)]
+    Member(member::Member),
+    /// What this registry has signed.
+    #[command(subcommand)]
+    Directory(directory::Directory),
+}
+
+/// Where the registry's configuration is.
+#[derive(clap::Args)]
+struct ConfigFile {
+    /// The configuration file that `init` wrote.
+    #[arg(long = "config", value_name = "FILE", default_value = "registry.toml")]
+    path: PathBuf,
+}
+
+impl ConfigFile {
+    fn load(&self) -> Result<crate::Config, Failure> {
+        Ok(crate::Config::load(&self.path)?)
+    }
+}
+
+/// Runs the command that `args` (the program's name first) spells out.
+///
+/// Returns what the process should exit with.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, to standard output, with code 0.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let outcome = match cli.command {
+        Command::Init(init) => init.run(),
+        Command::Run(run) => run.run(),
+        Command::Member(member) => member.run(),
+        Command::Directory(directory) => directory.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody is left to be told when standard error is closed.
+            let _ = write!(std::io::stderr(), "{failure}");
+            failure.exit.into()
+        }
+    }
+}
+
+/// Says how far a command has come.
+fn progress(line: std::fmt::Arguments<'_>) {
+    // As above.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The folder that `path` is in, which is the working directory for a bare name.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}

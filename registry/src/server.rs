@@ -1,0 +1,106 @@
+//! The one listener: HTTPS, for nodes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, web};
+use federation_service::shutdown::GRACE_SECONDS;
+use federation_service::tls::{self, TlsError, TlsIdentity};
+
+use crate::config::{Host, Http};
+use crate::directory::routes::{self, Desk};
+
+/// A stranger who sends a request's head slower than this is cut off.
+const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a connection without a request is kept: a node asks every 20 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Connections at once, per worker. Each costs some kilobytes; the documents are shared.
+const CONNECTIONS: usize = 4096;
+
+/// Threads that serve. They only copy bytes from memory.
+const WORKERS: usize = 2;
+
+/// Why nobody listens.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// OpenSSL does not take the certificate or its key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}: {cause}")]
+    Bind {
+        /// `http.bind`.
+        address: SocketAddr,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+}
+
+/// A listener at work.
+pub(crate) struct Listener {
+    address: SocketAddr,
+    handle: ServerHandle,
+    task: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Listener {
+    /// Listens on `bind` with `identity`'s certificate and serves from `desk`.
+    pub(crate) fn start(
+        bind: SocketAddr,
+        identity: &TlsIdentity,
+        desk: Desk,
+    ) -> Result<Self, ListenError> {
+        let acceptor = tls::server_acceptor(identity)?;
+        let desk = web::Data::new(desk);
+        let failed = |cause| ListenError::Bind {
+            address: bind,
+            cause,
+        };
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(desk.clone())
+                .configure(routes::configure)
+        })
+        .workers(WORKERS)
+        .max_connections(CONNECTIONS)
+        .client_request_timeout(REQUEST_HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .tcp_nodelay(true)
+        .shutdown_timeout(GRACE_SECONDS)
+        .disable_signals()
+        .bind_openssl(bind, acceptor)
+        .map_err(failed)?;
+        let address = server.addrs().first().copied().unwrap_or(bind);
+        let server = server.run();
+        let handle = server.handle();
+        Ok(Self {
+            address,
+            handle,
+            task: tokio::spawn(server),
+        })
+    }
+
+    /// The public URL, with the port that was really taken when any was asked for.
+    pub(crate) fn url(&self, http: &Http) -> String {
+        if http.bind.port() != 0 {
+            return http.public_url.clone();
+        }
+        let host = Host::of_https_origin(&http.public_url);
+        let host = host.map(|host| host.in_url()).unwrap_or_default();
+        format!("https://{host}:{}", self.address.port())
+    }
+
+    /// Lets requests in flight finish, then ends.
+    pub(crate) async fn stop(self) {
+        self.handle.stop(true).await;
+        match self.task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the listener ended badly"),
+            Err(error) => tracing::error!(%error, "the listener's task ended badly"),
+        }
+    }
+}
