@@ -53,10 +53,11 @@ pub(super) struct MintedRecord {
     pub(super) ended_at: Option<Timestamp>,
 }
 
-/// A signed token and what is kept of it.
+/// Signed tokens, and what is to be kept of each.
 pub(super) struct Minted {
-    record: MintedRecord,
-    token: String,
+    /// When they expire.
+    pub(super) expires_at: Timestamp,
+    tokens: Vec<(MintedRecord, String)>,
 }
 
 /// Everything that one minting is about.
@@ -78,17 +79,10 @@ pub(super) struct Minting<'a> {
 }
 
 /// What will be minted, decided before anything is written.
-pub(super) struct Plan<'a> {
+struct Plan<'a> {
     projection: Projection,
     expires_at: Timestamp,
     tokens: Vec<(&'a HomeLink, Option<&'a Evidence>)>,
-}
-
-impl Plan<'_> {
-    /// When the tokens expire.
-    pub(super) fn expires_at(&self) -> Timestamp {
-        self.expires_at
-    }
 }
 
 impl Consents {
@@ -101,7 +95,7 @@ impl Consents {
     }
 
     /// Decides what `minting` gives under `directives`. Writes nothing.
-    pub(super) fn plan<'a>(
+    fn plan<'a>(
         &self,
         minting: &Minting<'a>,
         directives: &[Directive],
@@ -147,26 +141,33 @@ impl Consents {
         })
     }
 
-    /// Signs the tokens that were planned, each with a status slot of its own. Nothing else is
-    /// written yet: a token may turn out too long to travel.
+    /// Signs what `minting` gives under `directives`, each token with a status slot of its own.
+    /// Nothing else is written yet: a token may turn out too long to travel.
     ///
     /// # Errors
-    /// Roll back. The inner refusal (`consent_too_complex`) is an answer.
-    pub(super) fn sign_planned(
+    /// Roll back. The inner refusal is an answer.
+    pub(super) fn mint(
         &self,
         connection: &mut HospitalConnection,
         minting: &Minting<'_>,
-        plan: &Plan<'_>,
-    ) -> Result<Result<Vec<Minted>, Refusal>, ConsentError> {
-        let mut minted = Vec::with_capacity(plan.tokens.len());
+        directives: &[Directive],
+    ) -> Result<Result<Minted, Refusal>, ConsentError> {
+        let plan = match self.plan(minting, directives) {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let mut tokens = Vec::with_capacity(plan.tokens.len());
         for (link, evidence) in &plan.tokens {
-            let record = self.record(connection, minting, plan, link)?;
-            match self.sign_token(minting, plan, link, *evidence, &record)? {
-                Ok(token) => minted.push(Minted { record, token }),
+            let record = self.record(connection, minting, &plan, link)?;
+            match self.sign_token(minting, &plan, link, *evidence, &record)? {
+                Ok(token) => tokens.push((record, token)),
                 Err(refusal) => return Ok(Err(refusal)),
             }
         }
-        Ok(Ok(minted))
+        Ok(Ok(Minted {
+            expires_at: plan.expires_at,
+            tokens,
+        }))
     }
 
     fn record(
@@ -251,31 +252,33 @@ impl Consents {
     }
 }
 
-/// Keeps what was minted, with an audit line for each token, and hands the tokens out.
-pub(super) fn keep(
-    connection: &mut HospitalConnection,
-    minted: Vec<Minted>,
-    exchange: &str,
-) -> Result<Vec<GrantedToken>, ConsentError> {
-    let mut granted = Vec::with_capacity(minted.len());
-    for Minted { record, token } in minted {
-        store::tokens::insert(connection, &record)?;
-        let line = Line::new(Kind::TokenMinted, record.issued_at, "person")
-            .exchange(&exchange)
-            .peer(&record.client)
-            .person(record.person.as_str())
-            .purpose(record.purpose)
-            .detail("jti", record.jti.as_str())
-            .detail("doc", record.doc.as_str())
-            .detail("grant", record.grant_id.as_str())
-            .detail("audience", record.audience.as_str());
-        audit::append(connection, &line)?;
-        granted.push(GrantedToken {
-            responder: record.audience,
-            token,
-        });
+impl Minted {
+    /// Keeps what was minted, with an audit line for each token, and hands the tokens out.
+    pub(super) fn keep(
+        self,
+        connection: &mut HospitalConnection,
+        exchange: &str,
+    ) -> Result<Vec<GrantedToken>, ConsentError> {
+        let mut granted = Vec::with_capacity(self.tokens.len());
+        for (record, token) in self.tokens {
+            store::tokens::insert(connection, &record)?;
+            let line = Line::new(Kind::TokenMinted, record.issued_at, "person")
+                .exchange(&exchange)
+                .peer(&record.client)
+                .person(record.person.as_str())
+                .purpose(record.purpose)
+                .detail("jti", record.jti.as_str())
+                .detail("doc", record.doc.as_str())
+                .detail("grant", record.grant_id.as_str())
+                .detail("audience", record.audience.as_str());
+            audit::append(connection, &line)?;
+            granted.push(GrantedToken {
+                responder: record.audience,
+                token,
+            });
+        }
+        Ok(granted)
     }
-    Ok(granted)
 }
 
 /// Takes a random free slot of the first list that has room.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use federation_protocol::category::Scope;
 use federation_protocol::consent::DirectiveStatus;
 use federation_protocol::directory::Membership;
-use federation_protocol::grants::{GrantReply, GrantRequest, GrantedToken, PlainCode};
+use federation_protocol::grants::{GrantReply, GrantRequest, PlainCode};
 use federation_protocol::keys::KeyId;
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
@@ -15,7 +15,7 @@ use federation_protocol::time::Timestamp;
 
 use super::change::{directives_of, first_version};
 use super::grant::{CodeDigest, StoredGrant};
-use super::mint::{Minting, keep};
+use super::mint::{Minted, Minting};
 use super::{ConsentError, Consents, Decision, HomeLink, LinksOf, Subject, TickedResponder, store};
 use crate::audit::{self, Kind, Line};
 use crate::database::HospitalConnection;
@@ -26,7 +26,6 @@ const MOST_MISSES: i64 = 5;
 const MISS_WINDOW_SECONDS: i64 = 600;
 
 /// A requester with a code, or coming back with a grant: everything from its verified request.
-#[derive(Clone)]
 pub struct Redemption {
     /// The exchange id.
     pub exchange: String,
@@ -106,16 +105,10 @@ impl Consents {
         membership: &Membership,
     ) -> Result<Answer, ConsentError> {
         let now = self.clock.now();
-        let since = now.plus_seconds(-MISS_WINDOW_SECONDS);
         let asker = Asker(redemption);
-        if store::codes::misses(connection, &redemption.requester, since)? >= MOST_MISSES {
-            return asker.refuse(connection, Refusal::CodeLocked, None, now);
-        }
-        let digest = CodeDigest::of(code, &self.keys);
-        let found = store::codes::find_code(connection, &digest, &redemption.requester, now)?;
-        let Some((code, decision)) = found else {
-            store::codes::add_miss(connection, &redemption.requester, now, since)?;
-            return asker.refuse(connection, Refusal::CodeUnknown, None, now);
+        let (code, decision) = match self.known_code(connection, redemption, code, now)? {
+            Ok(known) => known,
+            Err(refusal) => return asker.refuse(connection, refusal, None, now),
         };
         if let Err(refusal) = self.fits(redemption, &decision, membership) {
             return asker.refuse(connection, refusal, Some(&decision.person), now);
@@ -151,11 +144,7 @@ impl Consents {
             membership,
             now,
         );
-        let plan = match self.plan(&minting, &directives) {
-            Ok(plan) => plan,
-            Err(refusal) => return asker.refuse(connection, refusal, Some(&grant.person), now),
-        };
-        let minted = match self.sign_planned(connection, &minting, &plan)? {
+        let minted = match self.mint(connection, &minting, &directives)? {
             Ok(minted) => minted,
             Err(refusal) => return asker.refuse(connection, refusal, Some(&grant.person), now),
         };
@@ -164,12 +153,9 @@ impl Consents {
         }
         store::directives::write(connection, &stored)?;
         store::codes::insert_grant(connection, &grant, now)?;
-        audit::append(
-            connection,
-            &asker.line(Kind::Grant, &grant, "code_redeemed", now),
-        )?;
-        let tokens = keep(connection, minted, &redemption.exchange)?;
-        Ok(Ok(self.reply(&grant, plan.expires_at(), tokens)))
+        let line = asker.line(Kind::Grant, &grant, "code_redeemed", now);
+        audit::append(connection, &line)?;
+        self.hand_out(connection, &grant, minted, redemption)
     }
 
     fn renew_grant(
@@ -204,11 +190,7 @@ impl Consents {
             membership,
             now,
         );
-        let plan = match self.plan(&minting, &directives) {
-            Ok(plan) => plan,
-            Err(refusal) => return asker.refuse(connection, refusal, Some(&grant.person), now),
-        };
-        let minted = match self.sign_planned(connection, &minting, &plan)? {
+        let minted = match self.mint(connection, &minting, &directives)? {
             Ok(minted) => minted,
             Err(refusal) => return asker.refuse(connection, refusal, Some(&grant.person), now),
         };
@@ -216,8 +198,7 @@ impl Consents {
             connection,
             &asker.line(Kind::Grant, &grant, "grant_renewed", now),
         )?;
-        let tokens = keep(connection, minted, &redemption.exchange)?;
-        Ok(Ok(self.reply(&grant, plan.expires_at(), tokens)))
+        self.hand_out(connection, &grant, minted, redemption)
     }
 
     /// Whether the right code in the right hands is used for what it was made for. Nothing of it is
@@ -243,20 +224,47 @@ impl Consents {
         Ok(())
     }
 
-    fn reply(
+    /// The code's decision, if it is this requester's, unexpired and unused. Everything else is one
+    /// refusal, and a wrong try.
+    fn known_code(
         &self,
+        connection: &mut HospitalConnection,
+        redemption: &Redemption,
+        code: &PlainCode,
+        now: Timestamp,
+    ) -> Result<Result<(String, Decision), Refusal>, ConsentError> {
+        let since = now.plus_seconds(-MISS_WINDOW_SECONDS);
+        if store::codes::misses(connection, &redemption.requester, since)? >= MOST_MISSES {
+            return Ok(Err(Refusal::CodeLocked));
+        }
+        let digest = CodeDigest::of(code, &self.keys);
+        match store::codes::find_code(connection, &digest, &redemption.requester, now)? {
+            Some(known) => Ok(Ok(known)),
+            None => {
+                store::codes::add_miss(connection, &redemption.requester, now, since)?;
+                Ok(Err(Refusal::CodeUnknown))
+            }
+        }
+    }
+
+    /// Keeps what was minted and puts the reply together.
+    fn hand_out(
+        &self,
+        connection: &mut HospitalConnection,
         grant: &StoredGrant,
-        expires: Timestamp,
-        tokens: Vec<GrantedToken>,
-    ) -> GrantReply {
+        minted: Minted,
+        redemption: &Redemption,
+    ) -> Result<Answer, ConsentError> {
+        let expires = minted.expires_at;
+        let tokens = minted.keep(connection, &redemption.exchange)?;
         let (grant, purpose) = (grant.id.clone(), grant.purpose);
-        GrantReply {
+        Ok(Ok(GrantReply {
             grant,
             home: self.me.clone(),
             purpose,
             expires,
             tokens,
-        }
+        }))
     }
 
     /// What a token is minted for. The phone signed over all that was decided, so where that

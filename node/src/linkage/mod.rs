@@ -4,61 +4,24 @@
 //! enrolled, and their handles elsewhere). Handles and device keys are random, one for each link:
 //! nothing to enumerate, nothing to join on. Hands handles to whoever mints; never mints.
 
+mod error;
 pub mod phone;
 mod store;
 
 use federation_protocol::directory::Membership;
 use federation_protocol::keys::{PublicKey, Sign};
-use federation_protocol::link::{LONGEST_LIFE_SECONDS, LinkAssertion, LinkError, PatientHandle};
+use federation_protocol::link::{LONGEST_LIFE_SECONDS, LinkAssertion, PatientHandle};
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 use federation_service::clock::SharedClock;
 
 use crate::audit::{self, Kind, Line};
-use crate::consent::{ConsentError, Consents, HomeLink};
+use crate::consent::{Consents, HomeLink};
 use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
 use crate::identity::PersonId;
 
-use phone::{Carried, Phone, PhoneError};
-
-/// Why a person was not enrolled, or a link not made, taken in or ended.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LinkageError {
-    /// This chart's person is enrolled already.
-    #[error("enrolled already as {0}")]
-    Enrolled(PersonId),
-    /// Nobody with this id is enrolled here.
-    #[error("no enrolled person with this id")]
-    NoPerson,
-    /// There is no such living link.
-    #[error("no such link")]
-    NoLink,
-    /// The phone names another home than was said, or than this node.
-    #[error("this phone's home is {0}")]
-    OtherHome(MemberId),
-    /// The assertion is not what it should be.
-    #[error(transparent)]
-    Assertion(#[from] LinkError),
-    /// The assertion is of another hospital, or over another device key, than the phone says.
-    #[error("the assertion is not over this phone's key for {0}")]
-    OtherKey(MemberId),
-    /// This handle belongs to another person, or its link has ended.
-    #[error("this link was taken in before, and has ended or is another person's")]
-    Spent,
-    /// The phone cannot be used.
-    #[error(transparent)]
-    Phone(#[from] PhoneError),
-    /// The system gave no random bytes.
-    #[error("the system gave no random bytes")]
-    Entropy,
-    /// The person's tokens could not be ended with their link.
-    #[error(transparent)]
-    Consent(#[from] ConsentError),
-    /// The database did not do it.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-}
+pub use error::LinkageError;
+use phone::{Carried, Phone};
 
 /// A person who chose this node as their home.
 #[derive(Clone, Debug, PartialEq, Eq)]

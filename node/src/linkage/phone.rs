@@ -12,15 +12,16 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use federation_protocol::keys::{PublicKey, SecretKey};
 use federation_protocol::link::PatientHandle;
 use federation_protocol::member::MemberId;
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::identity::PersonId;
+
+mod file;
+
+use file::{KeyEntry, PhoneFile};
 
 const VERSION: u32 = 1;
 
@@ -263,174 +264,5 @@ fn public_of(seed: &Zeroizing<[u8; 32]>) -> PublicKey {
     SecretKey::from_seed(**seed).public()
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PhoneFile {
-    version: u32,
-    person: String,
-    home: MemberId,
-    keys: Vec<KeyEntry>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyEntry {
-    responder: MemberId,
-    seed: Zeroizing<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    handle: Option<PatientHandle>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    assertion: Option<String>,
-}
-
-impl KeyEntry {
-    fn opened(self) -> Result<DeviceKey, PhoneError> {
-        let malformed = |_refused| PhoneError::Malformed("a seed");
-        let bytes = Zeroizing::new(
-            URL_SAFE_NO_PAD
-                .decode(self.seed.as_str())
-                .map_err(malformed)?,
-        );
-        let mut seed = Zeroizing::new([0; 32]);
-        if bytes.len() != seed.len() {
-            return Err(PhoneError::Malformed("a seed"));
-        }
-        seed.copy_from_slice(&bytes);
-        let link = match (self.handle, self.assertion) {
-            (Some(handle), Some(assertion)) => Some((handle, assertion)),
-            (None, None) => None,
-            _half => return Err(PhoneError::Malformed("a link without its assertion")),
-        };
-        Ok(DeviceKey {
-            responder: self.responder,
-            seed,
-            link,
-        })
-    }
-
-    fn closed(key: &DeviceKey) -> Self {
-        let (handle, assertion) = key.link.clone().unzip();
-        let seed = Zeroizing::new(URL_SAFE_NO_PAD.encode(key.seed.as_slice()));
-        KeyEntry {
-            responder: key.responder.clone(),
-            seed,
-            handle,
-            assertion,
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-
-    use super::*;
-
-    fn member(code: &str) -> MemberId {
-        MemberId::from_code(code).unwrap()
-    }
-
-    fn handle() -> PatientHandle {
-        "pp:AAECAwQFBgcICQoLDA0ODw".parse().unwrap()
-    }
-
-    fn linked() -> Phone {
-        let mut phone = Phone::new(PersonId::random(), member("0110000001"));
-        phone.make_key(&member("0110000002")).unwrap();
-        phone
-            .keep_assertion(&member("0110000002"), handle(), "a.b.c".into())
-            .unwrap();
-        phone
-    }
-
-    #[test]
-    fn a_saved_phone_signs_with_the_same_keys() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("hana.phone");
-        let phone = linked();
-        phone.save(&path).unwrap();
-        phone.save(&path).unwrap();
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        let opened = Phone::open(&path).unwrap();
-        assert_eq!(opened.person(), phone.person());
-        assert_eq!(opened.carried(), phone.carried());
-        let carried = opened.carried().pop().unwrap();
-        let signature = opened.sign(&member("0110000002"), b"decision").unwrap();
-        assert_eq!(carried.device_key.verify(b"decision", &signature), Ok(()));
-    }
-
-    #[test]
-    fn each_link_has_a_key_of_its_own() {
-        let mut phone = linked();
-        let second = phone.make_key(&member("0110000003")).unwrap();
-        let first = phone.carried().pop().unwrap().device_key;
-        assert_ne!(first.x(), second.x());
-        assert!(matches!(
-            phone.sign(&member("0110000003"), b"m"),
-            Err(PhoneError::NoLink(_))
-        ));
-    }
-
-    #[test]
-    fn a_key_made_anew_replaces_the_old_one_only_with_its_assertion() {
-        let mut phone = linked();
-        let old = phone.carried().pop().unwrap();
-        phone.make_key(&member("0110000002")).unwrap();
-        assert_eq!(phone.carried(), vec![old.clone()]);
-        phone
-            .keep_assertion(&member("0110000002"), handle(), "d.e.f".into())
-            .unwrap();
-        let carried = phone.carried();
-        assert_eq!(carried.len(), 1);
-        assert_ne!(carried.first().unwrap().device_key, old.device_key);
-    }
-
-    #[test]
-    fn a_phone_that_others_can_read_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("hana.phone");
-        linked().save(&path).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let refused = Phone::open(&path).err().unwrap();
-        assert!(refused.to_string().contains("chmod 0600"));
-    }
-
-    #[test]
-    fn what_is_half_a_link_or_has_a_strange_field_is_refused() {
-        let text = linked().to_text().unwrap();
-        let half = text.replace("\"assertion\": \"a.b.c\"", "\"assertion\": null");
-        assert!(matches!(Phone::parse(&half), Err(PhoneError::Malformed(_))));
-        let strange = text.replace("\"version\"", "\"stranger\": 1, \"version\"");
-        assert!(matches!(
-            Phone::parse(&strange),
-            Err(PhoneError::Malformed(_))
-        ));
-        let newer = text.replace("\"version\": 1", "\"version\": 2");
-        assert!(matches!(
-            Phone::parse(&newer),
-            Err(PhoneError::Malformed("its version"))
-        ));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn reading_a_phone_file_never_panics(text in ".{0,300}") {
-            let _ = Phone::parse(&text);
-        }
-
-        #[test]
-        fn a_changed_phone_file_is_read_or_refused(at in 0_usize..400, byte in 0_u8..128) {
-            let mut bytes = linked().to_text().unwrap().as_bytes().to_vec();
-            if let Some(place) = bytes.get_mut(at) {
-                *place = byte;
-            }
-            if let Ok(text) = String::from_utf8(bytes) {
-                let _ = Phone::parse(&text);
-            }
-        }
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@
 )]
 
 use federation_protocol::keys::SecretKey;
+use federation_protocol::link::LinkError;
 use federation_protocol::sample::{NOW, SampleMember};
 use federation_service::clock::ManualClock;
 
