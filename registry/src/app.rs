@@ -105,7 +105,7 @@ impl RunningRegistry {
         &self.root_sha256
     }
 
-    /// Takes no new connections, finishes what is in flight (at most 30 s) and ends.
+    /// Takes no new connections, finishes what is in flight (at most 2 s) and ends.
     pub async fn stop(self) {
         self.listener.stop().await;
         self.publisher.stop();

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
-use federation_service::shutdown::GRACE_SECONDS;
 use federation_service::tls::{self, TlsError, TlsIdentity};
 
 use crate::config::{Host, Http};
@@ -19,6 +18,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Connections at once, per worker. Each costs some kilobytes; the documents are shared.
 const CONNECTIONS: usize = 4096;
+
+/// How long what is in flight may take when the registry ends. Answers come from memory; what is
+/// still open after this is a node's idle connection, which would otherwise hold up the end.
+const GRACE_SECONDS: u64 = 2;
 
 /// Threads that serve. They only copy bytes from memory.
 const WORKERS: usize = 2;

@@ -60,14 +60,15 @@ async fn status(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
 }
 
 /// `GET /v1/directory/{seq}`: one that was once the newest, for nodes that missed it.
-async fn directory(
-    request: HttpRequest,
-    desk: web::Data<Desk>,
-    seq: web::Path<String>,
-) -> HttpResponse {
-    // One way to write a number, so that one document has one address: no sign, no leading zero.
-    let canonical = |seq: &u64| seq.to_string() == *request.match_info().query("seq");
-    let Some(seq) = seq.parse().ok().filter(canonical) else {
+async fn directory(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
+    // One way to write a number, so that one document has one address: no sign, no leading zero,
+    // nothing percent-encoded.
+    let written = request.path().rsplit('/').next().unwrap_or_default();
+    let seq = written
+        .parse()
+        .ok()
+        .filter(|seq: &u64| seq.to_string() == written);
+    let Some(seq) = seq else {
         return nothing_here().await;
     };
     let found = web::block(move || {
