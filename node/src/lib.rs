@@ -2,7 +2,9 @@
 //! signed answers to its peers.
 
 pub mod access;
+pub mod app;
 pub mod audit;
+pub mod commands;
 pub mod config;
 pub mod consent;
 pub mod database;
@@ -10,4 +12,6 @@ pub mod federation;
 pub mod identity;
 pub mod keys;
 pub mod linkage;
+pub mod metrics;
 pub mod records;
+mod server;

@@ -258,4 +258,6 @@ pub struct Filter {
     pub after_seq: Option<i64>,
     /// At most so many; all when `None`.
     pub limit: Option<u32>,
+    /// The newest line first.
+    pub newest_first: bool,
 }

@@ -34,7 +34,7 @@ impl Audit {
             .await
     }
 
-    /// The lines that match every stated part of `filter`, oldest first.
+    /// The lines that match every stated part of `filter`, oldest first unless it says otherwise.
     ///
     /// # Errors
     /// The database could not be read.

@@ -74,7 +74,11 @@ pub(super) fn list(
     connection: &mut HospitalConnection,
     filter: &Filter,
 ) -> Result<Vec<Recorded>, DatabaseError> {
-    let mut query = audit_line::table.order(audit_line::seq.asc()).into_boxed();
+    let mut query = audit_line::table.into_boxed();
+    query = match filter.newest_first {
+        true => query.order(audit_line::seq.desc()),
+        false => query.order(audit_line::seq.asc()),
+    };
     if let Some(since) = filter.since {
         query = query.filter(audit_line::at.ge(since.micros()));
     }

@@ -1,0 +1,116 @@
+//! `musubi-node access`: bearer tokens for the hospital and patient listeners.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::cli::{AccessCommand, AccessCreateArgs, AccessRevokeArgs, ListArgs, Output};
+use super::failure::{Exit, Failure, OrFailure as _};
+use super::output::{self, Listing, line, note};
+use super::{rooms, wait};
+use crate::identity::{PersonId, Role};
+
+/// What helps when a token is not made.
+const ADVICE: &str = "give --role, --id and --days as `musubi-node access create --help` says";
+const SECONDS_PER_DAY: i64 = 86_400;
+
+pub(super) fn access(command: &AccessCommand) -> Result<(), Failure> {
+    match command {
+        AccessCommand::Create(args) => create(args),
+        AccessCommand::List(args) => list(args),
+        AccessCommand::Revoke(args) => revoke(args),
+    }
+}
+
+fn create(args: &AccessCreateArgs) -> Result<(), Failure> {
+    let rooms = rooms(&args.node)?;
+    let expires_at = rooms
+        .clock
+        .now()
+        .plus_seconds(i64::from(args.days) * SECONDS_PER_DAY);
+    let (id, token) = match &args.person {
+        Some(person) => {
+            let person: PersonId = person
+                .parse()
+                .or_failure(Exit::Failure, "see `musubi-node person list`")?;
+            let enrolled = wait(rooms.linkage.person(&person))
+                .or_failure(Exit::Failure, "see `musubi-node person list`")?;
+            let made = rooms
+                .identity
+                .create_for_person(person, enrolled.patient, expires_at);
+            wait(made).or_failure(Exit::Failure, ADVICE)?
+        }
+        None => {
+            let role: Role = args
+                .role
+                .as_deref()
+                .unwrap_or_default()
+                .parse()
+                .or_failure(Exit::Failure, "give one of these as --role")?;
+            wait(rooms.identity.create(role, args.id.clone(), expires_at))
+                .or_failure(Exit::Failure, ADVICE)?
+        }
+    };
+    if let Some(path) = &args.out {
+        write_private(path, token.reveal())?;
+    }
+    let shown = args.out.is_none().then(|| token.reveal());
+    match args.output.output {
+        Output::Json => output::json(&json!({
+            "id": id,
+            "token": shown,
+            "expires_at": expires_at.to_string(),
+        })),
+        Output::Table => {
+            if let Some(token) = shown {
+                line(token);
+                note("keep it: it is not shown again");
+            }
+            note(&format!("{id}, until {expires_at}"));
+            Ok(())
+        }
+    }
+}
+
+fn write_private(path: &Path, token: &str) -> Result<(), Failure> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| writeln!(file, "{token}"))
+        .map_err(|error| Failure::file(path, &error))
+}
+
+fn list(args: &ListArgs) -> Result<(), Failure> {
+    let rooms = rooms(&args.node)?;
+    let now = rooms.clock.now();
+    let mut listing = Listing::new(&["id", "role", "holder", "created", "expires", "state"]);
+    for token in wait(rooms.identity.list()).or_failure(Exit::TryAgain, "try again")? {
+        let state = match token.revoked_at {
+            Some(_) => "revoked",
+            None if token.expires_at <= now => "expired",
+            None => "live",
+        };
+        listing.row([
+            token.id,
+            token.caller.role().to_string(),
+            token.caller.id().unwrap_or("-").to_owned(),
+            token.created_at.to_string(),
+            token.expires_at.to_string(),
+            state.to_owned(),
+        ]);
+    }
+    listing.print(args.output.output)
+}
+
+fn revoke(args: &AccessRevokeArgs) -> Result<(), Failure> {
+    let rooms = rooms(&args.node)?;
+    wait(rooms.identity.revoke(&args.token))
+        .or_failure(Exit::Failure, "see `musubi-node access list`")?;
+    note("revoked: the next request with it is refused");
+    Ok(())
+}

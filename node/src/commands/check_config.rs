@@ -1,0 +1,49 @@
+//! `musubi-node check-config`: are the settings usable.
+
+use serde_json::json;
+
+use super::cli::{CheckConfigArgs, Output};
+use super::failure::{Exit, Failure, OrFailure as _};
+use super::output::{self, line};
+use super::settings;
+use crate::keys::Keys;
+
+/// Reads the settings and what they name; opens no database and no socket.
+pub(super) fn check_config(args: &CheckConfigArgs) -> Result<(), Failure> {
+    let config = settings(&args.node)?;
+    Keys::load(&config.state_dir.join("keys")).or_failure(
+        Exit::Config,
+        "run `musubi-node init` first, or give the key files back their modes",
+    )?;
+    let tls = &config.federation.tls;
+    federation_service::tls::TlsIdentity::from_pem_files(&tls.certificate, &tls.key).or_failure(
+        Exit::Config,
+        "check federation.tls_certificate_file and its key",
+    )?;
+    let listeners = [
+        ("federation", config.federation.bind),
+        ("hospital", config.hospital.bind),
+        ("patient", config.patient.bind),
+    ];
+    match args.output.output {
+        Output::Json => output::json(&json!({
+            "member": config.member_urn(),
+            "endpoint": config.federation.endpoint.as_str(),
+            "registry": config.registry.url.as_str(),
+            "listeners": listeners.iter()
+                .map(|(name, bind)| ((*name).to_owned(), json!(bind.to_string())))
+                .collect::<serde_json::Map<_, _>>(),
+        })),
+        Output::Table => {
+            line(&format!(
+                "ok: {} ({})",
+                config.member_urn(),
+                config.organization.name
+            ));
+            for (name, bind) in listeners {
+                line(&format!("{name:<11} {bind}"));
+            }
+            Ok(())
+        }
+    }
+}

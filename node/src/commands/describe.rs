@@ -1,0 +1,110 @@
+//! `musubi-node describe`: what the registry's operator needs to add this member, public and
+//! signed by the node's own keys.
+
+use std::fs;
+
+use federation_protocol::directory::{
+    Certificate, Endpoints, KeyStatement, MemberDescription, Names, Profile, ProtocolRange,
+};
+use federation_protocol::keys::KeyUse;
+use federation_protocol::member::MemberId;
+use federation_protocol::time::Timestamp;
+use federation_service::clock::{Clock, SystemClock};
+use federation_service::tls::TlsIdentity;
+
+use super::cli::DescribeArgs;
+use super::failure::{Exit, Failure, OrFailure as _};
+use super::output::{line, note};
+use super::settings;
+use crate::config::Config;
+use crate::keys::{Keys, NodePublicKey};
+
+/// How long the described keys are valid; a rotation replaces them long before.
+const KEY_DAYS: i64 = 825;
+/// How far back they are valid, for a registry whose clock is behind.
+const KEY_BACKDATE_SECONDS: i64 = 600;
+const SECONDS_PER_DAY: i64 = 86_400;
+/// The protocol versions that this program speaks.
+const PROTOCOL: ProtocolRange = ProtocolRange { min: 1, max: 1 };
+
+/// Writes the description to standard output or a file.
+pub(super) fn describe(args: &DescribeArgs) -> Result<(), Failure> {
+    let config = settings(&args.node)?;
+    let text = description(&config, SystemClock.now())?;
+    let Some(path) = &args.out else {
+        line(&text);
+        return Ok(());
+    };
+    fs::write(path, format!("{text}\n")).map_err(|error| Failure::file(path, &error))?;
+    note(&format!(
+        "next: give {} to the registry's operator (musubi-registry member add {0})",
+        path.display()
+    ));
+    Ok(())
+}
+
+fn description(config: &Config, now: Timestamp) -> Result<String, Failure> {
+    let keys = Keys::load(&config.state_dir.join("keys")).or_failure(
+        Exit::Config,
+        "run `musubi-node init` first, or mend the files' modes",
+    )?;
+    let tls = &config.federation.tls;
+    let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key).or_failure(
+        Exit::Config,
+        "check federation.tls_certificate_file and its key",
+    )?;
+    let der = identity
+        .certificate_der()
+        .or_failure(Exit::Config, "check federation.tls_certificate_file")?;
+    let profile = profile(config, &keys, der, now)?;
+    profile.check().or_failure(
+        Exit::Config,
+        "mend [organization] or [federation] in the settings",
+    )?;
+    let mut jti = [0; 16];
+    getrandom::fill(&mut jti).or_failure(Exit::TryAgain, "try again")?;
+    let software = concat!("musubi-node/", env!("CARGO_PKG_VERSION"));
+    let description = MemberDescription::new(profile, software, jti, now);
+    let others: Vec<_> = [KeyUse::Consent, KeyUse::Log, KeyUse::Recovery]
+        .into_iter()
+        .filter_map(|key_use| keys.signer(key_use))
+        .collect();
+    Ok(description.sign(keys.sign(), &others))
+}
+
+fn profile(config: &Config, keys: &Keys, der: Vec<u8>, now: Timestamp) -> Result<Profile, Failure> {
+    let organization = &config.organization;
+    let name = organization.name.clone();
+    let or_name = |text: &Option<String>| text.clone().unwrap_or_else(|| name.clone());
+    let from = now.plus_seconds(-KEY_BACKDATE_SECONDS);
+    let until = now.plus_seconds(KEY_DAYS * SECONDS_PER_DAY);
+    let statements = keys.public_keys().into_iter().map(|key| match key {
+        NodePublicKey::Signing(key_use, public) => KeyStatement::of(key_use, &public, from, until),
+        NodePublicKey::Seal(public) => KeyStatement::of_seal(&public, from, until),
+    });
+    let id: MemberId = config
+        .member_urn()
+        .parse()
+        .or_failure(Exit::Config, "mend organization.code in the settings")?;
+    let endpoint = config.federation.endpoint.as_str().trim_end_matches('/');
+    Ok(Profile {
+        operator: id.to_string(),
+        id,
+        names: Names {
+            ja: name.clone(),
+            kana: or_name(&organization.name_kana),
+            en: or_name(&organization.name_en),
+        },
+        region: organization
+            .region
+            .clone()
+            .unwrap_or_else(|| "-".to_owned()),
+        endpoints: Endpoints {
+            federation: endpoint.to_owned(),
+        },
+        keys: statements.collect(),
+        certificates: vec![Certificate::from_der(der)],
+        protocol: PROTOCOL,
+        capabilities: Vec::new(),
+    })
+}

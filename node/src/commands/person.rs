@@ -1,0 +1,67 @@
+//! `musubi-node person`: people who chose this node as their home.
+
+use serde_json::json;
+
+use super::cli::{EnrollArgs, ListArgs, Output, PersonCommand};
+use super::failure::{Exit, Failure, OrFailure as _};
+use super::output::{self, Listing, line, note};
+use super::{chart, rooms, wait};
+
+pub(super) fn person(command: &PersonCommand) -> Result<(), Failure> {
+    match command {
+        PersonCommand::Enroll(args) => enroll(args),
+        PersonCommand::List(args) => list(args),
+    }
+}
+
+fn enroll(args: &EnrollArgs) -> Result<(), Failure> {
+    if args.phone.exists() {
+        return Err(Failure::new(
+            Exit::Failure,
+            format!("{} is there already", args.phone.display()),
+            "give --phone a new file: it will hold this person's private keys",
+        ));
+    }
+    let rooms = rooms(&args.node)?;
+    let patient = chart(&rooms, &args.patient)?;
+    let phone = wait(rooms.linkage.enroll(patient, &args.patient))
+        .or_failure(Exit::Failure, "see `musubi-node person list`")?;
+    phone.save(&args.phone).or_failure(
+        Exit::Failure,
+        "check that the phone file's folder is writable",
+    )?;
+    match args.output.output {
+        Output::Json => output::json(&json!({
+            "person": phone.person().as_str(),
+            "home": phone.home().as_str(),
+            "phone": args.phone.display().to_string(),
+        })),
+        Output::Table => {
+            line(phone.person().as_str());
+            note(&format!(
+                "next: at each hospital, with the person present: musubi-node link create \
+                 --patient ID --home {} --phone {}",
+                phone.home(),
+                args.phone.display()
+            ));
+            Ok(())
+        }
+    }
+}
+
+fn list(args: &ListArgs) -> Result<(), Failure> {
+    let rooms = rooms(&args.node)?;
+    let mut listing = Listing::new(&["person", "patient", "enrolled", "links"]);
+    let people = wait(rooms.linkage.people()).or_failure(Exit::TryAgain, "try again")?;
+    for person in people {
+        let links = wait(rooms.linkage.home_links(&person.id));
+        let links = links.or_failure(Exit::TryAgain, "try again")?;
+        listing.row([
+            person.id.to_string(),
+            person.patient_id,
+            person.enrolled_at.to_string(),
+            links.len().to_string(),
+        ]);
+    }
+    listing.print(args.output.output)
+}
