@@ -1,0 +1,269 @@
+//! Somebody with a hospital's keys who sends whatever a test wants: right messages, and wrong ones.
+
+use std::fs;
+
+use federation_protocol::keys::{KeyUse, Sign};
+use federation_protocol::member::MemberId;
+use federation_protocol::purpose::Purpose;
+use federation_protocol::signature::{
+    Actor, ExchangeId, RawAnswer, RequestBinding, RequestDraft, verify_answer,
+};
+use federation_protocol::time::Timestamp;
+use musubi_node::keys::Keys;
+use reqwest::{Client, Identity};
+use serde_json::Value;
+
+use crate::hospital::Hospital;
+
+/// A hospital's keys and certificate in a test's hands.
+pub struct Envoy {
+    /// Whom it speaks for, unless a test says otherwise.
+    pub id: MemberId,
+    /// Its private keys.
+    pub keys: Keys,
+    client: Client,
+}
+
+/// A request, signed or spoiled, ready to be sent.
+#[derive(Clone)]
+pub struct Parcel {
+    /// Where to, with a query string if a test wants one.
+    pub path: String,
+    /// Every header of the protocol, in order; a name may come twice.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// What the right answer is bound to.
+    pub binding: RequestBinding,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The refusal code in the body: problem+json's member, or OperationOutcome's coding.
+    #[must_use]
+    pub fn code(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or(Value::Null);
+        let outcome = &body["issue"][0]["details"]["coding"][0]["code"];
+        let code = body["code"].as_str().or(outcome.as_str());
+        code.unwrap_or_default().to_owned()
+    }
+
+    /// One header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(one, _)| one == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The resources of a searchset, outcomes left out.
+    #[must_use]
+    pub fn resources(&self) -> Vec<Value> {
+        resources(&self.json())
+    }
+
+    /// Whether it verifies as `from`'s answer to this very request.
+    #[must_use]
+    pub fn verifies(&self, binding: &RequestBinding, asker: &Hospital, now: Timestamp) -> bool {
+        let headers: Vec<(&str, &[u8])> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        let raw = RawAnswer {
+            status: self.status,
+            headers: &headers,
+            body: &self.body,
+        };
+        let membership = asker.node().federation().directory().membership().unwrap();
+        verify_answer(&raw, binding, &membership, now).is_ok()
+    }
+}
+
+/// The resources of a searchset, outcomes left out.
+#[must_use]
+pub fn resources(searchset: &Value) -> Vec<Value> {
+    let entries = searchset["entry"].as_array().cloned().unwrap_or_default();
+    entries
+        .into_iter()
+        .filter(|entry| entry["search"]["mode"] != "outcome")
+        .map(|entry| entry["resource"].clone())
+        .collect()
+}
+
+impl Envoy {
+    pub(crate) fn of(hospital: &Hospital) -> Self {
+        let config = hospital.config();
+        let tls = &config.federation.tls;
+        let identity = Identity::from_pkcs8_pem(
+            &fs::read(&tls.certificate).unwrap(),
+            &fs::read(&tls.key).unwrap(),
+        );
+        let client = Client::builder()
+            .no_proxy()
+            .identity(identity.unwrap())
+            .tls_danger_accept_invalid_certs(true)
+            .tls_danger_accept_invalid_hostnames(true);
+        Self {
+            id: hospital.id().clone(),
+            keys: Keys::load(&config.state_dir.join("keys")).unwrap(),
+            client: client.build().unwrap(),
+        }
+    }
+
+    /// A search as a right requester would draft it, by physician `dr-1`, for treatment.
+    #[must_use]
+    pub fn search(
+        &self,
+        to: &Hospital,
+        token: &str,
+        question: &str,
+        now: Timestamp,
+    ) -> RequestDraft {
+        let (kind, form) = question.split_once('?').unwrap_or((question, ""));
+        RequestDraft {
+            path: format!("/federation/v1/fhir/{kind}/_search"),
+            content_type: "application/x-www-form-urlencoded".to_owned(),
+            consent: Some(token.to_owned()),
+            body: form.as_bytes().to_vec(),
+            ..self.echo(to, now)
+        }
+    }
+
+    /// An echo as a right requester would draft it.
+    #[must_use]
+    pub fn echo(&self, to: &Hospital, now: Timestamp) -> RequestDraft {
+        let trace = random::<24>();
+        let (trace, span) = trace.split_at(16);
+        RequestDraft {
+            path: "/federation/v1/echo".to_owned(),
+            content_type: "application/json".to_owned(),
+            from: self.id.clone(),
+            to: to.id().clone(),
+            exchange: ExchangeId::new(now, random()),
+            purpose: Purpose::Treat,
+            actor: Actor {
+                id: Some("dr-1".to_owned()),
+                role: "physician".to_owned(),
+                dept: None,
+                acr: None,
+                at: None,
+            },
+            consent: None,
+            timeout_ms: 8_000,
+            traceparent: format!("00-{}-{}-01", hex(trace), hex(span)),
+            body: b"{}".to_vec(),
+        }
+    }
+
+    /// Signs with this hospital's `sign` key.
+    #[must_use]
+    pub fn sign(&self, draft: RequestDraft, now: Timestamp) -> Parcel {
+        Self::sign_with(self.keys.signer(KeyUse::Sign).unwrap(), draft, now)
+    }
+
+    /// Signs with any key.
+    #[must_use]
+    pub fn sign_with(key: &dyn Sign, draft: RequestDraft, now: Timestamp) -> Parcel {
+        let signed = draft.sign(key, now, random()).unwrap();
+        let headers = signed.headers.into_iter();
+        Parcel {
+            path: signed.path,
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            body: signed.body,
+            binding: signed.binding,
+        }
+    }
+
+    /// Sends a parcel as it is, with this hospital's certificate.
+    pub async fn send(&self, to: &Hospital, parcel: &Parcel) -> Reply {
+        send(&self.client, to, parcel).await
+    }
+
+    /// Drafts, signs and sends a search.
+    pub async fn ask(&self, to: &Hospital, token: &str, question: &str, now: Timestamp) -> Reply {
+        let parcel = self.sign(self.search(to, token, question, now), now);
+        self.send(to, &parcel).await
+    }
+}
+
+impl Parcel {
+    /// Changes one header's value.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        for (one, old) in &mut self.headers {
+            if one == name {
+                value.clone_into(old);
+            }
+        }
+        self
+    }
+
+    /// Leaves one header out.
+    #[must_use]
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.headers.retain(|(one, _)| one != name);
+        self
+    }
+
+    /// Adds a header, also a second one of a name.
+    #[must_use]
+    pub fn and_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// Sends a parcel through any client.
+pub async fn send(client: &Client, to: &Hospital, parcel: &Parcel) -> Reply {
+    let endpoint = format!("https://{}", to.node().addresses().federation);
+    let mut request = client.post(format!("{endpoint}{}", parcel.path));
+    for (name, value) in &parcel.headers {
+        request = request.header(name, value);
+    }
+    let response = request.body(parcel.body.clone()).send().await.unwrap();
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                value.to_str().unwrap_or_default().to_owned(),
+            )
+        })
+        .collect();
+    let body = response.bytes().await.unwrap().to_vec();
+    Reply {
+        status,
+        headers,
+        body,
+    }
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

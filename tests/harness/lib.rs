@@ -1,0 +1,28 @@
+//! Whole towns of nodes: a registry and hospitals with real TLS, real databases and real files, in
+//! this process, on loopback, by a clock that the test moves.
+//!
+//! Everything is made with the commands and rooms that operators use; nothing here knows more of a
+//! node than its public surface.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    clippy::missing_panics_doc,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "this is test code: it fails by panicking, and reads its settings where it likes"
+)]
+
+pub mod charts;
+pub mod envoy;
+pub mod hospital;
+pub mod store;
+pub mod town;
+
+pub use envoy::{Envoy, Reply};
+pub use hospital::{Hospital, Patient};
+pub use store::Store;
+pub use town::Town;

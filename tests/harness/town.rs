@@ -1,0 +1,193 @@
+//! A registry and its hospitals.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use federation_protocol::time::Timestamp;
+use federation_service::clock::{Clock as _, ManualClock, SharedClock, SystemClock};
+use musubi_registry::{Config as RegistryConfig, Registry, RunningRegistry};
+use tempfile::TempDir;
+
+use crate::hospital::Hospital;
+use crate::store::Store;
+
+/// A registry and hospitals that know each other. Dropped, it leaves nothing behind.
+pub struct Town {
+    /// The hospitals by their short names.
+    pub hospitals: BTreeMap<String, Hospital>,
+    /// The town's time. It stands still unless the test moves it.
+    pub clock: Arc<ManualClock>,
+    registry: Option<RunningRegistry>,
+    folder: TempDir,
+}
+
+impl Town {
+    /// Starts a registry and a hospital for each name, on `store`, and waits until all know each
+    /// other.
+    pub async fn start(names: &[&str], store: Store) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(SystemClock.now());
+        let shared: SharedClock = Arc::<ManualClock>::clone(&clock);
+        let port = free_port();
+        let approver = folder.path().join("approver.pem");
+        let registry_dir = folder.path().join("registry");
+        let url = format!("https://127.0.0.1:{port}");
+        registry_command(&[
+            "init",
+            "--dir",
+            text(&registry_dir),
+            "--id",
+            "urn:musubi:registry:town",
+            "--url",
+            &url,
+            "--bind",
+            &format!("127.0.0.1:{port}"),
+            "--approver-key",
+            text(&approver),
+        ]);
+        let config = registry_dir.join("registry.toml");
+        let running =
+            Registry::start(RegistryConfig::load(&config).unwrap(), Arc::clone(&shared)).unwrap();
+        let mut town = Self {
+            hospitals: BTreeMap::new(),
+            clock,
+            registry: Some(running),
+            folder,
+        };
+        for (at, name) in names.iter().enumerate() {
+            let pin = town.registry.as_ref().unwrap().root_sha256().to_owned();
+            let number = format!("01100000{:02}", at + 1);
+            let home = town.folder.path().join(name);
+            let made = Hospital::make(name, &number, &home, &url, &pin, store.make());
+            let description = home.join("description.json");
+            made.describe(&description);
+            town.registry_command(&[
+                "member",
+                "add",
+                text(&description),
+                "--approver-key",
+                text(&approver),
+            ]);
+            town.hospitals.insert((*name).to_owned(), made);
+        }
+        for hospital in town.hospitals.values_mut() {
+            hospital.start(Arc::clone(&shared)).await;
+        }
+        town.settle().await;
+        town
+    }
+
+    /// Every node fetches what the registry says now.
+    pub async fn settle(&self) {
+        for hospital in self.hospitals.values() {
+            if let Some(node) = hospital.running() {
+                node.federation().directory().poll().await.unwrap();
+            }
+        }
+    }
+
+    /// A hospital by its short name.
+    #[must_use]
+    pub fn at(&self, name: &str) -> &Hospital {
+        self.hospitals.get(name).unwrap()
+    }
+
+    /// A hospital by its short name, to stop or start it.
+    pub fn at_mut(&mut self, name: &str) -> &mut Hospital {
+        self.hospitals.get_mut(name).unwrap()
+    }
+
+    /// The time as the town has it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The clock as nodes take it.
+    #[must_use]
+    pub fn shared_clock(&self) -> SharedClock {
+        Arc::<ManualClock>::clone(&self.clock)
+    }
+
+    /// `musubi-registry …` on this town's registry.
+    pub fn registry_command(&self, words: &[&str]) {
+        let config = self.folder.path().join("registry/registry.toml");
+        let mut all = words.to_vec();
+        all.extend(["--config", text(&config)]);
+        registry_command(&all);
+    }
+
+    /// Suspends a member at the registry; nodes hear of it when they next ask.
+    pub fn suspend(&self, name: &str) {
+        let id = self.at(name).id().to_string();
+        self.registry_command(&["member", "suspend", &id, "--reason", "test"]);
+    }
+
+    /// The folder of everything; a place for phone files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Stops the registry; nodes go on with what they have.
+    pub async fn lose_registry(&mut self) {
+        self.registry.take().unwrap().stop().await;
+    }
+
+    /// Stops every server.
+    pub async fn stop(mut self) {
+        for hospital in self.hospitals.values_mut() {
+            hospital.stop().await;
+        }
+        if let Some(registry) = self.registry.take() {
+            registry.stop().await;
+        }
+    }
+}
+
+/// A port that was free a moment ago.
+#[must_use]
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn registry_command(words: &[&str]) {
+    let arguments = std::iter::once("musubi-registry").chain(words.iter().copied());
+    let code = musubi_registry::commands::main(arguments.map(OsString::from));
+    assert_succeeded(code, words);
+}
+
+pub(crate) fn node_command(words: &[&str]) {
+    let arguments = std::iter::once("musubi-node").chain(words.iter().copied());
+    let code = musubi_node::commands::main(arguments.map(OsString::from));
+    assert_succeeded(code, words);
+}
+
+fn assert_succeeded(code: ExitCode, words: &[&str]) {
+    assert_eq!(
+        format!("{code:?}"),
+        format!("{:?}", ExitCode::SUCCESS),
+        "{words:?}"
+    );
+}
+
+/// Where the project stands.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}

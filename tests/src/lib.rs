@@ -1,1 +1,0 @@
-//! Whole towns of nodes: the harness that the scenarios stand on.
