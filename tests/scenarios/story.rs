@@ -1,11 +1,5 @@
 //! One question, three hospitals: what the whole is for.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests fail by panicking"
-)]
-
 use scenarios::envoy::resources;
 use scenarios::{Store, Town, charts};
 
