@@ -55,7 +55,8 @@ impl Metrics {
     pub fn over(mut registry: Registry) -> Self {
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("musubi_build", "The version that runs", build);
-        let requests = Family::new_with_constructor(request_histogram as fn() -> Histogram);
+        let new: fn() -> Histogram = || Histogram::new(SECONDS);
+        let requests = Family::new_with_constructor(new);
         registry.register_with_unit(
             "http_server_request_duration",
             "From a request's head to its answer",
@@ -83,10 +84,6 @@ impl Metrics {
             Err(std::fmt::Error) => String::new(),
         }
     }
-}
-
-fn request_histogram() -> Histogram {
-    Histogram::new(SECONDS)
 }
 
 /// `GET /metrics`, on a listener of its own that only this machine reaches.

@@ -134,10 +134,10 @@ fn settings(args: &InitArgs, endpoint: &Url) -> Result<String, Failure> {
     );
     section("hospital", &[("bind", &args.hospital_bind)]);
     section("patient", &[("bind", &args.patient_bind)]);
-    if let Some(toml::Value::Table(federation)) = table.get_mut("federation") {
-        if !args.allow_cidrs.is_empty() {
-            federation.insert("allow_cidrs".into(), args.allow_cidrs.clone().into());
-        }
+    if let Some(toml::Value::Table(federation)) = table.get_mut("federation")
+        && !args.allow_cidrs.is_empty()
+    {
+        federation.insert("allow_cidrs".into(), args.allow_cidrs.clone().into());
     }
     toml::to_string_pretty(&table).or_failure(Exit::Failure, "report this as a bug")
 }
