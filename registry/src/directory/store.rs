@@ -109,3 +109,132 @@ pub(crate) fn forget_statuses(
     .execute(db)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::as_conversions,
+        reason = "tests fail by panicking"
+    )]
+    use federation_protocol::jws::PayloadHash;
+
+    use super::*;
+    use crate::database::Database;
+
+    fn issue(kind: Kind, seq: u64, document: &str) -> Issue {
+        let at = Timestamp::from_unix_seconds(1_782_864_000);
+        Issue {
+            kind,
+            seq,
+            hash: PayloadHash::of(document.as_bytes()),
+            document: document.to_owned(),
+            issued_at: at,
+            expires_at: at.plus_seconds(600),
+        }
+    }
+
+    /// A database with status 1 to 3, as any program that opens the file would have it.
+    fn database() -> (tempfile::TempDir, Database) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = Database::create(&folder.path().join("registry.db")).unwrap();
+        database
+            .transact(|db| {
+                (1..=3).try_for_each(|seq| insert(db, &issue(Kind::Status, seq, "first")))
+            })
+            .unwrap();
+        (folder, database)
+    }
+
+    fn refused(database: &mut Database, statement: &str) -> String {
+        database
+            .transact(|db| {
+                diesel::sql_query(statement)
+                    .execute(db)
+                    .map_err(DatabaseError::Statement)
+            })
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn a_seq_that_was_taken_is_taken_for_ever() {
+        let (_folder, mut database) = database();
+        for seq in [1, 3, 5] {
+            let second = issue(Kind::Status, seq, "second");
+            let error = database.transact(|db| insert(db, &second)).unwrap_err();
+            assert!(
+                error.to_string().contains("seq is not the next one"),
+                "{error}"
+            );
+        }
+        let replace = "INSERT OR REPLACE INTO issue VALUES ('status', 3, '', '', 0, 0)";
+        assert!(refused(&mut database, replace).contains("seq is not the next one"));
+        database
+            .transact(|db| insert(db, &issue(Kind::Status, 4, "fourth")))
+            .unwrap();
+        database
+            .transact(|db| insert(db, &issue(Kind::Directory, 1, "first")))
+            .unwrap();
+        let third = database
+            .read(|db| find(db, Kind::Status, 3))
+            .unwrap()
+            .unwrap();
+        assert_eq!(third.document, "first");
+    }
+
+    #[test]
+    fn what_was_signed_is_neither_altered_nor_forgotten_too_soon() {
+        let (_folder, mut database) = database();
+        database
+            .transact(|db| insert(db, &issue(Kind::Directory, 1, "first")))
+            .unwrap();
+        for (statement, reason) in [
+            (
+                "UPDATE issue SET document = 'second' WHERE seq = 3",
+                "never altered",
+            ),
+            ("UPDATE issue SET seq = 4 WHERE seq = 3", "never altered"),
+            ("DELETE FROM issue WHERE kind = 'directory'", "is kept"),
+            ("DELETE FROM issue WHERE kind = 'status'", "is kept"),
+            (
+                "DELETE FROM issue WHERE kind = 'status' AND seq = 3",
+                "is kept",
+            ),
+        ] {
+            let error = refused(&mut database, statement);
+            assert!(error.contains(reason), "{statement}: {error}");
+        }
+        let now = Timestamp::from_unix_seconds(1_782_864_000 + 1);
+        database.transact(|db| forget_statuses(db, 3, now)).unwrap();
+        let kept: Vec<_> = [1, 2, 3]
+            .map(|seq| database.read(|db| find(db, Kind::Status, seq)).unwrap())
+            .into();
+        assert!(kept[0].is_none() && kept[1].is_none() && kept[2].is_some());
+        // A seq that was forgotten stays taken.
+        assert!(
+            database
+                .transact(|db| insert(db, &issue(Kind::Status, 1, "second")))
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn what_is_not_committed_takes_no_seq() {
+        let (_folder, mut database) = database();
+        let rolled_back: Result<(), DatabaseError> = database.transact(|db| {
+            insert(db, &issue(Kind::Status, 4, "never shown"))?;
+            Err(DatabaseError::Corrupt {
+                what: "test",
+                value: String::new(),
+            })
+        });
+        assert!(rolled_back.is_err());
+        database
+            .transact(|db| insert(db, &issue(Kind::Status, 4, "shown")))
+            .unwrap();
+    }
+}
