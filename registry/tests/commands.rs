@@ -12,9 +12,10 @@
 mod house;
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use federation_protocol::keys::SecretKey;
+use federation_service::clock::{Clock as _, SystemClock};
 use house::{Hospital, House, failure};
 
 const MINATO: &str = "0110000001";
@@ -324,6 +325,39 @@ async fn what_another_registry_serves_is_judged_by_its_pin() {
         .output();
     assert_eq!(failure(&nobody.unwrap()).0, 5);
     registry.stop().await;
+}
+
+#[tokio::test]
+async fn it_ends_when_the_service_manager_asks() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let house = House::new(port);
+    let mut registry = house
+        .prepare(&["run"])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let url = format!("https://127.0.0.1:{port}");
+    let listens = async || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+    house::eventually(listens).await;
+    // A node with an idle connection does not hold up the end.
+    let now = SystemClock.now();
+    let node = house::Node::joins(&url, &house.pin, now).await;
+    node.status(now).await;
+
+    let id = rustix::process::Pid::from_child(&registry);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+
+    let ended = async || {
+        registry
+            .try_wait()
+            .unwrap()
+            .is_some_and(|status| status.success())
+    };
+    house::eventually(ended).await;
 }
 
 #[test]

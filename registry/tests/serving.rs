@@ -10,6 +10,8 @@
 )]
 
 mod house;
+#[path = "../../federation-protocol/tests/wire_document/mod.rs"]
+mod wire_document;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -410,6 +412,53 @@ async fn a_stranger_gets_one_answer_to_everything_else() {
     }
     let body: serde_json::Value = serde_json::from_slice(&answers[0].3).unwrap();
     assert_eq!(body["code"], "not_found");
+    registry.stop().await;
+}
+
+#[tokio::test]
+async fn the_examples_of_the_wire_document_are_what_is_served() {
+    let (_house, registry, _clock) = started();
+    let http = stranger();
+    let mut examples = Vec::new();
+    for (name, path) in [
+        ("registry-not-found", "/v1/members"),
+        ("registry-status", "/v1/status"),
+        ("registry-ready", "/readyz"),
+    ] {
+        let answer = http
+            .get(format!("{}{path}", registry.url()))
+            .send()
+            .await
+            .unwrap();
+        let first = format!("GET {path}\n\n{:?} {}", answer.version(), answer.status());
+        // Keys, and with them the status, are new in each run; its length and hash are cut.
+        let shown = |name: &str, value: &str| match (path, name) {
+            ("/v1/status", "etag" | "content-length") => "…".to_owned(),
+            _ => value.to_owned(),
+        };
+        let mut headers: Vec<(String, String)> = answer
+            .headers()
+            .iter()
+            .filter(|(name, _)| *name != "date")
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    shown(name.as_str(), value.to_str().unwrap()),
+                )
+            })
+            .collect();
+        headers.sort();
+        let body = match path {
+            "/v1/status" => "eyJhbGciOiJFZDI1NTE5Iiwi…".into(),
+            _ => answer.text().await.unwrap(),
+        };
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.clone()))
+            .collect();
+        examples.push((name, wire_document::http(&first, &headers, body.as_bytes())));
+    }
+    wire_document::check(&examples);
     registry.stop().await;
 }
 
