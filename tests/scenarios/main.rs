@@ -11,4 +11,5 @@
     reason = "tests fail by panicking, and say what they measured"
 )]
 
+mod doors;
 mod story;
