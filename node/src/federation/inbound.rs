@@ -7,19 +7,19 @@
 
 use std::sync::Arc;
 
-use actix_web::web::Payload;
-use actix_web::{HttpRequest, HttpResponse};
 use federation_protocol::Verified;
 use federation_protocol::directory::Freshness;
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
-use federation_protocol::signature::{Actor, Request};
+use federation_protocol::signature::{
+    Actor, DraftError, Request, RequestBinding, SignedAnswer, carries_consent,
+};
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{SharedClock, Stopwatch};
-use federation_service::problem::FHIR_JSON;
+use federation_service::problem::{FHIR_JSON, PROBLEM_JSON};
 use federation_service::signed::{
     Answering, DEFAULT_BODY_TIMEOUT, Door, DoorSettings, Media, Memberships, Paths, RateLimit,
-    Refused, refuse_unsigned, send,
+    Refused,
 };
 
 use super::answer::batch_response;
@@ -132,15 +132,10 @@ impl Inbound {
         })
     }
 
-    /// Answers one signed request.
-    pub async fn handle(&self, http: &HttpRequest, payload: Payload) -> HttpResponse {
-        let watch = Stopwatch::start();
-        let response = match self.door.open(http, payload).await {
-            Ok(request) => self.answer(&request).await,
-            Err(refused) => self.refuse_at_door(&refused, http.path()).await,
-        };
-        self.parts.metrics.answered(watch.elapsed().as_secs_f64());
-        response
+    /// Checks 1–9.
+    #[must_use]
+    pub fn door(&self) -> &Door {
+        &self.door
     }
 
     /// Removes what the replay window need not keep any longer; how many rows.
@@ -159,32 +154,32 @@ impl Inbound {
         self.parts.clock.now()
     }
 
-    fn answering(&self) -> Answering<'_> {
-        Answering {
-            key: self.parts.keys.sign(),
-            directory: self.parts.directory.position(),
-            now: self.parts.clock.now(),
+    /// Counts what was refused at the door, and samples it into the log: checks 1–8 are failed by
+    /// strangers, who must not be able to fill the audit.
+    pub fn count(&self, refused: &Refused) {
+        let (code, peer) = (
+            refused.refusal().code(),
+            refused.member().map(MemberId::as_str),
+        );
+        let counted = self.parts.metrics.refused(code, peer);
+        if counted % SAMPLED == 1 {
+            tracing::warn!(code, peer.id = peer, counted, "refused at the door");
         }
     }
 
-    /// Checks 1–8 are counted and sampled into the log; check 9 is written down and signed.
-    async fn refuse_at_door(&self, refused: &Refused, path: &str) -> HttpResponse {
-        let refusal = refused.refusal();
-        let peer = refused.member().map(MemberId::as_str);
-        let counted = self.parts.metrics.refused(refusal.code(), peer);
-        if counted % SAMPLED == 1 {
-            tracing::warn!(
-                code = refusal.code(),
-                peer.id = peer,
-                counted,
-                "refused at the door"
-            );
-        }
-        let Some(claimed) = refused.claimed() else {
-            return refuse_unsigned(refused, path, self.parts.clock.now());
-        };
-        let mut line = Line::new(Kind::Refusal, self.parts.clock.now(), "unknown")
-            .outcome(refusal.code())
+    /// Check 9 failed: written down and answered signed, bound to what the request claims to be.
+    ///
+    /// # Errors
+    /// The refusal cannot be signed.
+    pub async fn refuse_claimed(
+        &self,
+        refused: &Refused,
+        claimed: &RequestBinding,
+        path: &str,
+    ) -> Result<SignedAnswer, DraftError> {
+        self.count(refused);
+        let mut line = Line::new(Kind::Refusal, self.now(), "unknown")
+            .outcome(refused.refusal().code())
             .exchange(&claimed.exchange)
             .detail("path", path)
             .detail("request_digest", claimed.content_digest.as_str());
@@ -192,26 +187,43 @@ impl Inbound {
         if let Some(member) = refused.member() {
             line = line.peer(member);
         }
-        match self.commit(None, line).await {
-            Ok(()) => self.answering().refuse(refused, path),
+        let refusal = match self.commit(None, line).await {
+            Ok(()) => refused.refusal(),
             Err(error) => {
                 tracing::error!("an audit line could not be written: {error}");
-                self.answering()
-                    .refuse_request(claimed, Refusal::AuditUnavailable, path)
+                Refusal::AuditUnavailable
             }
-        }
+        };
+        self.sign_refusal(claimed, refusal, path)
     }
 
-    /// Checks 10–14 of a verified request.
-    async fn answer(&self, request: &Verified<Request>) -> HttpResponse {
-        let now = self.parts.clock.now();
+    /// Checks 10–14 of a verified request, and its answer.
+    ///
+    /// # Errors
+    /// Not even a refusal could be signed.
+    pub async fn answer(&self, request: &Verified<Request>) -> Result<SignedAnswer, DraftError> {
+        let watch = Stopwatch::start();
+        let answer = match self.answer_or_refuse(request).await {
+            Ok(answer) => Ok(answer),
+            Err(refusal) => {
+                let peer = request.from.as_str();
+                self.parts.metrics.refused(refusal.code(), Some(peer));
+                self.sign_refusal(&request.binding, refusal, &request.path)
+            }
+        };
+        self.parts.metrics.answered(watch.elapsed().as_secs_f64());
+        answer
+    }
+
+    /// The refusal that comes back is written down already.
+    async fn answer_or_refuse(&self, request: &Verified<Request>) -> Result<SignedAnswer, Refusal> {
         let pair = SeenNonce::new(
             request.keyid.clone(),
             request.nonce.clone(),
             request.expires,
         );
-        if self.replay.reserve(&pair, now).is_err() {
-            return self.refuse(request, Refusal::ReplayDetected, None).await;
+        if self.replay.reserve(&pair, self.now()).is_err() {
+            return Err(self.written(request, Refusal::ReplayDetected, None).await);
         }
         if request.path == GRANTS_PATH {
             return self.redeem(request, pair).await;
@@ -222,19 +234,17 @@ impl Inbound {
             line,
         } = match self.prepare(request).await {
             Ok(ready) => ready,
-            Err(refusal) => return self.refuse(request, refusal, Some(pair)).await,
+            Err(refusal) => return Err(self.written(request, refusal, Some(pair)).await),
         };
         // Signed first, so that the line can name the digest; sent only once the line is durable.
-        let answer = self
-            .answering()
-            .sign(&request.binding, 200, content_type, body.into_bytes());
+        let answer = self.sign(&request.binding, 200, content_type, body.into_bytes());
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::error!(exchange.id = %request.exchange, "not signed: {error}");
-                return self
-                    .refuse(request, Refusal::AuditUnavailable, Some(pair))
-                    .await;
+                return Err(self
+                    .written(request, Refusal::AuditUnavailable, Some(pair))
+                    .await);
             }
         };
         let digest = answer
@@ -246,27 +256,33 @@ impl Inbound {
             .commit(Some(pair), line.detail("answer_digest", digest))
             .await
         {
-            Ok(()) => send(answer),
-            Err(CommitError::Replayed) => self.refuse(request, Refusal::ReplayDetected, None).await,
+            Ok(()) => Ok(answer),
+            Err(CommitError::Replayed) => {
+                Err(self.written(request, Refusal::ReplayDetected, None).await)
+            }
             Err(CommitError::Database(error)) => {
                 tracing::error!(exchange.id = %request.exchange, "nothing is answered: {error}");
-                self.refuse_unwritten(request)
+                Err(Refusal::AuditUnavailable)
             }
         }
     }
 
     /// A visit code, or a return under a grant: the nonce, the decision and its audit lines are one
     /// transaction.
-    async fn redeem(&self, request: &Verified<Request>, pair: SeenNonce) -> HttpResponse {
+    async fn redeem(
+        &self,
+        request: &Verified<Request>,
+        pair: SeenNonce,
+    ) -> Result<SignedAnswer, Refusal> {
         let redeeming = self.parts.redeeming.clone();
-        let attempt = match redeeming.attempt(request) {
-            Ok(attempt) => attempt,
-            Err(refusal) => return self.refuse(request, refusal, Some(pair)).await,
+        let redemption = match redeeming.attempt(request) {
+            Ok(redemption) => redemption,
+            Err(refusal) => return Err(self.written(request, refusal, Some(pair)).await),
         };
         let Some(membership) = self.parts.directory.membership() else {
-            return self
-                .refuse(request, Refusal::DirectoryExpired, Some(pair))
-                .await;
+            return Err(self
+                .written(request, Refusal::DirectoryExpired, Some(pair))
+                .await);
         };
         let decided = self
             .parts
@@ -275,30 +291,23 @@ impl Inbound {
                 if !store::remember(connection, &pair)? {
                     return Err(RedeemingError::Replayed);
                 }
-                Ok(redeeming.decide_in(connection, &attempt, &membership)?)
+                Ok(redeeming.decide_in(connection, &redemption, &membership)?)
             })
             .await;
-        let answering = self.answering();
         match decided {
             Ok(Ok(reply)) => {
-                let body = serde_json::to_vec(&reply).unwrap_or_default();
-                answering
-                    .reply(&request.binding, 200, "application/json", body)
-                    .unwrap_or_else(|_never| HttpResponse::InternalServerError().finish())
+                let body = serde_json::to_vec(&reply).or(Err(Refusal::AuditUnavailable))?;
+                self.sign(&request.binding, 200, "application/json", body)
+                    .or(Err(Refusal::AuditUnavailable))
             }
             // Its audit line was written by the consent room, in the same transaction.
-            Ok(Err(refusal)) => {
-                self.parts
-                    .metrics
-                    .refused(refusal.code(), Some(request.from.as_str()));
-                answering.refuse_request(&request.binding, refusal, &request.path)
-            }
+            Ok(Err(refusal)) => Err(refusal),
             Err(RedeemingError::Replayed) => {
-                self.refuse(request, Refusal::ReplayDetected, None).await
+                Err(self.written(request, Refusal::ReplayDetected, None).await)
             }
             Err(error) => {
                 tracing::error!(exchange.id = %request.exchange, "not redeemed: {error}");
-                self.refuse_unwritten(request)
+                Err(Refusal::AuditUnavailable)
             }
         }
     }
@@ -390,48 +399,63 @@ impl Inbound {
         }
     }
 
-    /// A signed refusal, once its audit line (and the nonce) is durable.
-    async fn refuse(
+    /// The refusal once its audit line (and the nonce) is durable; else that it is not.
+    async fn written(
         &self,
         request: &Verified<Request>,
         refusal: Refusal,
         pair: Option<SeenNonce>,
-    ) -> HttpResponse {
-        self.parts
-            .metrics
-            .refused(refusal.code(), Some(request.from.as_str()));
-        let line = self.line(request, Kind::Refusal).outcome(refusal.code());
-        match self.commit(pair, line).await {
-            Ok(()) => self
-                .answering()
-                .refuse_request(&request.binding, refusal, &request.path),
+    ) -> Refusal {
+        let line = |refusal: Refusal| self.line(request, Kind::Refusal).outcome(refusal.code());
+        let (refusal, committed) = match self.commit(pair, line(refusal)).await {
+            // Another process on this database was first.
             Err(CommitError::Replayed) => {
-                let line = self.line(request, Kind::Refusal);
-                let line = line.outcome(Refusal::ReplayDetected.code());
-                match self.commit(None, line).await {
-                    Ok(()) => self.answering().refuse_request(
-                        &request.binding,
-                        Refusal::ReplayDetected,
-                        &request.path,
-                    ),
-                    Err(_) => self.refuse_unwritten(request),
-                }
+                let replayed = Refusal::ReplayDetected;
+                (replayed, self.commit(None, line(replayed)).await)
             }
-            Err(CommitError::Database(error)) => {
+            committed => (refusal, committed),
+        };
+        match committed {
+            Ok(()) => refusal,
+            Err(error) => {
                 tracing::error!(exchange.id = %request.exchange, "not written down: {error}");
-                self.refuse_unwritten(request)
+                Refusal::AuditUnavailable
             }
         }
     }
 
-    fn refuse_unwritten(&self, request: &Verified<Request>) -> HttpResponse {
-        self.parts.metrics.refused(
-            Refusal::AuditUnavailable.code(),
-            Some(request.from.as_str()),
-        );
-        let path = &request.path;
-        self.answering()
-            .refuse_request(&request.binding, Refusal::AuditUnavailable, path)
+    fn sign(
+        &self,
+        binding: &RequestBinding,
+        status: u16,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<SignedAnswer, DraftError> {
+        let answering = Answering {
+            key: self.parts.keys.sign(),
+            directory: self.parts.directory.position(),
+            now: self.now(),
+        };
+        answering.sign(binding, status, content_type, body)
+    }
+
+    fn sign_refusal(
+        &self,
+        binding: &RequestBinding,
+        refusal: Refusal,
+        path: &str,
+    ) -> Result<SignedAnswer, DraftError> {
+        let (content_type, body) = if carries_consent(path) {
+            (FHIR_JSON, refusal.operation_outcome(self.now()))
+        } else {
+            (PROBLEM_JSON, refusal.problem(self.now()))
+        };
+        self.sign(
+            binding,
+            refusal.http_status(),
+            content_type,
+            body.to_string().into_bytes(),
+        )
     }
 
     /// Check 14 and the durable half of check 10, in one transaction.

@@ -11,7 +11,6 @@ pub mod directory;
 pub mod echo;
 pub mod exchange;
 pub mod held;
-mod hospital_routes;
 pub mod inbound;
 pub mod manifest;
 pub mod merge;
@@ -34,7 +33,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web::ServiceConfig;
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
 use federation_service::clock::SharedClock;
@@ -64,6 +62,7 @@ use standing::Standings;
 
 pub use query::QueryError;
 pub use redeeming::RedeemError;
+pub use routes::{configure_federation, configure_hospital};
 
 /// How often the replay window's outdated rows are removed.
 const PRUNING: Duration = Duration::from_secs(60);
@@ -295,18 +294,6 @@ impl Federation {
     fn consents(&self) -> &Consents {
         &self.consents
     }
-}
-
-/// The routes of the federation listener. Needs `Data<Federation>`, and `tls::remember_peer` as the
-/// server's `on_connect`. Takes every path that nothing before it took.
-pub fn configure_federation(config: &mut ServiceConfig) {
-    routes::configure(config);
-}
-
-/// The routes of the hospital listener: grants, and questions under them. Needs `Data<Federation>`
-/// and the staff door before them.
-pub fn configure_hospital(config: &mut ServiceConfig) {
-    hospital_routes::configure(config);
 }
 
 fn rate(settings: &FederationSettings) -> Option<RateLimit> {

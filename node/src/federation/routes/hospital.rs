@@ -19,13 +19,13 @@ use futures_util::{Stream, StreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::asking::{AskError, Asking, Parts, Planned, hospital};
-use super::merge::{join_cursors, part_bundle, said};
-use super::outcome::{Hospital, Part};
-use super::query::{Question, TYPES, form_pairs};
-use super::redeeming::{NewGrant, RedeemError};
-use super::sse::event;
-use super::{Federation, QueryError};
+use super::super::asking::{AskError, Asking, Parts, Planned, hospital};
+use super::super::merge::{join_cursors, part_bundle, said};
+use super::super::outcome::{Hospital, Part};
+use super::super::query::{Question, TYPES, form_pairs};
+use super::super::redeeming::{NewGrant, RedeemError};
+use super::super::sse::event;
+use super::super::{Federation, QueryError};
 use crate::access::AccessRefusal;
 use crate::identity::Caller;
 

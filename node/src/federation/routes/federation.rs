@@ -6,10 +6,11 @@ use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use actix_web::web::{Data, Path, Payload, ServiceConfig, get, resource, route};
 use actix_web::{HttpRequest, HttpResponse};
 use federation_service::problem::Problem;
+use federation_service::signed::{refuse_unsigned, send};
 use federation_service::tls::PeerCertificate;
 
-use super::Federation;
-use super::directory::Document;
+use super::super::Federation;
+use super::super::directory::Document;
 
 /// Adds the routes. Needs `Data<Federation>` in the application, and `remember_peer` on the server.
 pub(super) fn configure(config: &mut ServiceConfig) {
@@ -23,7 +24,21 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 
 /// Every signed request, and every path that does not exist: the door knows which is which.
 async fn signed(federation: Data<Federation>, http: HttpRequest, payload: Payload) -> HttpResponse {
-    federation.inbound().handle(&http, payload).await
+    let inbound = federation.inbound();
+    let answer = match inbound.door().open(&http, payload).await {
+        Ok(request) => inbound.answer(&request).await,
+        Err(refused) => match refused.claimed() {
+            Some(claimed) => inbound.refuse_claimed(&refused, claimed, http.path()).await,
+            None => {
+                inbound.count(&refused);
+                return refuse_unsigned(&refused, http.path(), inbound.now());
+            }
+        },
+    };
+    answer.map(send).unwrap_or_else(|error| {
+        tracing::error!("an answer could not be signed: {error}");
+        HttpResponse::InternalServerError().finish()
+    })
 }
 
 /// `GET /federation/v1/root`: as the registry signed it.

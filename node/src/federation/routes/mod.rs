@@ -1,0 +1,18 @@
+//! The room's HTTP: what other members may send, and what the hospital's own staff may ask.
+
+mod federation;
+mod hospital;
+
+use actix_web::web::ServiceConfig;
+
+/// The routes of the federation listener. Needs `Data<Federation>`, and `tls::remember_peer` as the
+/// server's `on_connect`. Takes every path that nothing before it took.
+pub fn configure_federation(config: &mut ServiceConfig) {
+    federation::configure(config);
+}
+
+/// The routes of the hospital listener: grants, and questions under them. Needs `Data<Federation>`
+/// and the staff door before them.
+pub fn configure_hospital(config: &mut ServiceConfig) {
+    hospital::configure(config);
+}
