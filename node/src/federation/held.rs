@@ -29,9 +29,13 @@ pub struct HeldGrant {
     pub patient: Option<String>,
     /// When it was redeemed.
     pub created_at: Timestamp,
-    /// When the person's grant ends.
+    /// When the newest tokens end. The home node says only that; whether it gives new ones, it says
+    /// when it is asked for them.
     pub expires_at: Timestamp,
 }
+
+/// A grant whose tokens ended longer ago than this is forgotten: nobody comes back for it.
+pub const FORGOTTEN_AFTER_SECONDS: i64 = 7 * 86_400;
 
 /// One hospital's token under a grant. No Debug: a token is a secret of its holder.
 #[derive(Clone, Eq, PartialEq)]
@@ -57,7 +61,7 @@ impl HeldGrants {
         Self { database }
     }
 
-    /// The grant `id` with its tokens; `None` when there is none, when it is over at `now`, or when
+    /// The grant `id` with its tokens; `None` when there is none, when it is forgotten, or when
     /// `practitioner` is not the one who redeemed it: one answer for all three.
     ///
     /// # Errors
@@ -74,7 +78,8 @@ impl HeldGrants {
                 let Some(grant) = store::grant(connection, &id)? else {
                     return Ok(None);
                 };
-                if grant.practitioner != practitioner || grant.expires_at <= now {
+                let forgotten = grant.expires_at <= now.plus_seconds(-FORGOTTEN_AFTER_SECONDS);
+                if grant.practitioner != practitioner || forgotten {
                     return Ok(None);
                 }
                 let tokens = store::tokens(connection, &id)?;
@@ -83,7 +88,7 @@ impl HeldGrants {
             .await
     }
 
-    /// The grants of `practitioner` that are not over at `now`, newest first, with the hospitals
+    /// The grants of `practitioner` that are not forgotten at `now`, newest first, with the hospitals
     /// that each names.
     ///
     /// # Errors
@@ -96,7 +101,8 @@ impl HeldGrants {
         let practitioner = practitioner.to_owned();
         self.database
             .read(move |connection| {
-                let grants = store::grants(connection, &practitioner, now)?;
+                let since = now.plus_seconds(-FORGOTTEN_AFTER_SECONDS);
+                let grants = store::grants(connection, &practitioner, since)?;
                 grants
                     .into_iter()
                     .map(|grant| {
@@ -182,7 +188,8 @@ mod tests {
             assert_eq!(found, grant("one"));
             assert!(tokens == vec![token(2, "t2"), token(3, "t3")]);
             assert!(held.of("one", "dr-0043", at(1)).await.unwrap().is_none());
-            assert!(held.of("one", "dr-0042", at(3600)).await.unwrap().is_none());
+            let late = at(3600 + FORGOTTEN_AFTER_SECONDS);
+            assert!(held.of("one", "dr-0042", late).await.unwrap().is_none());
             assert!(held.of("two", "dr-0042", at(1)).await.unwrap().is_none());
         })
         .await;
@@ -205,7 +212,8 @@ mod tests {
             let held = HeldGrants::new(database);
             let listed = held.list("dr-0042", at(1)).await.unwrap();
             assert_eq!(listed, vec![(grant("one"), vec![member(2)])]);
-            assert!(held.list("dr-0042", at(3600)).await.unwrap().is_empty());
+            let late = at(3600 + FORGOTTEN_AFTER_SECONDS);
+            assert!(held.list("dr-0042", late).await.unwrap().is_empty());
         })
         .await;
     }

@@ -307,3 +307,6 @@ fn rate(settings: &FederationSettings) -> Option<RateLimit> {
 fn origin(url: &reqwest::Url) -> String {
     url.origin().ascii_serialization()
 }
+
+#[cfg(test)]
+mod tests;

@@ -201,10 +201,13 @@ impl Redeeming {
         };
         let reply = self.ask_home(&grant.home, &request, deadline).await?;
         let tokens = self.checked(&grant.home, &request, &reply)?;
-        let (id, kept) = (grant.id.clone(), tokens.clone());
+        let (id, kept, expires_at) = (grant.id.clone(), tokens.clone(), reply.expires);
         self.parts
             .database
-            .transact(move |connection| store::replace_tokens(connection, &id, &kept))
+            .transact(move |connection| {
+                store::replace_tokens(connection, &id, &kept)?;
+                store::prolong_grant(connection, &id, expires_at)
+            })
             .await?;
         Ok(tokens)
     }

@@ -152,6 +152,18 @@ pub(super) fn replace_tokens(
     Ok(())
 }
 
+/// The newest tokens of a grant end at `expires_at`.
+pub(super) fn prolong_grant(
+    connection: &mut HospitalConnection,
+    grant: &str,
+    expires_at: Timestamp,
+) -> Result<(), DatabaseError> {
+    diesel::update(held_grant::table.find(grant))
+        .set(held_grant::expires_at.eq(expires_at.micros()))
+        .execute(connection)?;
+    Ok(())
+}
+
 #[derive(Queryable)]
 struct GrantRow {
     id: String,
@@ -197,15 +209,15 @@ pub(super) fn grant(
     Ok(row.and_then(GrantRow::into_grant))
 }
 
-/// The grants of `practitioner` that end after `now`, newest first.
+/// The grants of `practitioner` whose tokens ended after `since`, newest first.
 pub(super) fn grants(
     connection: &mut HospitalConnection,
     practitioner: &str,
-    now: Timestamp,
+    since: Timestamp,
 ) -> Result<Vec<HeldGrant>, DatabaseError> {
     let rows: Vec<GrantRow> = held_grant::table
         .filter(held_grant::practitioner.eq(practitioner))
-        .filter(held_grant::expires_at.gt(now.micros()))
+        .filter(held_grant::expires_at.gt(since.micros()))
         .order((held_grant::created_at.desc(), held_grant::id.desc()))
         .limit(200)
         .load(connection)?;
