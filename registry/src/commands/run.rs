@@ -3,8 +3,8 @@
 use federation_service::clock::SystemClock;
 use federation_service::{log, shutdown};
 
+use super::ConfigFile;
 use super::failure::{Exit, Failure};
-use super::{ConfigFile, progress};
 use crate::config::LogFormat;
 use crate::{Registry, StartError};
 
@@ -41,7 +41,6 @@ impl Run {
             let registry = Registry::start(config, SystemClock::shared())?;
             let (url, root) = (registry.url(), registry.root_sha256());
             tracing::info!(url, root_sha256 = root, "the registry serves");
-            progress(format_args!("serving at {url}, root {root}"));
             let ending = shutdown::asked_to_end().await.map_err(runtime_failure)?;
             tracing::info!(?ending, "the registry stops");
             registry.stop().await;
