@@ -117,7 +117,7 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) registry: String,
     /// SHA-256 of the registry's root document, as its operator tells it
-    #[arg(long, value_name = "PIN")]
+    #[arg(long, value_name = "PIN", allow_hyphen_values = true)]
     pub(crate) root_sha256: String,
     /// The address at which peers reach this node
     #[arg(long, value_name = "URL")]
@@ -393,6 +393,9 @@ pub(crate) struct CodeArgs {
     /// How long the doctor may look, in hours
     #[arg(long, value_name = "HOURS", default_value_t = 12)]
     pub(crate) hours: u32,
+    /// Until when the doctor may look (RFC 3339), instead of --hours
+    #[arg(long, value_name = "TIME", conflicts_with = "hours")]
+    pub(crate) until: Option<String>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

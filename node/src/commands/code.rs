@@ -4,6 +4,7 @@
 use federation_protocol::category::Scope;
 use federation_protocol::consent::{LabelTerms, Practitioner};
 use federation_protocol::member::MemberId;
+use federation_protocol::time::Timestamp;
 use serde_json::json;
 
 use super::cli::{CodeArgs, Output};
@@ -94,7 +95,14 @@ fn decision(
             named.collect::<Result<_, _>>()?
         }
     };
-    let seconds = i64::from(args.hours) * SECONDS_PER_HOUR;
+    let ends_at = match &args.until {
+        Some(text) => Timestamp::parse_rfc3339(text)
+            .or_failure(Exit::Failure, "give --until as 2026-11-23T18:00:00+09:00")?,
+        None => rooms
+            .clock
+            .now()
+            .plus_seconds(i64::from(args.hours) * SECONDS_PER_HOUR),
+    };
     Ok(Decision {
         person: person.id,
         patient: format!("Patient/{}", person.patient_id),
@@ -109,7 +117,7 @@ fn decision(
             normal: true,
             ..LabelTerms::default()
         },
-        ends_at: rooms.clock.now().plus_seconds(seconds),
+        ends_at,
         responders: responders
             .into_iter()
             .map(|responder| TickedResponder {

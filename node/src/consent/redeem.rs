@@ -110,7 +110,7 @@ impl Consents {
             Ok(known) => known,
             Err(refusal) => return asker.refuse(connection, refusal, None, now),
         };
-        if let Err(refusal) = self.fits(redemption, &decision, membership) {
+        if let Err(refusal) = self.fits(redemption, &decision, membership, now) {
             return asker.refuse(connection, refusal, Some(&decision.person), now);
         }
         let links = links_of(connection, &decision.person)?;
@@ -118,6 +118,7 @@ impl Consents {
             &decision,
             redemption.request.practitioner.as_ref(),
             membership,
+            now,
         )?;
         let subject = Subject::Person(decision.person.clone());
         let stored = first_version(&subject, &draft, now)?;
@@ -208,8 +209,9 @@ impl Consents {
         redemption: &Redemption,
         decision: &Decision,
         membership: &Membership,
+        now: Timestamp,
     ) -> Result<(), Refusal> {
-        if redemption.request.purpose != decision.purpose {
+        if redemption.request.purpose != decision.purpose || decision.ends_at <= now {
             return Err(Refusal::ConsentNotGranted);
         }
         // What the phone signed names the practitioner, or that there is none: both bind.

@@ -102,7 +102,8 @@ impl Consents {
         if let Some(unknown) = ticked.find(|ticked| !linked(ticked)) {
             return Err(ConsentError::NoLink(unknown.clone()));
         }
-        let draft = self.draft_of(decision, decision.practitioner.as_ref(), membership)?;
+        let practitioner = decision.practitioner.as_ref();
+        let draft = self.draft_of(decision, practitioner, membership, now)?;
         let mut directives: Vec<Directive> = directives_of(connection, &decision.person)?;
         directives.push(draft.directive());
         let context = Context {
@@ -157,14 +158,15 @@ impl Consents {
         Ok(needed.collect())
     }
 
-    /// The Consent that redeeming this decision writes.
+    /// The Consent that redeeming this decision writes, in force from `now`: the moment at which it
+    /// is judged too, or a running clock would put its beginning after its first use.
     pub(super) fn draft_of(
         &self,
         decision: &Decision,
         practitioner: Option<&Practitioner>,
         membership: &Membership,
+        now: Timestamp,
     ) -> Result<DirectiveDraft, ConsentError> {
-        let now = self.clock.now();
         let member = decision.requester.clone();
         let actor = match practitioner {
             Some(known) => Actor::Practitioner {

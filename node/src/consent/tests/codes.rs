@@ -37,6 +37,38 @@ async fn a_code_opens_one_token_for_each_ticked_hospital_and_no_other() {
     .await;
 }
 
+/// A clock that runs: each look is 700 µs after the one before.
+struct Running(std::sync::atomic::AtomicI64);
+
+impl federation_service::clock::Clock for Running {
+    fn now(&self) -> Timestamp {
+        let looks = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Timestamp::from_micros(NOW.micros() + looks * 700)
+    }
+}
+
+#[actix_web::test]
+async fn a_code_opens_what_was_decided_though_the_clock_runs_meanwhile() {
+    on_each_async(async |database| {
+        let mut home = Home::on(database);
+        home.consents = Consents::new(
+            home.database.clone(),
+            Arc::new(Running(std::sync::atomic::AtomicI64::new(0))),
+            Arc::clone(&home.keys),
+            home.minato.id.clone(),
+            "https://0110000001.example.jp",
+        );
+        for _look in 0..6 {
+            let code = home.code(decision(&home.shirakaba)).await;
+            let redeemed = home
+                .redeem(redemption(&home.shirakaba, &code.spoken()))
+                .await;
+            assert_eq!(redeemed.unwrap().tokens.len(), 1);
+        }
+    })
+    .await;
+}
+
 #[actix_web::test]
 async fn a_wrong_an_expired_a_used_and_a_foreign_code_are_all_alike() {
     on_each_async(async |database| {
@@ -322,6 +354,24 @@ async fn a_grant_ends_when_its_decision_does() {
         let grant = home.granted(decision(&home.shirakaba)).await.grant;
         home.clock.advance(24 * HOUR);
         let late = home.redeem(comeback(&home.shirakaba, &grant)).await;
+        assert_eq!(late, Err(Refusal::ConsentNotGranted));
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_code_shown_after_its_decision_ended_opens_nothing() {
+    on_each_async(async |database| {
+        let home = Home::on(database);
+        let short = Decision {
+            ends_at: NOW.plus_seconds(60),
+            ..decision(&home.shirakaba)
+        };
+        let code = home.code(short).await;
+        home.clock.advance(61);
+        let late = home
+            .redeem(redemption(&home.shirakaba, &code.spoken()))
+            .await;
         assert_eq!(late, Err(Refusal::ConsentNotGranted));
     })
     .await;
