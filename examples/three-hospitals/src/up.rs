@@ -1,0 +1,170 @@
+//! Brings the town up, asks the first question, stays until Ctrl-C, takes orders meanwhile.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::control::{Door, Order, Reply};
+use crate::layout::Layout;
+use crate::ports::Ports;
+use crate::process::Server;
+use crate::setup::{furnish, start_node};
+use crate::telling::{note, say, tell};
+use crate::town::{Hospital, PEOPLE, Person};
+use crate::trouble::Trouble;
+use crate::{asking, checking, ready};
+
+/// How the town is made.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Ask the first question, check the answer, end: 0 if all was as it must be
+    #[arg(long)]
+    once: bool,
+    /// First of the ports on 127.0.0.1 that are used (up to +34)
+    #[arg(long, value_name = "N", default_value_t = 7300)]
+    port_base: u16,
+    /// PostgreSQL instead of SQLite: postgres://user:password@host/town; a database per hospital
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// When all is up, write every URL, id, token and key file there (JSON, readable by you only)
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+}
+
+/// Runs the town.
+pub(crate) async fn up(layout: &Layout, options: &Options) -> Result<ExitCode, Trouble> {
+    let ports = Ports::from(options.port_base)?;
+    let _lock = layout.take()?;
+    ports.all_free()?;
+    let mut servers = Vec::new();
+    let outcome = tokio::select! {
+        outcome = live(layout, ports, options, &mut servers) => outcome,
+        () = interrupted() => {
+            note("");
+            Ok(if options.once { ExitCode::from(130) } else { ExitCode::SUCCESS })
+        }
+    };
+    note("ending the hospitals and the registry");
+    for server in servers.iter_mut().rev() {
+        server.end().await;
+    }
+    outcome
+}
+
+async fn live(
+    layout: &Layout,
+    ports: Ports,
+    options: &Options,
+    servers: &mut Vec<Server>,
+) -> Result<ExitCode, Trouble> {
+    let made = furnish(layout, ports, options.database.as_deref(), servers).await?;
+    if options.once {
+        ready::write(layout, ports, &made, options.ready_file.as_deref())?;
+        return checking::every_story(layout).await;
+    }
+    let door = Door::open(layout)?;
+    first_question(layout).await?;
+    ready::write(layout, ports, &made, options.ready_file.as_deref())?;
+    what_to_try(layout, ports);
+    loop {
+        let visit = door.next().await;
+        let reply = match obey(layout, ports, servers, &visit.order).await {
+            Ok(said) => {
+                note(&said);
+                Reply::Done(said)
+            }
+            Err(trouble) => Reply::Refused(trouble.to_string()),
+        };
+        visit.reply(&reply).await;
+    }
+}
+
+async fn first_question(layout: &Layout) -> Result<(), Trouble> {
+    let nobody = || Trouble::new("nobody lives here", "report this as a bug");
+    let hana: &'static Person = PEOPLE.first().ok_or_else(nobody)?;
+    let at = Hospital::named("shirakaba").ok_or_else(nobody)?;
+    tell(&asking::ask(layout, hana, at).await?);
+    Ok(())
+}
+
+async fn obey(
+    layout: &Layout,
+    ports: Ports,
+    servers: &mut [Server],
+    order: &Order,
+) -> Result<String, Trouble> {
+    let (Order::Kill(word) | Order::Revive(word)) = order;
+    let unknown = || {
+        Trouble::new(
+            format!("no hospital {word} runs here"),
+            "name one of the three",
+        )
+    };
+    let hospital = Hospital::named(word).ok_or_else(unknown)?;
+    let place = servers
+        .iter_mut()
+        .find(|server| server.name == hospital.id)
+        .ok_or_else(unknown)?;
+    match order {
+        Order::Kill(_) if !place.runs() => Ok(format!("{} was not running", hospital.id)),
+        Order::Kill(_) => {
+            place.kill().await;
+            Ok(format!("{} is down", hospital.id))
+        }
+        Order::Revive(_) if place.runs() => Ok(format!("{} runs already", hospital.id)),
+        Order::Revive(_) => {
+            *place = start_node(layout, ports, hospital).await?;
+            Ok(format!("{} is up again", hospital.id))
+        }
+    }
+}
+
+fn what_to_try(layout: &Layout, ports: Ports) {
+    let state = layout.root().display();
+    let me = "cargo run --release -p three-hospitals --";
+    say("");
+    say("The town is up. In another terminal:");
+    say(&format!(
+        "  {me} kill yukimi            # then ask again: yukimi is named as silent"
+    ));
+    say(&format!(
+        "  {me} ask hana               # asked at shirakaba; exit code 7 when partial"
+    ));
+    say(&format!("  {me} revive yukimi"));
+    for person in PEOPLE.iter().skip(1) {
+        say(&format!(
+            "  {:<66}# {}",
+            format!("{me} ask {}", person.id),
+            person.story
+        ));
+    }
+    if let Some(minato) = Hospital::named("minato") {
+        say(&format!(
+            "  curl -s -H \"Authorization: Bearer $(cat {state}/tokens/minato-physician)\" \\\n       \
+             'http://{}/fhir/MedicationRequest?patient=p-00012045&_count=2' | jq",
+            ports.hospital(minato)
+        ));
+    }
+    say(&format!(
+        "Every address, token and key: {}",
+        layout.ready_file().display()
+    ));
+    say("More to try: README.md. Ctrl-C ends everything.");
+}
+
+/// Ctrl-C, or a polite kill.
+async fn interrupted() {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        // Without handlers the default holds: the signal ends this process, and the kernel ends
+        // the servers after it.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
