@@ -2,6 +2,10 @@
 
 use std::fs;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use federation_protocol::consent::Practitioner;
+use federation_protocol::grants::{GrantReply, GrantRequest, PlainCode};
 use federation_protocol::keys::{KeyUse, Sign};
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
@@ -9,9 +13,10 @@ use federation_protocol::signature::{
     Actor, ExchangeId, RawAnswer, RequestBinding, RequestDraft, verify_answer,
 };
 use federation_protocol::time::Timestamp;
+use federation_service::tls::TlsIdentity;
 use musubi_node::keys::Keys;
-use reqwest::{Client, Identity};
-use serde_json::Value;
+use reqwest::{Client, ClientBuilder, Identity, Method};
+use serde_json::{Value, json};
 
 use crate::hospital::Hospital;
 
@@ -27,6 +32,8 @@ pub struct Envoy {
 /// A request, signed or spoiled, ready to be sent.
 #[derive(Clone)]
 pub struct Parcel {
+    /// `POST`, unless a test says otherwise.
+    pub method: Method,
     /// Where to, with a query string if a test wants one.
     pub path: String,
     /// Every header of the protocol, in order; a name may come twice.
@@ -35,6 +42,8 @@ pub struct Parcel {
     pub body: Vec<u8>,
     /// What the right answer is bound to.
     pub binding: RequestBinding,
+    /// What was signed.
+    pub base: String,
 }
 
 /// What came back.
@@ -114,16 +123,63 @@ impl Envoy {
             &fs::read(&tls.certificate).unwrap(),
             &fs::read(&tls.key).unwrap(),
         );
-        let client = Client::builder()
-            .no_proxy()
-            .identity(identity.unwrap())
-            .tls_danger_accept_invalid_certs(true)
-            .tls_danger_accept_invalid_hostnames(true);
         Self {
             id: hospital.id().clone(),
             keys: Keys::load(&config.state_dir.join("keys")).unwrap(),
-            client: client.build().unwrap(),
+            client: trusting().identity(identity.unwrap()).build().unwrap(),
         }
+    }
+
+    /// A batch of searches, as a right requester would draft it.
+    #[must_use]
+    pub fn batch(
+        &self,
+        to: &Hospital,
+        token: &str,
+        questions: &[&str],
+        now: Timestamp,
+    ) -> RequestDraft {
+        let entries: Vec<Value> = questions
+            .iter()
+            .map(|url| json!({ "request": { "method": "GET", "url": url } }))
+            .collect();
+        let bundle = json!({ "resourceType": "Bundle", "type": "batch", "entry": entries });
+        RequestDraft {
+            path: "/federation/v1/fhir".to_owned(),
+            content_type: "application/fhir+json".to_owned(),
+            consent: Some(token.to_owned()),
+            body: bundle.to_string().into_bytes(),
+            ..self.echo(to, now)
+        }
+    }
+
+    /// Redeems a code at `home`, as `dr-1`, for treatment.
+    pub async fn redeem(
+        &self,
+        home: &Hospital,
+        code: &str,
+        categories: &str,
+        now: Timestamp,
+    ) -> GrantReply {
+        let words = categories.split_whitespace();
+        let request = GrantRequest {
+            code: Some(PlainCode::read(code)),
+            grant_id: None,
+            purpose: Purpose::Treat,
+            categories: words.map(|word| word.parse().unwrap()).collect(),
+            practitioner: Some(Practitioner {
+                id: "dr-1".to_owned(),
+                role: "physician".to_owned(),
+            }),
+        };
+        let draft = RequestDraft {
+            path: "/federation/v1/grants".to_owned(),
+            body: serde_json::to_vec(&request).unwrap(),
+            ..self.echo(home, now)
+        };
+        let reply = self.send(home, &self.sign(draft, now)).await;
+        assert_eq!(reply.status, 200, "{}", reply.code());
+        serde_json::from_slice(&reply.body).unwrap()
     }
 
     /// A search as a right requester would draft it, by physician `dr-1`, for treatment.
@@ -183,12 +239,14 @@ impl Envoy {
         let signed = draft.sign(key, now, random()).unwrap();
         let headers = signed.headers.into_iter();
         Parcel {
+            method: Method::POST,
             path: signed.path,
             headers: headers
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
             body: signed.body,
             binding: signed.binding,
+            base: signed.signature_base,
         }
     }
 
@@ -205,6 +263,26 @@ impl Envoy {
 }
 
 impl Parcel {
+    /// Writes `new` for `old` in what is signed and in `signature-input`, and signs that: a
+    /// signature that fits, over what is not allowed.
+    #[must_use]
+    pub fn signed_again(mut self, key: &dyn Sign, old: &str, new: &str) -> Self {
+        assert!(self.base.contains(old), "{old} in {}", self.base);
+        self.base = self.base.replace(old, new);
+        self.binding.signature = key.sign(self.base.as_bytes());
+        let signature = format!("fed=:{}:", STANDARD.encode(self.binding.signature));
+        let input = self.header("signature-input").replace(old, new);
+        self.with_header("signature-input", &input)
+            .with_header("signature", &signature)
+    }
+
+    /// One header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(one, _)| one == name);
+        &found.unwrap().1
+    }
+
     /// Changes one header's value.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
@@ -231,10 +309,39 @@ impl Parcel {
     }
 }
 
+/// Somebody without a certificate.
+#[must_use]
+pub fn nobody() -> Client {
+    trusting().build().unwrap()
+}
+
+/// Somebody with a certificate of their own making, which no directory names.
+#[must_use]
+pub fn stranger(now: Timestamp) -> Client {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("crt"), folder.path().join("key"));
+    TlsIdentity::generate("127.0.0.1", now, now.plus_seconds(86_400))
+        .unwrap()
+        .write_pem(&certificate, &key)
+        .unwrap();
+    let identity =
+        Identity::from_pkcs8_pem(&fs::read(certificate).unwrap(), &fs::read(key).unwrap());
+    trusting().identity(identity.unwrap()).build().unwrap()
+}
+
+/// What a test sends goes to the node it means: whom it reaches is not what it tests.
+fn trusting() -> ClientBuilder {
+    Client::builder()
+        .no_proxy()
+        .tls_danger_accept_invalid_certs(true)
+        .tls_danger_accept_invalid_hostnames(true)
+}
+
 /// Sends a parcel through any client.
 pub async fn send(client: &Client, to: &Hospital, parcel: &Parcel) -> Reply {
     let endpoint = format!("https://{}", to.node().addresses().federation);
-    let mut request = client.post(format!("{endpoint}{}", parcel.path));
+    let url = format!("{endpoint}{}", parcel.path);
+    let mut request = client.request(parcel.method.clone(), url);
     for (name, value) in &parcel.headers {
         request = request.header(name, value);
     }

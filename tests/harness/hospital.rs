@@ -1,5 +1,6 @@
 //! One hospital of a town: its node, its staff, its patients.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use federation_protocol::category::Scope;
@@ -8,6 +9,7 @@ use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_service::clock::SharedClock;
 use musubi_node::app::{Node, Rooms};
+use musubi_node::audit::{Filter, Recorded};
 use musubi_node::config::Config;
 use musubi_node::consent::{Decision, Evidence, TickedResponder};
 use musubi_node::database::testing::Scratch;
@@ -18,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::charts;
 use crate::envoy::Envoy;
+use crate::store::OtherConnection;
 use crate::town::{Town, free_port, node_command, text};
 
 const A_MONTH_SECONDS: i64 = 30 * 86_400;
@@ -83,13 +86,16 @@ impl Hospital {
             words.extend(["--database", &database.url]);
         }
         node_command(&words);
-        Self {
+        let made = Self {
             name: name.to_owned(),
             id: format!("urn:musubi:member:{number}").parse().unwrap(),
             folder: folder.to_owned(),
             node: None,
             _database: database,
-        }
+        };
+        // A test's clients keep their connections: nobody is waited for.
+        made.set("shutdown", "timeout = \"1s\"");
+        made
     }
 
     pub(crate) fn describe(&self, out: &Path) {
@@ -108,6 +114,29 @@ impl Hospital {
         if let Some(node) = self.node.take() {
             node.stop().await;
         }
+    }
+
+    /// Adds a setting to the file; it holds from the next start on.
+    pub fn set(&self, table: &str, setting: &str) {
+        let file = self.config_file();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let head = format!("[{table}]\n");
+        let text = match text.contains(&head) {
+            true => text.replacen(&head, &format!("{head}{setting}\n"), 1),
+            false => format!("{text}\n{head}{setting}\n"),
+        };
+        std::fs::write(&file, text).unwrap();
+    }
+
+    /// Every line of its audit, oldest first.
+    pub async fn audit(&self) -> Vec<Recorded> {
+        self.rooms().audit.list(Filter::default()).await.unwrap()
+    }
+
+    /// Another connection to its database, as another process would have one.
+    #[must_use]
+    pub fn other_connection(&self) -> OtherConnection {
+        OtherConnection::open(self.config().database.as_str())
     }
 
     /// The settings file.
@@ -362,6 +391,28 @@ impl Town {
             .await
             .unwrap();
         code.spoken()
+    }
+
+    /// The tokens that `requester` holds for `dr-1` after redeeming a code, by the short name of
+    /// the hospital that each is for.
+    pub async fn tokens(
+        &self,
+        patient: &Patient,
+        requester: &str,
+        categories: &str,
+    ) -> BTreeMap<String, String> {
+        let code = self.code(patient, requester, categories).await;
+        let envoy = self.at(requester).envoy();
+        let home = self.at(&patient.home);
+        let reply = envoy.redeem(home, &code, categories, self.now()).await;
+        let name = |id: &MemberId| {
+            let one = self.hospitals.values().find(|one| one.id() == id);
+            one.unwrap().name().to_owned()
+        };
+        let tokens = reply.tokens.into_iter();
+        tokens
+            .map(|one| (name(&one.responder), one.token))
+            .collect()
     }
 
     /// A grant held at `requester` by `dr-1`, over every hospital that the person linked.

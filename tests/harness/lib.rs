@@ -21,8 +21,10 @@ pub mod envoy;
 pub mod hospital;
 pub mod store;
 pub mod town;
+pub mod witness;
 
 pub use envoy::{Envoy, Reply};
 pub use hospital::{Hospital, Patient};
 pub use store::Store;
 pub use town::Town;
+pub use witness::Witness;

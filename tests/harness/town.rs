@@ -6,9 +6,12 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
+use federation_protocol::member::MemberState;
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{Clock as _, ManualClock, SharedClock, SystemClock};
+use musubi_node::app::Node;
 use musubi_registry::{Config as RegistryConfig, Registry, RunningRegistry};
 use tempfile::TempDir;
 
@@ -30,7 +33,10 @@ impl Town {
     /// other.
     pub async fn start(names: &[&str], store: Store) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = ManualClock::at(SystemClock.now());
+        // A whole second: signatures count in seconds.
+        let clock = ManualClock::at(Timestamp::from_unix_seconds(
+            SystemClock.now().unix_seconds(),
+        ));
         let shared: SharedClock = Arc::<ManualClock>::clone(&clock);
         let port = free_port();
         let approver = folder.path().join("approver.pem");
@@ -90,6 +96,24 @@ impl Town {
         }
     }
 
+    /// [`Town::settle`], until every node knows that a member is in this state: the registry looks
+    /// ten times a second whether a command changed anything.
+    pub async fn settle_until(&self, name: &str, state: MemberState) {
+        for _ in 0..100 {
+            self.settle().await;
+            let running = self.hospitals.values().filter_map(Hospital::running);
+            let knows = |node: &Node| {
+                let membership = node.federation().directory().membership().unwrap();
+                membership.state(self.at(name).id(), self.now()) == Some(state)
+            };
+            if running.map(knows).all(|knows| knows) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{name} is not {state:?} everywhere");
+    }
+
     /// A hospital by its short name.
     #[must_use]
     pub fn at(&self, name: &str) -> &Hospital {
@@ -125,6 +149,20 @@ impl Town {
     pub fn suspend(&self, name: &str) {
         let id = self.at(name).id().to_string();
         self.registry_command(&["member", "suspend", &id, "--reason", "test"]);
+    }
+
+    /// Ends a suspension at the registry; nodes hear of it when they next ask.
+    pub fn resume(&self, name: &str) {
+        let id = self.at(name).id().to_string();
+        self.registry_command(&["member", "resume", &id]);
+    }
+
+    /// Stops a hospital's node, if it runs, and starts it again on what it kept.
+    pub async fn restart(&mut self, name: &str) {
+        let clock = self.shared_clock();
+        let hospital = self.at_mut(name);
+        hospital.stop().await;
+        hospital.start(clock).await;
     }
 
     /// The folder of everything; a place for phone files.

@@ -12,4 +12,5 @@
 )]
 
 mod doors;
+mod fourteen_checks;
 mod story;
