@@ -9,7 +9,7 @@ use crate::answers::{Outcome, day, doubled, title};
 use crate::asking::Asked;
 
 /// How many of the newest resources are shown under an answer.
-const GLIMPSE: usize = 5;
+const GLIMPSE: usize = 6;
 
 /// One line of result.
 pub(crate) fn say(line: &str) {
@@ -84,6 +84,7 @@ fn row(outcome: &Outcome) -> [String; 5] {
 /// The newest of what came, each title once: what a physician looks for first.
 fn glimpse(seen: &[Value]) -> Vec<String> {
     let mut dated: Vec<&Value> = seen.iter().filter(|one| !day(one).is_empty()).collect();
+    dated.reverse();
     dated.sort_by(|a, b| day(b).cmp(day(a)));
     let mut told = BTreeSet::new();
     dated.retain(|resource| told.insert(title(resource)));

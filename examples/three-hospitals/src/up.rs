@@ -115,10 +115,13 @@ async fn obey(
         Order::Revive(_) if place.runs() => Ok(format!("{} runs already", hospital.id)),
         Order::Revive(_) => {
             *place = start_node(layout, ports, hospital).await?;
-            Ok(format!("{} is up again", hospital.id))
+            Ok(format!("{} is up again{BREAKER}", hospital.id))
         }
     }
 }
+
+/// Why an answer may still be missing after a revival.
+const BREAKER: &str = "; whoever failed to reach it five times leaves it alone for up to 30 s";
 
 fn what_to_try(layout: &Layout, ports: Ports) {
     let state = layout.root().display();
