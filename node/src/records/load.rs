@@ -22,6 +22,8 @@ use super::{Address, LogicalId, Outcome, Records, RecordsError, may_write};
 
 /// Resources of one commit.
 const BATCH: usize = 400;
+/// After this many new resources the database looks at its tables again, to plan its searches.
+const WORTH_LOOKING: usize = 1_000;
 /// The longest line, and the largest file that is no NDJSON, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
@@ -133,7 +135,14 @@ impl Records {
         }
         load.commit().await?;
         load.written().await?;
-        Ok(load.report)
+        let report = load.report;
+        if report.created >= WORTH_LOOKING {
+            self.database
+                .transact(store::look_at_tables)
+                .await
+                .map_err(RecordsError::from)?;
+        }
+        Ok(report)
     }
 }
 

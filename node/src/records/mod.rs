@@ -15,6 +15,7 @@ mod entry;
 mod error;
 mod extract;
 mod fold;
+mod form;
 mod json;
 mod load;
 mod query;

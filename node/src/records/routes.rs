@@ -14,8 +14,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::access::{Access, Act};
 use crate::identity::Caller;
 
-use super::bundle::version_of_etag;
 use super::capability::{Door, statement};
+use super::form::version_of_etag;
 use super::{Address, LogicalId, Records, RecordsError, ResourceType, SearchQuery};
 use answer::{Failure, Fhir};
 use question::{Asked, asked_pairs, body, if_match, only_json};

@@ -62,12 +62,11 @@ enum More {
     Yes,
 }
 
-/// A round's candidates, and what must be known of the database for them.
+/// A round's candidates.
 #[derive(Debug, Clone)]
 pub(super) struct Round {
     rows: Vec<Stored>,
     limit: usize,
-    newest_txn: i64,
 }
 
 /// A search as a database thread needs it.
@@ -90,20 +89,12 @@ impl Question {
             after,
             limit,
         } = self;
-        let newest_txn = match after {
-            Some(position) => position.txn,
-            None => store::newest_txn(connection)?,
-        };
         let plan = Plan::of(connection, &query, chart, categories.as_deref(), after)?;
         let rows = match plan {
             Some(plan) => store::candidates(connection, &plan, limit)?,
             None => Vec::new(),
         };
-        Ok(Round {
-            rows,
-            limit,
-            newest_txn,
-        })
+        Ok(Round { rows, limit })
     }
 }
 
@@ -160,10 +151,14 @@ impl Search {
 
     /// Takes a round's candidates in.
     pub(super) fn take(&mut self, round: Round, reach: &impl Reach, own: &str) {
-        let as_of = *self.as_of.get_or_insert(round.newest_txn);
         let last_round = round.rows.len() < round.limit;
         self.rounds = self.rounds.saturating_add(1).min(8);
         for row in round.rows {
+            let as_of = *self.as_of.get_or_insert(row.newest_txn);
+            let again = |seen: Position| (seen.date, seen.rid) == (row.date, row.rid);
+            if self.after.is_some_and(again) {
+                continue;
+            }
             let position = Position {
                 date: row.date,
                 rid: row.rid,

@@ -1,14 +1,15 @@
 //! The FHIR tables, and every statement on them.
 
+mod index;
 mod reindex;
 mod rows;
 mod search;
 mod statement;
 mod write;
 
-pub(super) use reindex::reindex_if_older;
 #[cfg(test)]
 pub(super) use reindex::{count_index_rows, spoil_index};
+pub(super) use reindex::{look_at_tables, reindex_if_older};
 pub(super) use rows::{Stored, read, read_version};
-pub(super) use search::{Plan, candidates, newest_txn, rid_of};
+pub(super) use search::{Plan, candidates, rid_of};
 pub(super) use write::{Change, Changed, Expect, apply, lock, matching};

@@ -9,6 +9,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod bench;
 mod judging;
 mod loading;
 mod searching;

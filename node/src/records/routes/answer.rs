@@ -14,7 +14,7 @@ use serde_json::json;
 use super::question::Asked;
 use crate::access::{AccessRefusal, Permit};
 use crate::database::DatabaseError;
-use crate::records::bundle::version_of_etag;
+use crate::records::form::version_of_etag;
 use crate::records::json::quoted;
 use crate::records::{
     Entry, Outcome, Page, Records, RecordsError, ResourceType, Told, Transacted, Written,

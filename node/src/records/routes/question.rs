@@ -5,7 +5,7 @@ use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderName, IF_MATCH};
 use actix_web::web::{Bytes, Payload};
 
 use super::answer::Failure;
-use crate::records::bundle::{form_pairs, version_of_etag};
+use crate::records::form::{form_pairs, version_of_etag};
 use crate::records::{Address, RecordsError, ResourceType, SearchQuery};
 
 /// The largest body: a transaction Bundle with images in it.

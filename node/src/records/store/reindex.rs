@@ -1,9 +1,4 @@
-//! Taking index rows out, and making the whole index anew when a newer program reads resources
-//! differently.
-//!
-//! Index rows have no key by resource: they are found again by reading the resource's text as it
-//! was read when they were made. That holds only as long as both readings are the same, which is
-//! why the version of the reading stands in the database.
+//! Making the whole index anew when a newer program reads resources differently.
 
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
@@ -11,77 +6,18 @@ use diesel::sql_types::BigInt;
 use federation_protocol::label::LABEL_TABLE_VERSION;
 
 use super::super::classify::{category_bits, category_number};
-use super::super::extract::{EXTRACTION_VERSION, Extracted, extract};
-use super::super::json::strict;
+use super::super::extract::EXTRACTION_VERSION;
 use super::super::system::hash;
 use super::super::types::TABLE;
 use super::super::{Address, ResourceType};
+use super::index::{IndexRows, insert_rows, named, read_again};
 use super::rows::{COLUMNS, ColumnTypes, Stored};
 use super::search::rid_of;
 use super::statement::Statement;
-use super::write::{IndexRows, insert_rows, named};
 use crate::database::{DatabaseError, HospitalConnection, Rid};
 
 /// How many resources are read at a time.
 const BATCH: i64 = 500;
-
-/// Takes out the index rows of a version that is no longer the newest.
-pub(super) fn unindex(
-    connection: &mut HospitalConnection,
-    old: &Stored,
-) -> Result<(), DatabaseError> {
-    let Some(extracted) = read_again(old) else {
-        return Ok(());
-    };
-    for (slot, value) in &extracted.tokens {
-        let mut delete = Statement::<()>::new("DELETE FROM ix_token WHERE slot = ");
-        delete.int(*slot).sql(" AND value = ").int(*value);
-        of_row(&mut delete, old).run(connection)?;
-    }
-    for (slot, span) in &extracted.dates {
-        let mut delete = Statement::<()>::new("DELETE FROM ix_date WHERE slot = ");
-        delete
-            .int(*slot)
-            .sql(" AND lo = ")
-            .int(span.lo)
-            .sql(" AND hi = ")
-            .int(span.hi);
-        of_row(&mut delete, old).run(connection)?;
-    }
-    for (slot, text) in &extracted.texts {
-        let mut delete = Statement::<()>::new("DELETE FROM ix_string WHERE slot = ");
-        delete.int(*slot).sql(" AND value = ").text(text.as_str());
-        of_row(&mut delete, old).run(connection)?;
-    }
-    for (slot, target) in &extracted.references {
-        let Some(Rid(target)) = rid_of(connection, target)? else {
-            continue;
-        };
-        let mut delete = Statement::<()>::new("DELETE FROM ix_reference WHERE slot = ");
-        delete.int(*slot).sql(" AND target = ").int(target);
-        of_row(&mut delete, old).run(connection)?;
-    }
-    let mut delete = Statement::<()>::new("DELETE FROM ix_patient WHERE type = ");
-    delete.int(old.kind);
-    of_row(&mut delete, old).run(connection)?;
-    Ok(())
-}
-
-fn of_row<'s, 'v>(delete: &'s mut Statement<'v>, old: &Stored) -> &'s mut Statement<'v> {
-    delete
-        .sql(" AND patient = ")
-        .int(old.patient)
-        .sql(" AND date = ")
-        .int(old.date);
-    delete.sql(" AND rid = ").int(old.rid)
-}
-
-fn read_again(stored: &Stored) -> Option<Extracted> {
-    Some(extract(
-        ResourceType::coded(stored.kind)?,
-        &strict(&stored.raw).ok()?,
-    ))
-}
 
 /// What the rows in the database must have been read by.
 fn reading() -> i64 {
@@ -121,6 +57,19 @@ pub(in crate::records) fn reindex_if_older(
     let mut done = Statement::<()>::new("UPDATE records_counter SET extraction = ");
     done.int(reading()).sql(" WHERE one = 1").run(connection)?;
     Ok(true)
+}
+
+/// Has PostgreSQL count what its planner plans by; SQLite's plans do not depend on counts here.
+pub(in crate::records) fn look_at_tables(
+    connection: &mut HospitalConnection,
+) -> Result<(), DatabaseError> {
+    if let HospitalConnection::Postgres(postgres) = connection {
+        postgres.batch_execute(
+            "ANALYZE resource; ANALYZE ix_token; ANALYZE ix_date; ANALYZE ix_string; \
+             ANALYZE ix_reference; ANALYZE ix_patient;",
+        )?;
+    }
+    Ok(())
 }
 
 /// One batch after row `last`; the row to go on after, `None` at the end.

@@ -12,7 +12,8 @@ use federation_protocol::label::Labels;
 
 /// The columns of [`Stored`], of the table aliased `r`.
 pub(super) const COLUMNS: &str = "r.rid, r.type, r.id, r.version, r.born, r.at, r.deleted, \
-     r.patient, r.category, r.contained, r.labels, r.date, r.date_end, r.authors, r.related, r.raw";
+     r.patient, r.category, r.contained, r.labels, r.date, r.date_end, r.authors, r.related, r.raw, \
+     (SELECT c.txn FROM records_counter c WHERE c.one = 1)";
 
 pub(super) type ColumnTypes = (
     BigInt,
@@ -31,6 +32,7 @@ pub(super) type ColumnTypes = (
     Text,
     Text,
     Text,
+    BigInt,
 );
 
 /// The newest version of a resource.
@@ -53,6 +55,8 @@ pub(in crate::records) struct Stored {
     authors: String,
     related: String,
     pub(in crate::records) raw: String,
+    /// The newest commit when this was read.
+    pub(in crate::records) newest_txn: i64,
 }
 
 impl Stored {

@@ -112,7 +112,8 @@ impl Plan {
 }
 
 /// The newest `limit` rows after the plan's position, sorted newest first. Rows that came to be
-/// after the first page are among them: the caller knows the commit.
+/// after the first page are among them: the caller knows the commit. A resource that matches in two
+/// ways (by two codes, two names) stands there twice, one beside the other.
 pub(in crate::records) fn candidates(
     connection: &mut HospitalConnection,
     plan: &Plan,
@@ -121,7 +122,7 @@ pub(in crate::records) fn candidates(
     let mut statement = Statement::<ColumnTypes>::new("SELECT ");
     statement
         .sql(COLUMNS)
-        .sql(" FROM (SELECT DISTINCT k.date, k.rid FROM ");
+        .sql(" FROM (SELECT k.date, k.rid FROM ");
     let driver = plan.driver();
     let mut filter = Filter {
         statement: &mut statement,
@@ -482,12 +483,4 @@ pub(in crate::records) fn rid_of(
         .get_result::<(i64,)>(connection)
         .optional()?
         .map(|(rid,)| Rid(rid)))
-}
-
-/// The number of the newest commit.
-pub(in crate::records) fn newest_txn(
-    connection: &mut HospitalConnection,
-) -> Result<i64, DatabaseError> {
-    let statement = Statement::<(BigInt,)>::new("SELECT txn FROM records_counter WHERE one = 1");
-    Ok(statement.get_result::<(i64,)>(connection)?.0)
 }

@@ -18,6 +18,7 @@ use super::super::draft::Draft;
 use super::super::extract::Extracted;
 use super::super::types::Kind;
 use super::super::{Address, LogicalId, ResourceType};
+use super::index::{IndexRows, insert_rows, named, unindex};
 use super::rows::{self, Stored};
 use super::statement::{Statement, insert_all};
 use crate::database::{DatabaseError, HospitalConnection};
@@ -461,7 +462,7 @@ impl<'c> Writer<'c> {
         if old.deleted {
             return Ok(());
         }
-        super::reindex::unindex(self.connection, old)
+        unindex(self.connection, old)
     }
 
     fn overwrite(&mut self, row: &NewResource, deleted: bool) -> Result<(), DatabaseError> {
@@ -587,101 +588,6 @@ impl<'c> Writer<'c> {
         count.run(self.connection)?;
         Ok(())
     }
-}
-
-/// Rows of the index tables, each in the order of its table's columns.
-#[derive(Debug, Default)]
-pub(super) struct IndexRows {
-    tokens: Vec<[i64; 6]>,
-    dates: Vec<[i64; 6]>,
-    texts: Vec<(String, [i64; 4])>,
-    references: Vec<[i64; 5]>,
-    charts: Vec<[i64; 6]>,
-}
-
-impl IndexRows {
-    /// Adds one resource's rows. `rid_of` gives the row numbers of what it refers to.
-    pub(super) fn add(
-        &mut self,
-        extracted: &Extracted,
-        kind: i16,
-        row: (i64, i64, Span, i16),
-        rid_of: impl Fn(&Address) -> i64,
-    ) {
-        let (rid, patient, when, category) = row;
-        let (date, category) = (when.lo, i64::from(category));
-        for (slot, value) in &extracted.tokens {
-            self.tokens
-                .push([i64::from(*slot), *value, patient, date, rid, category]);
-        }
-        for (slot, span) in &extracted.dates {
-            self.dates
-                .push([i64::from(*slot), span.lo, span.hi, patient, date, rid]);
-        }
-        for (slot, text) in &extracted.texts {
-            self.texts
-                .push((text.clone(), [i64::from(*slot), patient, date, rid]));
-        }
-        for (slot, target) in &extracted.references {
-            self.references
-                .push([i64::from(*slot), rid_of(target), patient, date, rid]);
-        }
-        if patient != 0 {
-            self.charts
-                .push([patient, i64::from(kind), date, rid, when.hi, category]);
-        }
-    }
-}
-
-/// Writes index rows.
-pub(super) fn insert_rows(
-    connection: &mut HospitalConnection,
-    rows: &IndexRows,
-) -> Result<(), DatabaseError> {
-    let tokens = "INSERT INTO ix_token (slot, value, patient, date, rid, category) VALUES ";
-    insert_all(connection, tokens, &rows.tokens, |statement, row| {
-        numbers(statement, row)
-    })?;
-    let dates = "INSERT INTO ix_date (slot, lo, hi, patient, date, rid) VALUES ";
-    insert_all(connection, dates, &rows.dates, |statement, row| {
-        numbers(statement, row)
-    })?;
-    let texts = "INSERT INTO ix_string (value, slot, patient, date, rid) VALUES ";
-    insert_all(connection, texts, &rows.texts, |statement, (text, row)| {
-        statement.text(text.as_str()).sql(", ");
-        numbers(statement, row);
-    })?;
-    let references = "INSERT INTO ix_reference (slot, target, patient, date, rid) VALUES ";
-    insert_all(
-        connection,
-        references,
-        &rows.references,
-        |statement, row| numbers(statement, row),
-    )?;
-    let charts = "INSERT INTO ix_patient (patient, type, date, rid, date_end, category) VALUES ";
-    insert_all(connection, charts, &rows.charts, |statement, row| {
-        numbers(statement, row)
-    })?;
-    Ok(())
-}
-
-fn numbers(statement: &mut Statement<'_>, row: &[i64]) {
-    for (place, number) in row.iter().enumerate() {
-        if place > 0 {
-            statement.sql(", ");
-        }
-        statement.int(*number);
-    }
-}
-
-/// The addresses that a resource's rows refer to.
-pub(super) fn named(extracted: &Extracted) -> impl Iterator<Item = &Address> {
-    let references = extracted.references.iter().map(|(_, target)| target);
-    extracted
-        .patient
-        .iter()
-        .chain(&extracted.encounter)
-        .chain(references)
 }
 
 /// Why a change is not made, if it is not.

@@ -1,0 +1,222 @@
+//! The index rows of resources: made from what was read of them, put in, taken out.
+//!
+//! They have no key by resource: they are found again by reading the resource's text as it was read
+//! when they were made. See [`super::reindex`] for when that reading changes.
+
+use diesel::sql_types::{Array, BigInt};
+use diesel::{PgConnection, RunQueryDsl};
+
+use super::super::date::Span;
+use super::super::extract::{Extracted, extract};
+use super::super::json::strict;
+use super::super::{Address, ResourceType};
+use super::rows::Stored;
+use super::search::rid_of;
+use super::statement::{Statement, insert_all};
+use crate::database::{DatabaseError, HospitalConnection, Rid};
+
+/// Rows of the index tables, each in the order of its table's columns.
+#[derive(Debug, Default)]
+pub(super) struct IndexRows {
+    tokens: Vec<[i64; 6]>,
+    dates: Vec<[i64; 6]>,
+    texts: Vec<(String, [i64; 4])>,
+    references: Vec<[i64; 5]>,
+    charts: Vec<[i64; 6]>,
+}
+
+impl IndexRows {
+    /// Adds one resource's rows. `rid_of` gives the row numbers of what it refers to.
+    pub(super) fn add(
+        &mut self,
+        extracted: &Extracted,
+        kind: i16,
+        row: (i64, i64, Span, i16),
+        rid_of: impl Fn(&Address) -> i64,
+    ) {
+        let (rid, patient, when, category) = row;
+        let (date, category) = (when.lo, i64::from(category));
+        for (slot, value) in &extracted.tokens {
+            self.tokens
+                .push([i64::from(*slot), *value, patient, date, rid, category]);
+        }
+        for (slot, span) in &extracted.dates {
+            self.dates
+                .push([i64::from(*slot), span.lo, span.hi, patient, date, rid]);
+        }
+        for (slot, text) in &extracted.texts {
+            self.texts
+                .push((text.clone(), [i64::from(*slot), patient, date, rid]));
+        }
+        for (slot, target) in &extracted.references {
+            self.references
+                .push([i64::from(*slot), rid_of(target), patient, date, rid]);
+        }
+        if patient != 0 {
+            self.charts
+                .push([patient, i64::from(kind), date, rid, when.hi, category]);
+        }
+    }
+}
+
+/// Writes index rows.
+pub(super) fn insert_rows(
+    connection: &mut HospitalConnection,
+    rows: &IndexRows,
+) -> Result<(), DatabaseError> {
+    insert(connection, &TOKENS, &rows.tokens)?;
+    insert(connection, &DATES, &rows.dates)?;
+    insert(connection, &REFERENCES, &rows.references)?;
+    insert(connection, &CHARTS, &rows.charts)?;
+    let texts = "INSERT INTO ix_string (value, slot, patient, date, rid) VALUES ";
+    insert_all(connection, texts, &rows.texts, |statement, (text, row)| {
+        statement.text(text.as_str()).sql(", ");
+        numbers(statement, row);
+    })?;
+    Ok(())
+}
+
+/// How rows get into a table of numbers on each database.
+struct Inserts {
+    values: &'static str,
+    unnest: &'static str,
+}
+
+const TOKENS: Inserts = Inserts {
+    values: "INSERT INTO ix_token (slot, value, patient, date, rid, category) VALUES ",
+    unnest: "INSERT INTO ix_token (slot, value, patient, date, rid, category) \
+             SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6)",
+};
+const DATES: Inserts = Inserts {
+    values: "INSERT INTO ix_date (slot, lo, hi, patient, date, rid) VALUES ",
+    unnest: "INSERT INTO ix_date (slot, lo, hi, patient, date, rid) \
+             SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6)",
+};
+const REFERENCES: Inserts = Inserts {
+    values: "INSERT INTO ix_reference (slot, target, patient, date, rid) VALUES ",
+    unnest: "INSERT INTO ix_reference (slot, target, patient, date, rid) \
+             SELECT * FROM UNNEST($1, $2, $3, $4, $5)",
+};
+const CHARTS: Inserts = Inserts {
+    values: "INSERT INTO ix_patient (patient, type, date, rid, date_end, category) VALUES ",
+    unnest: "INSERT INTO ix_patient (patient, type, date, rid, date_end, category) \
+             SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6)",
+};
+
+/// A server takes columns as arrays in one statement; SQLite a few prepared shapes of rows.
+fn insert<const N: usize>(
+    connection: &mut HospitalConnection,
+    inserts: &Inserts,
+    rows: &[[i64; N]],
+) -> Result<(), DatabaseError> {
+    match connection {
+        HospitalConnection::Postgres(postgres) if rows.len() > FEW => {
+            unnest(postgres, inserts.unnest, rows)
+        }
+        _ => Ok(insert_all(
+            connection,
+            inserts.values,
+            rows,
+            |statement, row| {
+                numbers(statement, row);
+            },
+        )?),
+    }
+}
+
+const FEW: usize = 8;
+
+fn unnest<const N: usize>(
+    postgres: &mut PgConnection,
+    sql: &'static str,
+    rows: &[[i64; N]],
+) -> Result<(), DatabaseError> {
+    let mut query = diesel::sql_query(sql).into_boxed();
+    for column in 0..N {
+        let values: Vec<i64> = rows
+            .iter()
+            .filter_map(|row| row.get(column).copied())
+            .collect();
+        query = query.bind::<Array<BigInt>, _>(values);
+    }
+    query.execute(postgres)?;
+    Ok(())
+}
+
+fn numbers(statement: &mut Statement<'_>, row: &[i64]) {
+    for (place, number) in row.iter().enumerate() {
+        if place > 0 {
+            statement.sql(", ");
+        }
+        statement.int(*number);
+    }
+}
+
+/// The addresses that a resource's rows refer to.
+pub(super) fn named(extracted: &Extracted) -> impl Iterator<Item = &Address> {
+    let references = extracted.references.iter().map(|(_, target)| target);
+    extracted
+        .patient
+        .iter()
+        .chain(&extracted.encounter)
+        .chain(references)
+}
+
+/// Takes out the index rows of a version that is no longer the newest.
+pub(super) fn unindex(
+    connection: &mut HospitalConnection,
+    old: &Stored,
+) -> Result<(), DatabaseError> {
+    let Some(extracted) = read_again(old) else {
+        return Ok(());
+    };
+    for (slot, value) in &extracted.tokens {
+        let mut delete = Statement::<()>::new("DELETE FROM ix_token WHERE slot = ");
+        delete.int(*slot).sql(" AND value = ").int(*value);
+        of_row(&mut delete, old).run(connection)?;
+    }
+    for (slot, span) in &extracted.dates {
+        let mut delete = Statement::<()>::new("DELETE FROM ix_date WHERE slot = ");
+        delete
+            .int(*slot)
+            .sql(" AND lo = ")
+            .int(span.lo)
+            .sql(" AND hi = ")
+            .int(span.hi);
+        of_row(&mut delete, old).run(connection)?;
+    }
+    for (slot, text) in &extracted.texts {
+        let mut delete = Statement::<()>::new("DELETE FROM ix_string WHERE slot = ");
+        delete.int(*slot).sql(" AND value = ").text(text.as_str());
+        of_row(&mut delete, old).run(connection)?;
+    }
+    for (slot, target) in &extracted.references {
+        let Some(Rid(target)) = rid_of(connection, target)? else {
+            continue;
+        };
+        let mut delete = Statement::<()>::new("DELETE FROM ix_reference WHERE slot = ");
+        delete.int(*slot).sql(" AND target = ").int(target);
+        of_row(&mut delete, old).run(connection)?;
+    }
+    let mut delete = Statement::<()>::new("DELETE FROM ix_patient WHERE type = ");
+    delete.int(old.kind);
+    of_row(&mut delete, old).run(connection)?;
+    Ok(())
+}
+
+fn of_row<'s, 'v>(delete: &'s mut Statement<'v>, old: &Stored) -> &'s mut Statement<'v> {
+    delete
+        .sql(" AND patient = ")
+        .int(old.patient)
+        .sql(" AND date = ")
+        .int(old.date);
+    delete.sql(" AND rid = ").int(old.rid)
+}
+
+/// Reads a stored resource for the index.
+pub(super) fn read_again(stored: &Stored) -> Option<Extracted> {
+    Some(extract(
+        ResourceType::coded(stored.kind)?,
+        &strict(&stored.raw).ok()?,
+    ))
+}
