@@ -1,16 +1,10 @@
 //! The node put together: rooms opened in their order, then listeners and tasks over them.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actix_web::dev::ServerHandle;
-use actix_web::middleware::from_fn;
-use actix_web::web::{self, Data, ServiceConfig};
 use futures_util::future::BoxFuture;
-use openssl::ssl::SslAcceptorBuilder;
 use prometheus_client::registry::Registry;
-use tokio::task::JoinHandle;
 
 use federation_protocol::member::{MemberId, MemberIdError};
 use federation_service::clock::SharedClock;
@@ -19,18 +13,18 @@ use federation_service::tls::{TlsError, TlsIdentity};
 
 use crate::access::{Access, HousePolicy};
 use crate::audit::Audit;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::consent::Consents;
 use crate::database::{Database, DatabaseError};
 use crate::federation::directory::{DirectoryError, DirectorySettings, MemberDirectory};
 use crate::federation::metrics::FederationMetrics;
-use crate::federation::{self, Federation, FederationError, FederationParts, Tasks};
-use crate::identity::{self, Identity};
+use crate::federation::{Federation, FederationError, FederationParts, Tasks};
+use crate::identity::Identity;
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
 use crate::metrics::Metrics;
-use crate::records::{self, Records};
-use crate::server::{Listener, Listening, Readiness, nothing_here};
+use crate::records::Records;
+use crate::server::{Addresses, House, ListenError, Listeners, Readiness};
 
 /// Why a node could not be opened or started.
 #[derive(Debug, thiserror::Error)]
@@ -51,14 +45,9 @@ pub enum StartError {
     /// A certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// A listener cannot be bound.
-    #[error("cannot listen on {address}: {error}")]
-    Listen {
-        /// Where.
-        address: std::net::SocketAddr,
-        /// Why not.
-        error: std::io::Error,
-    },
+    /// A listener cannot be opened.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
 }
 
 /// The rooms of one node, opened: what the listeners serve and the commands use.
@@ -160,21 +149,8 @@ impl Rooms {
 pub struct Node {
     rooms: Arc<Rooms>,
     federation: Arc<Federation>,
-    addresses: Addresses,
-    handles: Vec<ServerHandle>,
-    servers: Vec<JoinHandle<std::io::Result<()>>>,
+    listeners: Listeners,
     tasks: Tasks,
-}
-
-/// Where a running node listens.
-#[derive(Clone, Copy, Debug)]
-pub struct Addresses {
-    /// For peers.
-    pub federation: SocketAddr,
-    /// For the hospital's systems and staff.
-    pub hospital: SocketAddr,
-    /// For patients.
-    pub patient: SocketAddr,
 }
 
 impl Node {
@@ -189,59 +165,30 @@ impl Node {
         let acceptor = federation_service::tls::federation_acceptor(&identity)?;
         let mut registry = Registry::default();
         let federation = Arc::new(open_federation(&rooms, identity, &mut registry).await?);
-        let listeners = Listeners {
+        let house = House {
+            federation: Arc::clone(&federation),
+            identity: rooms.identity.clone(),
+            access: rooms.access.clone(),
+            records: rooms.records.clone(),
+            consents: rooms.consents.clone(),
             readiness: Arc::new(Parts {
                 rooms: Arc::clone(&rooms),
                 federation: Arc::clone(&federation),
             }),
             metrics: Arc::new(Metrics::over(registry)),
-            rooms: Arc::clone(&rooms),
         };
-        let served = Served::of(&rooms, &federation);
-        let settings = &rooms.config.federation;
-        let for_peers = config::Listener {
-            bind: settings.bind,
-            tls: None,
-            workers: settings.workers,
-        };
-        let mut listening = vec![
-            listeners.bind("federation", &for_peers, Some(acceptor), served.to_peers())?,
-            listeners.open("hospital", &rooms.config.hospital, served.to_staff())?,
-            listeners.open("patient", &rooms.config.patient, served.to_people())?,
-        ];
-        let address = |at: usize| listening.get(at).map(|one| one.address);
-        let unbound = SocketAddr::from(([0, 0, 0, 0], 0));
-        let addresses = Addresses {
-            federation: address(0).unwrap_or(unbound),
-            hospital: address(1).unwrap_or(unbound),
-            patient: address(2).unwrap_or(unbound),
-        };
-        if let Some(bind) = rooms.config.metrics {
-            let local = config::Listener {
-                bind,
-                tls: None,
-                workers: Some(1),
-            };
-            listening.push(listeners.bind("metrics", &local, None, crate::metrics::configure)?);
-        }
+        let listeners = Listeners::open(&rooms.config, acceptor, &house)?;
         let tasks = federation.spawn_tasks();
-        tracing::info!(
-            federation = %addresses.federation,
-            hospital = %addresses.hospital,
-            patient = %addresses.patient,
-            "{} serves",
-            rooms.me
-        );
-        let (handles, servers) = listening
-            .into_iter()
-            .map(|one| (one.handle, tokio::spawn(one.server)))
-            .unzip();
+        let Addresses {
+            federation: for_peers,
+            hospital,
+            patient,
+        } = listeners.addresses();
+        tracing::info!(federation = %for_peers, %hospital, %patient, "{} serves", rooms.me);
         Ok(Self {
             rooms,
             federation,
-            addresses,
-            handles,
-            servers,
+            listeners,
             tasks,
         })
     }
@@ -249,7 +196,7 @@ impl Node {
     /// Where it listens.
     #[must_use]
     pub fn addresses(&self) -> Addresses {
-        self.addresses
+        self.listeners.addresses()
     }
 
     /// Its rooms.
@@ -266,14 +213,7 @@ impl Node {
 
     /// Stops: no new connections, what is in flight is finished, the database is closed.
     pub async fn stop(self) {
-        federation_service::shutdown::stop_all(&self.handles).await;
-        for server in self.servers {
-            match server.await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::error!("a listener ended badly: {error}"),
-                Err(error) => tracing::error!("a listener was lost: {error}"),
-            }
-        }
+        self.listeners.stop().await;
         drop(self.tasks);
     }
 }
@@ -300,122 +240,6 @@ async fn open_federation(
         metrics: registry,
     })
     .await
-}
-
-/// What every listener of one node has in common.
-struct Listeners {
-    rooms: Arc<Rooms>,
-    readiness: Arc<dyn Readiness>,
-    metrics: Arc<Metrics>,
-}
-
-impl Listeners {
-    /// A listener with the certificate that its settings name, if any.
-    fn open(
-        &self,
-        name: &'static str,
-        settings: &config::Listener,
-        routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
-    ) -> Result<Listening, StartError> {
-        let acceptor = match &settings.tls {
-            Some(tls) => {
-                let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key)?;
-                Some(federation_service::tls::server_acceptor(&identity)?)
-            }
-            None => None,
-        };
-        self.bind(name, settings, acceptor, routes)
-    }
-
-    fn bind(
-        &self,
-        name: &'static str,
-        settings: &config::Listener,
-        tls: Option<SslAcceptorBuilder>,
-        routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
-    ) -> Result<Listening, StartError> {
-        let listener = Listener {
-            name,
-            bind: settings.bind,
-            tls,
-            workers: settings.workers,
-            shutdown_timeout: self.rooms.config.shutdown_timeout,
-            readiness: Arc::clone(&self.readiness),
-            metrics: Arc::clone(&self.metrics),
-            routes,
-        };
-        listener.listen().map_err(|error| StartError::Listen {
-            address: settings.bind,
-            error,
-        })
-    }
-}
-
-/// What the routes of the listeners find in the application.
-#[derive(Clone)]
-struct Served {
-    federation: Data<Federation>,
-    identity: Data<Identity>,
-    access: Data<Access>,
-    records: Data<Records>,
-    consents: Data<Consents>,
-}
-
-impl Served {
-    fn of(rooms: &Rooms, federation: &Arc<Federation>) -> Self {
-        Self {
-            federation: Data::from(Arc::clone(federation)),
-            identity: Data::new(rooms.identity.clone()),
-            access: Data::new(rooms.access.clone()),
-            records: Data::new(rooms.records.clone()),
-            consents: Data::new(rooms.consents.clone()),
-        }
-    }
-
-    fn to_peers(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
-        let served = self.clone();
-        move |routes| {
-            routes
-                .app_data(served.federation.clone())
-                .configure(federation::configure_federation);
-        }
-    }
-
-    fn to_staff(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
-        let served = self.clone();
-        move |routes| {
-            served.data(routes);
-            routes.service(
-                web::scope("")
-                    .wrap(from_fn(identity::routes::staff_door))
-                    .configure(federation::configure_hospital)
-                    .configure(records::configure)
-                    .default_service(web::to(nothing_here)),
-            );
-        }
-    }
-
-    fn to_people(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
-        let served = self.clone();
-        move |routes| {
-            served.data(routes);
-            routes.service(
-                web::scope("")
-                    .wrap(from_fn(identity::routes::people_door))
-                    .configure(records::configure_own_chart)
-                    .default_service(web::to(nothing_here)),
-            );
-        }
-    }
-
-    fn data(&self, routes: &mut ServiceConfig) {
-        routes
-            .app_data(self.federation.clone())
-            .app_data(self.identity.clone())
-            .app_data(self.access.clone())
-            .app_data(self.records.clone())
-            .app_data(self.consents.clone());
-    }
 }
 
 /// What can be said of this node's health.

@@ -8,15 +8,24 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use actix_web::middleware::from_fn;
-use actix_web::{App, Error, HttpResponse, HttpServer, middleware, web};
+use actix_web::middleware::{self, from_fn};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, Error, HttpResponse, HttpServer};
 use federation_service::clock::Stopwatch;
 use federation_service::problem::Problem;
+use federation_service::tls::{TlsError, TlsIdentity};
 use futures_util::future::BoxFuture;
 use openssl::ssl::SslAcceptorBuilder;
 use serde_json::json;
+use tokio::task::JoinHandle;
 
+use crate::access::Access;
+use crate::config::{self, Config};
+use crate::consent::Consents;
+use crate::federation::{self, Federation};
+use crate::identity::{self, Identity};
 use crate::metrics::{Metrics, RequestLabels};
+use crate::records::{self, Records};
 
 /// What a listener is asked about before anyone has said who they are.
 pub(crate) trait Readiness: Send + Sync {
@@ -24,49 +33,162 @@ pub(crate) trait Readiness: Send + Sync {
     fn parts(&self) -> BoxFuture<'_, Vec<(&'static str, bool)>>;
 }
 
-/// One listener, before it is bound.
-pub(crate) struct Listener<F> {
-    /// For the log and the metrics: `federation`, `hospital`, `patient` or `metrics`.
-    pub(crate) name: &'static str,
-    pub(crate) bind: SocketAddr,
-    pub(crate) tls: Option<SslAcceptorBuilder>,
-    pub(crate) workers: Option<usize>,
-    pub(crate) shutdown_timeout: Duration,
+/// Why a listener could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// Its certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Its address is taken, or not this machine's.
+    #[error("cannot listen on {address}: {error}")]
+    Bind {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+}
+
+/// What the listeners serve.
+pub(crate) struct House {
+    pub(crate) federation: Arc<Federation>,
+    pub(crate) identity: Identity,
+    pub(crate) access: Access,
+    pub(crate) records: Records,
+    pub(crate) consents: Consents,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) routes: F,
 }
 
-/// A bound listener: where it is, how to stop it, and the work that runs it.
-pub(crate) struct Listening {
-    pub(crate) address: SocketAddr,
-    pub(crate) handle: ServerHandle,
-    pub(crate) server: Server,
+/// Where a running node listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// For peers.
+    pub federation: SocketAddr,
+    /// For the hospital's systems and staff.
+    pub hospital: SocketAddr,
+    /// For patients.
+    pub patient: SocketAddr,
 }
 
-impl<F> Listener<F>
-where
-    F: Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
-{
-    /// Binds the listener.
+/// The listeners of a running node.
+pub(crate) struct Listeners {
+    addresses: Addresses,
+    handles: Vec<ServerHandle>,
+    servers: Vec<JoinHandle<io::Result<()>>>,
+}
+
+impl Listeners {
+    /// Binds every listener of the settings. Call it inside a runtime.
     ///
     /// # Errors
-    /// When the address is taken or the certificate cannot be used.
-    pub(crate) fn listen(self) -> io::Result<Listening> {
-        let Self {
-            name,
-            readiness,
-            metrics,
-            routes,
-            ..
-        } = self;
+    /// A certificate cannot be used, or an address is taken; what was bound before is let go.
+    pub(crate) fn open(
+        settings: &Config,
+        peers_acceptor: SslAcceptorBuilder,
+        house: &House,
+    ) -> Result<Self, ListenError> {
+        let served = Served::of(house);
+        let room = Room {
+            house,
+            shutdown_timeout: settings.shutdown_timeout,
+        };
+        let for_peers = config::Listener {
+            bind: settings.federation.bind,
+            tls: None,
+            workers: settings.federation.workers,
+        };
+        let federation = room.bind(
+            "federation",
+            &for_peers,
+            Some(peers_acceptor),
+            served.to_peers(),
+        )?;
+        let hospital = room.open("hospital", &settings.hospital, served.to_staff())?;
+        let patient = room.open("patient", &settings.patient, served.to_people())?;
+        let addresses = Addresses {
+            federation: federation.0,
+            hospital: hospital.0,
+            patient: patient.0,
+        };
+        let mut bound = vec![federation.1, hospital.1, patient.1];
+        if let Some(bind) = settings.metrics {
+            let local = config::Listener {
+                bind,
+                tls: None,
+                workers: Some(1),
+            };
+            bound.push(
+                room.bind("metrics", &local, None, crate::metrics::routes::configure)?
+                    .1,
+            );
+        }
+        let handles = bound.iter().map(Server::handle).collect();
+        let servers = bound.into_iter().map(tokio::spawn).collect();
+        Ok(Self {
+            addresses,
+            handles,
+            servers,
+        })
+    }
+
+    /// Where they listen.
+    pub(crate) fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Takes no new connections, and waits for what is in flight.
+    pub(crate) async fn stop(self) {
+        federation_service::shutdown::stop_all(&self.handles).await;
+        for server in self.servers {
+            match server.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!("a listener ended badly: {error}"),
+                Err(error) => tracing::error!("a listener was lost: {error}"),
+            }
+        }
+    }
+}
+
+/// What the listeners of one node have in common.
+struct Room<'a> {
+    house: &'a House,
+    shutdown_timeout: Duration,
+}
+
+impl Room<'_> {
+    /// A listener with the certificate that its settings name, if any.
+    fn open(
+        &self,
+        name: &'static str,
+        settings: &config::Listener,
+        routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    ) -> Result<(SocketAddr, Server), ListenError> {
+        let acceptor = match &settings.tls {
+            Some(tls) => {
+                let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key)?;
+                Some(federation_service::tls::server_acceptor(&identity)?)
+            }
+            None => None,
+        };
+        self.bind(name, settings, acceptor, routes)
+    }
+
+    fn bind(
+        &self,
+        name: &'static str,
+        settings: &config::Listener,
+        tls: Option<SslAcceptorBuilder>,
+        routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    ) -> Result<(SocketAddr, Server), ListenError> {
+        let readiness = Arc::clone(&self.house.readiness);
+        let metrics = Arc::clone(&self.house.metrics);
         let mut server = HttpServer::new(move || {
-            let readiness = web::Data::from(Arc::clone(&readiness));
-            let metrics = Arc::clone(&metrics);
             App::new()
-                .app_data(web::Data::new(ListenerName(name)))
-                .app_data(web::Data::from(metrics))
-                .app_data(readiness)
+                .app_data(Data::new(ListenerName(name)))
+                .app_data(Data::from(Arc::clone(&metrics)))
+                .app_data(Data::from(Arc::clone(&readiness)))
                 .wrap(from_fn(observe))
                 .service(web::resource("/livez").get(live).head(live))
                 .service(web::resource("/readyz").get(ready).head(ready))
@@ -76,22 +198,86 @@ where
         .tcp_nodelay(true)
         .keep_alive(federation_service::signed::KEEP_ALIVE)
         .shutdown_timeout(self.shutdown_timeout.as_secs());
-        if let Some(workers) = self.workers {
+        if let Some(workers) = settings.workers {
             server = server.workers(workers);
         }
-        server = match self.tls {
+        let address = settings.bind;
+        let bound = match tls {
             Some(acceptor) => server
                 .on_connect(federation_service::tls::remember_peer)
-                .bind_openssl(self.bind, acceptor)?,
-            None => server.bind(self.bind)?,
+                .bind_openssl(address, acceptor),
+            None => server.bind(address),
         };
-        let address = server.addrs().first().copied().unwrap_or(self.bind);
-        let server = server.run();
-        Ok(Listening {
-            address,
-            handle: server.handle(),
-            server,
-        })
+        let server = bound.map_err(|error| ListenError::Bind { address, error })?;
+        let address = server.addrs().first().copied().unwrap_or(address);
+        Ok((address, server.run()))
+    }
+}
+
+/// What the routes of the listeners find in the application.
+#[derive(Clone)]
+struct Served {
+    federation: Data<Federation>,
+    identity: Data<Identity>,
+    access: Data<Access>,
+    records: Data<Records>,
+    consents: Data<Consents>,
+}
+
+impl Served {
+    fn of(house: &House) -> Self {
+        Self {
+            federation: Data::from(Arc::clone(&house.federation)),
+            identity: Data::new(house.identity.clone()),
+            access: Data::new(house.access.clone()),
+            records: Data::new(house.records.clone()),
+            consents: Data::new(house.consents.clone()),
+        }
+    }
+
+    fn to_peers(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
+        let served = self.clone();
+        move |routes| {
+            routes
+                .app_data(served.federation.clone())
+                .configure(federation::configure_federation);
+        }
+    }
+
+    fn to_staff(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
+        let served = self.clone();
+        move |routes| {
+            served.data(routes);
+            routes.service(
+                web::scope("")
+                    .wrap(from_fn(identity::routes::staff_door))
+                    .configure(federation::configure_hospital)
+                    .configure(records::configure)
+                    .default_service(web::to(nothing_here)),
+            );
+        }
+    }
+
+    fn to_people(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
+        let served = self.clone();
+        move |routes| {
+            served.data(routes);
+            routes.service(
+                web::scope("")
+                    .wrap(from_fn(identity::routes::people_door))
+                    .configure(records::configure_own_chart)
+                    .default_service(web::to(nothing_here)),
+            );
+        }
+    }
+
+    fn data(&self, routes: &mut ServiceConfig) {
+        routes
+            .app_data(self.federation.clone())
+            .app_data(self.identity.clone())
+            .app_data(self.access.clone())
+            .app_data(self.records.clone())
+            .app_data(self.consents.clone());
     }
 }
 
@@ -116,7 +302,7 @@ async fn observe(
     let status = response.status().as_u16();
     tracing::debug!(listener, %method, route, status, "answered");
     if let Some(metrics) = metrics {
-        let labels = RequestLabels::new(listener, &method, route, status);
+        let labels = RequestLabels::new(listener, method.as_str(), route, status);
         metrics.answered(&labels, watch.elapsed().as_secs_f64());
     }
     let headers = response.headers_mut();

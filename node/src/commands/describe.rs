@@ -88,7 +88,7 @@ fn profile(config: &Config, keys: &Keys, der: Vec<u8>, now: Timestamp) -> Result
         .or_failure(Exit::Config, "mend organization.code in the settings")?;
     let endpoint = config.federation.endpoint.as_str().trim_end_matches('/');
     Ok(Profile {
-        operator: id.to_string(),
+        operator: organization.operator.clone(),
         id,
         names: Names {
             ja: name.clone(),

@@ -1,9 +1,9 @@
 //! What a node counts about itself, for Prometheus. No patient, handle or staff id is ever a label.
 
+pub(crate) mod routes;
+
 use std::sync::{Mutex, PoisonError};
 
-use actix_web::http::Method;
-use actix_web::{HttpResponse, web};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
@@ -33,11 +33,9 @@ pub(crate) struct RequestLabels {
 
 impl RequestLabels {
     /// Labels of one answered request.
-    pub(crate) fn new(listener: &'static str, method: &Method, route: String, status: u16) -> Self {
-        let method = match *method {
-            Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE => {
-                method.as_str()
-            }
+    pub(crate) fn new(listener: &'static str, method: &str, route: String, status: u16) -> Self {
+        let method = match method {
+            "GET" | "HEAD" | "POST" | "PUT" | "DELETE" => method,
             _ => "_OTHER",
         };
         Self {
@@ -84,15 +82,4 @@ impl Metrics {
             Err(std::fmt::Error) => String::new(),
         }
     }
-}
-
-/// `GET /metrics`, on a listener of its own that only this machine reaches.
-pub(crate) fn configure(routes: &mut web::ServiceConfig) {
-    routes.route("/metrics", web::get().to(serve));
-}
-
-async fn serve(metrics: web::Data<Metrics>) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
-        .body(metrics.text())
 }
