@@ -3,24 +3,25 @@
 //! Every question is an audit line before it goes out (the permit's) and one for each exchange
 //! before its answer is shown. The own chart is a local read under this node's own rules.
 
+mod plan;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use federation_protocol::directory::Membership;
 use federation_protocol::member::MemberId;
-use federation_protocol::signature::{Actor, ExchangeId};
-use federation_protocol::time::Timestamp;
+use federation_protocol::signature::ExchangeId;
 use federation_service::clock::{SharedClock, Stopwatch};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::directory::MemberDirectory;
-use super::exchange::{Exchanges, random};
-use super::held::{HeldGrant, HeldGrants, HeldToken};
+use super::exchange::Exchanges;
+use super::held::{HeldGrant, HeldGrants};
 use super::manifest;
-use super::merge::{self, Page, join_cursors, read_own, split_cursors};
-use super::outbound::{Asked, ask_of, in_order, judged, silent};
+use super::merge::{self, Page, join_cursors, read_own};
+use super::outbound::{ask_of, judged, silent};
 use super::outcome::{Answer, Hospital, Part, PeerOutcome, Silence};
 use super::query::{QueryError, Question};
 use super::redeeming::{NewGrant, RedeemError, Redeeming};
@@ -31,9 +32,6 @@ use crate::database::{Database, DatabaseError};
 use crate::identity::Caller;
 use crate::keys::Keys;
 use crate::records::{Records, ResourceType, SearchQuery};
-
-/// A token that ends sooner than this is renewed before it is used, seconds.
-const RENEWED_BEFORE_SECONDS: i64 = 30;
 
 /// What asking stands on.
 pub(super) struct AskingParts {
@@ -86,40 +84,7 @@ pub enum AskError {
     Entropy,
 }
 
-/// A question that may be asked, with whom.
-pub(super) struct Planned {
-    grant: HeldGrant,
-    actor: Actor,
-    question: Question,
-    hospitals: Vec<Asked>,
-    own: Option<(Hospital, String, Option<String>)>,
-    first: bool,
-    id: String,
-    at: Timestamp,
-}
-
-impl Planned {
-    /// Every hospital that will have a part, the own chart first.
-    pub(super) fn hospitals(&self) -> impl Iterator<Item = (&Hospital, bool)> {
-        let own = self.own.iter().map(|(hospital, ..)| (hospital, true));
-        own.chain(self.hospitals.iter().map(|asked| (&asked.hospital, false)))
-    }
-
-    /// The parts in the order in which the hospitals were asked, however they came.
-    pub(super) fn in_order(&self, parts: Vec<Part>) -> Vec<Part> {
-        let order: Vec<MemberId> = self
-            .hospitals
-            .iter()
-            .map(|asked| asked.hospital.member.clone())
-            .collect();
-        in_order(parts, &order)
-    }
-
-    /// The type asked for.
-    pub(super) fn resource_type(&self) -> &'static str {
-        self.question.resource_type
-    }
-}
+pub(super) use plan::Planned;
 
 /// The parts of an answer as they come. Not tied to a thread: polled where it was made.
 pub(super) type Parts = FuturesUnordered<LocalBoxFuture<'static, Part>>;
@@ -167,131 +132,6 @@ impl Asking {
     ) -> Result<Vec<(HeldGrant, Vec<MemberId>)>, AskError> {
         let practitioner = caller.id().unwrap_or_default();
         Ok(self.held.list(practitioner, self.parts.clock.now()).await?)
-    }
-
-    /// Whether and whom to ask: the grant, the permit, the tokens (renewed where they are over).
-    ///
-    /// # Errors
-    /// Nothing was asked.
-    pub(super) async fn plan(
-        &self,
-        caller: &Caller,
-        grant: &str,
-        question: Question,
-    ) -> Result<Planned, AskError> {
-        check_parameters(&question)?;
-        let practitioner = caller.id().unwrap_or_default().to_owned();
-        let at = self.parts.clock.now();
-        let act = Act::Ask {
-            practitioner: &practitioner,
-        };
-        let _permit = self.parts.access.permit(caller, act).await?;
-        let found = self.held.of(grant, &practitioner, at).await?;
-        let (grant, tokens) = found.ok_or(AskError::NoSuchGrant)?;
-        let tokens = self.renewed(&grant, tokens, at).await;
-        let cursors = match &question.cursor {
-            Some(joined) => Some(split_cursors(joined).ok_or(AskError::Cursor)?),
-            None => None,
-        };
-        let known = |member: &MemberId| {
-            *member == self.parts.me || tokens.iter().any(|(responder, _)| responder == member)
-        };
-        if cursors
-            .as_ref()
-            .is_some_and(|cursors| !cursors.keys().all(known))
-        {
-            return Err(AskError::Cursor);
-        }
-        let membership = self.parts.directory.membership();
-        let wanted = |member: &MemberId| match &cursors {
-            Some(cursors) => cursors.get(member).map(|cursor| Some(cursor.clone())),
-            None => Some(None),
-        };
-        let hospitals = tokens
-            .into_iter()
-            .filter_map(|(responder, token)| {
-                let cursor = wanted(&responder)?;
-                let hospital = hospital(membership.as_deref(), &responder);
-                Some(Asked {
-                    hospital,
-                    token,
-                    cursor,
-                })
-            })
-            .collect();
-        let own = grant.patient.clone().and_then(|patient| {
-            let cursor = wanted(&self.parts.me)?;
-            Some((
-                hospital(membership.as_deref(), &self.parts.me),
-                patient,
-                cursor,
-            ))
-        });
-        let actor = Actor {
-            id: Some(practitioner),
-            role: grant.role.clone(),
-            dept: None,
-            acr: None,
-            at: Some(at),
-        };
-        let id = manifest_id(at)?;
-        let first = cursors.is_none();
-        Ok(Planned {
-            grant,
-            actor,
-            question,
-            hospitals,
-            own,
-            first,
-            id,
-            at,
-        })
-    }
-
-    /// The tokens of the grant, new ones in the place of those that are over. A hospital whose
-    /// token is over and has no new one stays in the list: its silence is said.
-    async fn renewed(
-        &self,
-        grant: &HeldGrant,
-        tokens: Vec<HeldToken>,
-        now: Timestamp,
-    ) -> Vec<(MemberId, Option<HeldToken>)> {
-        let soon = now.plus_seconds(RENEWED_BEFORE_SECONDS);
-        let fresh = |tokens: Vec<HeldToken>, limit: Timestamp| {
-            tokens
-                .into_iter()
-                .map(|token| {
-                    (
-                        token.responder.clone(),
-                        Some(token).filter(|one| one.expires_at > limit),
-                    )
-                })
-                .collect()
-        };
-        if tokens.iter().all(|token| token.expires_at > soon) {
-            return fresh(tokens, now);
-        }
-        match self
-            .parts
-            .redeeming
-            .renew(grant, self.parts.peer_timeout)
-            .await
-        {
-            Ok(renewed) => {
-                let missing: Vec<_> = tokens
-                    .iter()
-                    .filter(|old| !renewed.iter().any(|new| new.responder == old.responder))
-                    .map(|old| (old.responder.clone(), None))
-                    .collect();
-                let mut all: Vec<_> = fresh(renewed, now);
-                all.extend(missing);
-                all
-            }
-            Err(error) => {
-                tracing::warn!(grant.id = grant.id, "no new tokens: {error}");
-                fresh(tokens, now)
-            }
-        }
     }
 
     /// Sends the question out; the parts come in the order in which they end.
@@ -519,15 +359,6 @@ fn next_url(base: &str, question: &Question, parts: &[Part]) -> Option<String> {
     ))
 }
 
-/// The asker refuses what every answerer would: a type without such a parameter.
-fn check_parameters(question: &Question) -> Result<(), AskError> {
-    let kind = ResourceType::named(question.resource_type).ok_or(QueryError::Type)?;
-    match SearchQuery::parse(kind, &question.filters) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(AskError::Parameter),
-    }
-}
-
 /// A hospital as the directory names it.
 pub(super) fn hospital(membership: Option<&Membership>, member: &MemberId) -> Hospital {
     let listed = membership.and_then(|membership| membership.member(member));
@@ -539,10 +370,4 @@ pub(super) fn hospital(membership: Option<&Membership>, member: &MemberId) -> Ho
             |listed| listed.federation_endpoint().to_owned(),
         ),
     }
-}
-
-/// A UUIDv7.
-fn manifest_id(now: Timestamp) -> Result<String, AskError> {
-    let random = random().map_err(|_none| AskError::Entropy)?;
-    Ok(ExchangeId::new(now, random).to_string())
 }

@@ -4,9 +4,16 @@
 //! parameters and spellings are refused, never ignored, because an ignored filter is a wider answer.
 //! Source: PROTOCOL section 4, check 11; docs/WIRE.md section 4.
 
+mod form;
+mod values;
+
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::json;
 use serde::Deserialize;
+
+use form::encode;
+pub use form::form_pairs;
+use values::{bound, is_base64url, is_date, is_id, is_token};
 
 /// The types that may be asked for. Everything else is category `other` and never leaves.
 pub const TYPES: [&str; 8] = [
@@ -261,75 +268,6 @@ pub fn batch_body(questions: &[Question]) -> String {
     serde_json::json!({"resourceType": "Bundle", "type": "batch", "entry": entries}).to_string()
 }
 
-/// Name and value pairs of an `application/x-www-form-urlencoded` text, strictly: percent signs
-/// stand before two hexadecimal digits, and the result is UTF-8.
-///
-/// # Errors
-/// [`QueryError::Form`].
-pub fn form_pairs(form: &[u8]) -> Result<Vec<(String, String)>, QueryError> {
-    if form.is_empty() {
-        return Ok(Vec::new());
-    }
-    form.split(|byte| *byte == b'&')
-        .map(|pair| {
-            let mut parts = pair.splitn(2, |byte| *byte == b'=');
-            match (parts.next(), parts.next()) {
-                (Some(name), Some(value)) => Ok((decode(name)?, decode(value)?)),
-                _ => Err(QueryError::Form),
-            }
-        })
-        .collect()
-}
-
-fn decode(text: &[u8]) -> Result<String, QueryError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.iter();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'+' => bytes.push(b' '),
-            b'%' => {
-                let high = rest
-                    .next()
-                    .and_then(|digit| hex(*digit))
-                    .ok_or(QueryError::Form)?;
-                let low = rest
-                    .next()
-                    .and_then(|digit| hex(*digit))
-                    .ok_or(QueryError::Form)?;
-                bytes.push(high * 16 + low);
-            }
-            0x21..=0x7e => bytes.push(*byte),
-            _ => return Err(QueryError::Form),
-        }
-    }
-    String::from_utf8(bytes).map_err(|_ignored| QueryError::Form)
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
-fn encode(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes()
-        .fold(String::with_capacity(text.len()), |mut out, byte| {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    out.push(char::from(byte));
-                }
-                _ => {
-                    let _ = write!(out, "%{byte:02X}");
-                }
-            }
-            out
-        })
-}
-
 fn check_value(name: &'static str, value: &str) -> Result<(), QueryError> {
     let fits = !value.is_empty()
         && value.len() <= LONGEST_VALUE
@@ -352,105 +290,12 @@ fn check_value(name: &'static str, value: &str) -> Result<(), QueryError> {
     }
 }
 
-/// `code`, `system|code`, `|code` or `system|`.
-fn is_token(text: &str) -> bool {
-    let mut parts = text.split('|');
-    let (first, second, more) = (parts.next(), parts.next(), parts.next());
-    more.is_none()
-        && match (first, second) {
-            (Some(code), None) => !code.is_empty(),
-            (Some(system), Some(code)) => !(system.is_empty() && code.is_empty()),
-            _ => false,
-        }
-}
-
-fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
-}
-
-fn is_base64url(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
-}
-
 fn count(value: &str) -> Result<usize, QueryError> {
     let digits = value.bytes().all(|b| b.is_ascii_digit()) && !value.starts_with('0');
     match value.parse() {
         Ok(count @ 1..=MOST_ENTRIES) if digits => Ok(count),
         _ => Err(QueryError::Value("_count")),
     }
-}
-
-/// Which end of a range a date bounds; `None` for a date without prefix, or `eq`.
-fn bound(value: &str) -> (Option<bool>, &str) {
-    let prefix = value.get(..2);
-    match prefix {
-        Some("ge" | "gt") => (Some(true), value.get(2..).unwrap_or_default()),
-        Some("le" | "lt") => (Some(false), value.get(2..).unwrap_or_default()),
-        Some("eq") => (None, value.get(2..).unwrap_or_default()),
-        _ => (None, value),
-    }
-}
-
-/// Optional prefix, then `YYYY`, `YYYY-MM`, `YYYY-MM-DD`, or that with a time and its offset.
-fn is_date(value: &str) -> bool {
-    let (_, date) = bound(value);
-    let (day, time) = match date.split_once('T') {
-        Some((day, time)) => (day, Some(time)),
-        None => (date, None),
-    };
-    let mut parts = day.split('-');
-    let year = parts
-        .next()
-        .is_some_and(|year| year.len() == 4 && all_digits(year));
-    let two = |part: &str, most: u8| {
-        part.len() == 2
-            && part
-                .parse::<u8>()
-                .is_ok_and(|number| (1..=most).contains(&number))
-    };
-    let month = parts.next();
-    let day = parts.next();
-    let whole = year
-        && parts.next().is_none()
-        && month.is_none_or(|month| all_digits(month) && two(month, 12))
-        && day.is_none_or(|day| all_digits(day) && two(day, 31));
-    whole && time.is_none_or(|time| day.is_some() && is_time(time))
-}
-
-/// `hh:mm[:ss[.fff]]` and `Z` or `±hh:mm`.
-fn is_time(time: &str) -> bool {
-    let (clock, offset) = match time.strip_suffix('Z') {
-        Some(clock) => (clock, None),
-        None => match time.rfind(['+', '-']) {
-            Some(at) => (time.get(..at).unwrap_or_default(), time.get(at + 1..)),
-            None => return false,
-        },
-    };
-    let (clock, fraction) = match clock.split_once('.') {
-        Some((clock, fraction)) => (clock, Some(fraction)),
-        None => (clock, None),
-    };
-    let fields: Vec<&str> = clock.split(':').collect();
-    let pair = |text: &str| text.len() == 2 && all_digits(text);
-    let bounded = fields
-        .iter()
-        .zip([23_u8, 59, 60])
-        .all(|(field, most)| pair(field) && field.parse::<u8>().is_ok_and(|number| number <= most));
-    bounded
-        && (fields.len() == 3 || fields.len() == 2 && fraction.is_none())
-        && fraction.is_none_or(|digits| (1..=9).contains(&digits.len()) && all_digits(digits))
-        && offset.is_none_or(|offset| {
-            offset
-                .split_once(':')
-                .is_some_and(|(hours, minutes)| pair(hours) && pair(minutes))
-        })
-}
-
-fn all_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Two dates are one lower and one upper bound; more are refused.

@@ -101,8 +101,7 @@ impl Redeeming {
     /// # Errors
     /// `query_not_allowed` for another shape, or where body and signed headers differ.
     pub(super) fn attempt(&self, request: &Request) -> Result<Redemption, Refusal> {
-        let asked: GrantRequest =
-            json::parse_as(&request.body).or(Err(Refusal::QueryNotAllowed))?;
+        let asked = read(&request.body).ok_or(Refusal::QueryNotAllowed)?;
         let one = asked.code.is_some() != asked.grant_id.is_some();
         let named = asked
             .grant_id

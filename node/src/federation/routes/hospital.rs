@@ -19,14 +19,14 @@ use futures_util::{Stream, StreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::asking::{AskError, Asking, Parts, Planned, hospital};
-use super::super::merge::{join_cursors, part_bundle, said};
+use super::super::asking::{Asking, Parts, Planned, hospital};
+use super::super::held::HeldGrant;
 use super::super::outcome::{Hospital, Part};
 use super::super::query::{Question, TYPES, form_pairs};
-use super::super::redeeming::{NewGrant, RedeemError};
-use super::super::sse::event;
+use super::super::redeeming::NewGrant;
+use super::super::sse;
 use super::super::{Federation, QueryError};
-use crate::access::AccessRefusal;
+use super::problem::{issue_type, problem, unavailable};
 use crate::identity::Caller;
 
 /// Adds the routes. Needs `Data<Federation>` in the application.
@@ -90,20 +90,29 @@ async fn redeem(
         .await
         .map_err(|error| problem(&error))?;
     let membership = federation.directory().membership();
-    let hospitals: Vec<Value> = responders
+    let hospitals: Vec<Hospital> = responders
         .iter()
-        .map(|member| named(&hospital(membership.as_deref(), member)))
+        .map(|member| hospital(membership.as_deref(), member))
         .collect();
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("/federated/{}/fhir", grant.id)))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(json!({
-            "grant": grant.id,
-            "home": grant.home,
-            "purpose": grant.purpose,
-            "expires": grant.expires_at.to_string(),
-            "hospitals": hospitals,
-        })))
+        .json(described(&grant, &hospitals)))
+}
+
+/// A grant as its holder sees it. No token is in it.
+pub(in crate::federation) fn described(grant: &HeldGrant, hospitals: &[Hospital]) -> Value {
+    json!({
+        "grant": grant.id,
+        "home": grant.home,
+        "purpose": grant.purpose,
+        "practitioner": {"id": grant.practitioner, "role": grant.role},
+        "categories": grant.categories,
+        "patient": grant.patient,
+        "created": grant.created_at.to_string(),
+        "expires": grant.expires_at.to_string(),
+        "hospitals": hospitals.iter().map(named).collect::<Vec<_>>(),
+    })
 }
 
 /// `GET /api/v1/grants`: what the caller holds.
@@ -117,20 +126,11 @@ async fn held(federation: Data<Federation>, caller: Caller) -> Result<HttpRespon
     let grants: Vec<Value> = held
         .iter()
         .map(|(grant, responders)| {
-            let hospitals: Vec<Value> = responders
+            let hospitals: Vec<Hospital> = responders
                 .iter()
-                .map(|member| named(&hospital(membership.as_deref(), member)))
+                .map(|member| hospital(membership.as_deref(), member))
                 .collect();
-            json!({
-                "grant": grant.id,
-                "home": grant.home,
-                "purpose": grant.purpose,
-                "categories": grant.categories,
-                "patient": grant.patient,
-                "created": grant.created_at.to_string(),
-                "expires": grant.expires_at.to_string(),
-                "hospitals": hospitals,
-            })
+            described(grant, &hospitals)
         })
         .collect();
     Ok(HttpResponse::Ok()
@@ -247,7 +247,7 @@ impl Watching {
         match self.stage {
             Stage::Asked => {
                 self.stage = Stage::Coming;
-                Some(Ok(self.asked()))
+                Some(Ok(sse::asked(self.planned.hospitals())))
             }
             Stage::Coming => match self.parts.next().await {
                 Some(part) => Some(self.part(part).await),
@@ -260,43 +260,15 @@ impl Watching {
         }
     }
 
-    fn asked(&self) -> String {
-        let hospitals: Vec<Value> = self
-            .planned
-            .hospitals()
-            .map(|(hospital, own)| {
-                json!({"member": hospital.member, "name": hospital.name, "self": own})
-            })
-            .collect();
-        event(
-            "asked",
-            &json!({"of": hospitals.len(), "hospitals": hospitals}).to_string(),
-        )
-    }
-
     async fn part(&mut self, part: Part) -> Result<String, actix_web::Error> {
         if let Err(error) = self.asking.record(&self.planned, &part).await {
             tracing::error!("an answer is not shown, for it could not be written down: {error}");
             self.stage = Stage::Ended;
             return Err(unavailable().into());
         }
-        let head = json!({
-            "member": part.hospital.member,
-            "name": part.hospital.name,
-            "self": part.own,
-            "outcome": part.outcome.word(),
-            "code": part.outcome.code(),
-            "text": part.outcome.sentence(&part.hospital.name),
-            "duration_ms": part.duration_ms,
-        })
-        .to_string();
-        let bundle = part_bundle(self.planned.resource_type(), &part);
-        let data = match head.strip_suffix('}') {
-            Some(open) => format!(r#"{open},"bundle":{bundle}}}"#),
-            None => head,
-        };
+        let text = sse::part(self.planned.resource_type(), &part);
         self.came.push(part);
-        Ok(event("part", &data))
+        Ok(text)
     }
 
     async fn manifest(&mut self) -> Result<String, actix_web::Error> {
@@ -309,18 +281,7 @@ impl Watching {
                 tracing::error!("the manifest could not be kept: {error}");
                 unavailable()
             })?;
-        let answered = parts
-            .iter()
-            .filter(|part| part.outcome.is_answered())
-            .count();
-        let data = json!({
-            "answered": answered,
-            "of": parts.len(),
-            "text": said(&parts),
-            "next": join_cursors(&parts),
-            "manifest": jws,
-        });
-        Ok(event("manifest", &data.to_string()))
+        Ok(sse::manifest(&parts, &jws))
     }
 }
 
@@ -354,87 +315,4 @@ fn question(name: &str, query: &str, but: Option<&str>) -> Result<Question, Quer
         })
         .collect();
     Question::from_pairs(known, &pairs)
-}
-
-fn unavailable() -> Problem {
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "audit_unavailable",
-        "The access cannot be recorded, so nothing is shown",
-    )
-}
-
-/// What a caller may know of what went wrong.
-fn problem(error: &AskError) -> Problem {
-    match error {
-        AskError::NoSuchGrant => Problem::new(
-            StatusCode::NOT_FOUND,
-            "grant_unknown",
-            "No such grant of yours",
-        ),
-        AskError::Query(why) => Problem::new(
-            StatusCode::BAD_REQUEST,
-            "query_not_allowed",
-            "Not a question for peers",
-        )
-        .with_detail(why.to_string()),
-        AskError::Parameter => Problem::new(
-            StatusCode::BAD_REQUEST,
-            "query_not_allowed",
-            "Not a question for peers",
-        )
-        .with_detail(error.to_string()),
-        AskError::Cursor => Problem::new(
-            StatusCode::BAD_REQUEST,
-            "cursor_invalid",
-            "No page of this grant",
-        ),
-        AskError::Access(AccessRefusal::Role { .. }) => {
-            Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not with this role")
-        }
-        AskError::Redeem(error) => redeem_problem(error),
-        AskError::Access(_) | AskError::Database(_) | AskError::Entropy => {
-            tracing::error!("a question was not asked: {error}");
-            unavailable()
-        }
-    }
-}
-
-fn redeem_problem(error: &RedeemError) -> Problem {
-    match error {
-        RedeemError::Refused(refusal) => {
-            let status = StatusCode::from_u16(refusal.http_status());
-            Problem::new(
-                status.unwrap_or(StatusCode::FORBIDDEN),
-                refusal.code(),
-                refusal.title(),
-            )
-            .with_detail("The patient's home node refused")
-        }
-        RedeemError::Silent(silence) => Problem::new(
-            StatusCode::BAD_GATEWAY,
-            "home_unreachable",
-            "The patient's home node gave no answer",
-        )
-        .with_detail(silence.code()),
-        RedeemError::Unverified | RedeemError::Unusable(_) => Problem::new(
-            StatusCode::BAD_GATEWAY,
-            "home_answer_unusable",
-            "The answer of the patient's home node cannot be used",
-        ),
-        other => {
-            tracing::error!("a code was not redeemed: {other}");
-            unavailable()
-        }
-    }
-}
-
-/// The FHIR issue type of the same.
-fn issue_type(error: &AskError) -> &'static str {
-    match error {
-        AskError::NoSuchGrant => "not-found",
-        AskError::Query(_) | AskError::Parameter | AskError::Cursor => "invalid",
-        AskError::Access(AccessRefusal::Role { .. }) => "forbidden",
-        _ => "transient",
-    }
 }

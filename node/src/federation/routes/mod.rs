@@ -1,7 +1,8 @@
 //! The room's HTTP: what other members may send, and what the hospital's own staff may ask.
 
 mod federation;
-mod hospital;
+pub(super) mod hospital;
+mod problem;
 
 use actix_web::web::ServiceConfig;
 

@@ -394,3 +394,4 @@ async fn an_echo_comes_back_signed_and_a_closed_door_opens_the_breaker() {
 }
 
 mod replayed;
+mod wire;
