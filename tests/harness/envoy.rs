@@ -80,6 +80,22 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap()
     }
 
+    /// Everything that it tells, but for what makes it this one exchange: signature, date, trace and
+    /// exchange id. Headers sorted by name.
+    #[must_use]
+    pub fn told(&self) -> (u16, Vec<(String, String)>, String) {
+        let of_the_exchange = ["signature", "date", "traceparent", "fed-exchange"];
+        let mut headers = self.headers.clone();
+        for (name, value) in &mut headers {
+            if of_the_exchange.contains(&name.as_str()) {
+                value.clear();
+            }
+        }
+        headers.sort();
+        let body = String::from_utf8(self.body.clone()).unwrap();
+        (self.status, headers, body)
+    }
+
     /// The resources of a searchset, outcomes left out.
     #[must_use]
     pub fn resources(&self) -> Vec<Value> {

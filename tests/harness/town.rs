@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use federation_protocol::member::MemberState;
@@ -32,6 +33,12 @@ impl Town {
     /// Starts a registry and a hospital for each name, on `store`, and waits until all know each
     /// other.
     pub async fn start(names: &[&str], store: Store) -> Self {
+        Self::prepared(names, store, |_| {}).await
+    }
+
+    /// [`Town::start`], where `prepare` changes each hospital's settings before the registry hears
+    /// of it.
+    pub async fn prepared(names: &[&str], store: Store, prepare: impl Fn(&Hospital)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // A whole second: signatures count in seconds.
         let clock = ManualClock::at(Timestamp::from_unix_seconds(
@@ -69,6 +76,7 @@ impl Town {
             let number = format!("01100000{:02}", at + 1);
             let home = town.folder.path().join(name);
             let made = Hospital::make(name, &number, &home, &url, &pin, store.make());
+            prepare(&made);
             let description = home.join("description.json");
             made.describe(&description);
             town.registry_command(&[
@@ -187,14 +195,20 @@ impl Town {
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago: never one that this process was given before, and below
+/// those that the system gives to connections.
 #[must_use]
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
+    const FIRST: u32 = 10_000;
+    const PORTS: u32 = 22_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test programs beside this one begin elsewhere.
+    let begin = std::process::id().wrapping_mul(7_919);
+    (0..PORTS)
+        .map(|_| begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS + FIRST)
+        .map(|port| u16::try_from(port).unwrap())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 pub(crate) fn text(path: &Path) -> &str {

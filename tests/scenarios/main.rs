@@ -14,3 +14,4 @@
 mod doors;
 mod fourteen_checks;
 mod story;
+mod token_codes;
