@@ -103,3 +103,54 @@ pub fn condition(id: &str, patient: &str, icd10: &str) -> Value {
         "recordedDate": "2025-12-01",
     })
 }
+
+/// The same resource, marked as psychiatric by the department that wrote it.
+#[must_use]
+pub fn psychiatric(mut resource: Value) -> Value {
+    resource["meta"] = json!({
+        "security": [{
+            "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "PSY",
+        }],
+    });
+    resource
+}
+
+/// One resource of each type that may be asked for between members, with ids that begin with the
+/// patient's.
+#[must_use]
+pub fn one_of_each(patient: &str) -> Vec<Value> {
+    let id = |number: u32| format!("{patient}-{number}");
+    let subject = json!({ "reference": format!("Patient/{patient}") });
+    let day = "2026-04-01";
+    vec![
+        hba1c(&id(1), patient, day, "6.9"),
+        condition(&id(2), patient, "E11"),
+        prescription(&id(3), patient, day, "メトホルミン"),
+        json!({
+            "resourceType": "AllergyIntolerance", "id": id(4), "patient": subject,
+            "code": { "text": "そば" }, "recordedDate": day,
+        }),
+        json!({
+            "resourceType": "DiagnosticReport", "id": id(5), "status": "final",
+            "category": [{
+                "coding": [{
+                    "system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "LAB",
+                }],
+            }],
+            "code": { "text": "血液検査" }, "subject": subject, "effectiveDateTime": day,
+        }),
+        json!({
+            "resourceType": "Immunization", "id": id(6), "status": "completed",
+            "vaccineCode": { "text": "インフルエンザ" }, "patient": subject,
+            "occurrenceDateTime": day,
+        }),
+        json!({
+            "resourceType": "Procedure", "id": id(7), "status": "completed",
+            "code": { "text": "白内障手術" }, "subject": subject, "performedDateTime": day,
+        }),
+        json!({
+            "resourceType": "Specimen", "id": id(8), "subject": subject,
+            "collection": { "collectedDateTime": day },
+        }),
+    ]
+}

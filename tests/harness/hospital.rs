@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use federation_protocol::category::Scope;
-use federation_protocol::consent::{LabelTerms, Practitioner};
+use federation_protocol::consent::{ConsentKind, LabelTerms, Practitioner, Provision};
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_service::clock::SharedClock;
 use musubi_node::app::{Node, Rooms};
 use musubi_node::audit::{Filter, Recorded};
 use musubi_node::config::Config;
-use musubi_node::consent::{Decision, Evidence, TickedResponder};
+use musubi_node::consent::{Decision, Evidence, Subject, TickedResponder};
 use musubi_node::database::testing::Scratch;
 use musubi_node::identity::Role;
 use musubi_node::linkage::phone::Phone;
@@ -222,6 +222,21 @@ impl Hospital {
             "{status}: {}",
             reply.text().await.unwrap()
         );
+    }
+
+    /// Writes a local directive (留保) about a chart here.
+    pub async fn reserve(&self, patient: &str, root: Provision) {
+        let consents = &self.rooms().consents;
+        let subject = Subject::Patient(self.chart(patient).await);
+        let patient = format!("Patient/{patient}");
+        let draft = consents.draft(
+            ConsentKind::Dissent,
+            &patient,
+            root,
+            Vec::new(),
+            &ToString::to_string,
+        );
+        consents.give(subject, draft).await.unwrap();
     }
 
     /// `GET` on the hospital listener with a token.

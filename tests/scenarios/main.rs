@@ -13,5 +13,6 @@
 
 mod doors;
 mod fourteen_checks;
+mod sameness;
 mod story;
 mod token_codes;
