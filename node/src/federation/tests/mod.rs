@@ -50,7 +50,11 @@ async fn ask_http(hospital: &Hospital, path: &str) -> (u16, String) {
 }
 
 async fn redeem(town: &Town, code: &str, categories: &[&str]) -> (u16, Value) {
-    let asker = &town.hospitals[ASKER];
+    redeem_at(town, ASKER, code, categories).await
+}
+
+async fn redeem_at(town: &Town, at: usize, code: &str, categories: &[&str]) -> (u16, Value) {
+    let asker = &town.hospitals[at];
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let reply = client
         .post(format!("http://{}/api/v1/grants", asker.hospital_address))
@@ -260,10 +264,11 @@ async fn new_tokens_are_fetched_when_the_old_are_over_while_the_grant_lasts() {
 
 #[actix_web::test]
 async fn nothing_denied_and_filtered_are_one_answer() {
-    let (town, grant) = granted(3, Scope::EMPTY.with(Category::Vital), &["vital"]).await;
-    town.hospitals[ANSWERER].charts(&RESULTS).await;
-    let answer = async |query: &str| {
-        let path = format!("/federated/{grant}/fhir/Observation?{query}");
+    let (town, grant) = granted(3, everything(), &["lab", "rx"]).await;
+    let answerer = &town.hospitals[ANSWERER];
+    answerer.charts(&RESULTS).await;
+    let digest = async |query: &str| {
+        let path = format!("/federated/{grant}/fhir/{query}");
         let (status, text) = ask_http(&town.hospitals[ASKER], &path).await;
         assert_eq!(status, 200, "{text}");
         let bundle: Value = serde_json::from_str(&text).unwrap();
@@ -272,12 +277,42 @@ async fn nothing_denied_and_filtered_are_one_answer() {
         let asked = claims["asked"].as_array().unwrap().clone();
         asked.into_iter().find(|one| one["self"].is_null()).unwrap()["digest"].clone()
     };
-    let filtered = answer("code=4548-4").await;
-    let absent = answer("code=0000-0").await;
-    assert!(filtered.is_string());
-    assert_eq!(filtered, absent);
-    let lines = town.hospitals[ANSWERER].lines(Kind::Disclosure).await;
-    assert!(lines.iter().all(|line| line.shown == Some(0)));
+    let shown = digest("Observation?code=4548-4").await;
+    let absent = digest("Observation?code=0000-0").await;
+    assert_ne!(shown, absent);
+    let psychiatric = RESULTS[1]
+        .replace("lab-1", "psy-1")
+        .replace("laboratory", "social-history");
+    answerer.charts(&[&psychiatric]).await;
+    let filtered = digest("Observation?_id=psy-1").await;
+    answerer.reserves_everything().await;
+    let denied = digest("Observation?code=4548-4").await;
+    assert_eq!([&filtered, &denied], [&absent, &absent]);
+    let last = answerer.lines(Kind::Disclosure).await.pop().unwrap();
+    assert_eq!(
+        (last.shown, last.withheld),
+        (Some(0), Some(2)),
+        "its own audit knows"
+    );
+}
+
+#[actix_web::test]
+async fn a_home_node_asks_for_its_own_staff_only_with_the_persons_signature() {
+    let town = Town::of(3).await;
+    let phone = town.person().await;
+    town.hospitals[ANSWERER].charts(&RESULTS).await;
+    let code = town
+        .signed_code(&phone, HOME, everything(), &[ANSWERER])
+        .await;
+    let (status, grant) = redeem_at(&town, HOME, &code, &["lab", "rx"]).await;
+    assert_eq!(status, 201, "{grant}");
+    let path = format!(
+        "/federated/{}/fhir/Observation",
+        grant["grant"].as_str().unwrap()
+    );
+    let (_, text) = ask_http(&town.hospitals[HOME], &path).await;
+    assert!(text.contains("2 of 2 hospitals answered"), "{text}");
+    assert!(text.contains("lab-2"), "{text}");
 }
 
 #[actix_web::test]

@@ -8,7 +8,9 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use federation_protocol::category::Scope;
-use federation_protocol::consent::{LabelTerms, Practitioner};
+use federation_protocol::consent::{
+    ConsentKind, LabelTerms, Practitioner, Provision, ProvisionType,
+};
 use federation_protocol::directory::{KeyStatement, Profile, StatusDocument};
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
@@ -21,7 +23,7 @@ use prometheus_client::registry::Registry;
 use crate::access::{Access, Act, HousePolicy};
 use crate::audit::{Audit, Filter, Recorded};
 use crate::config::Config;
-use crate::consent::{Consents, Decision, TickedResponder};
+use crate::consent::{Consents, Decision, Evidence, Subject, TickedResponder};
 use crate::database::testing::{Scratch, sqlite};
 use crate::database::{Database, Rid};
 use crate::federation::{Federation, FederationParts, configure_federation, configure_hospital};
@@ -332,6 +334,17 @@ impl Hospital {
         }
     }
 
+    /// A local directive of the patient: nothing leaves (留保).
+    pub(super) async fn reserves_everything(&self) {
+        let root = Provision::any(ProvisionType::Deny);
+        let name = |member: &MemberId| member.to_string();
+        let draft = self
+            .consents
+            .draft(ConsentKind::Dissent, "Patient/p", root, Vec::new(), &name);
+        let subject = Subject::Patient(self.chart("p").await);
+        self.consents.give(subject, draft).await.unwrap();
+    }
+
     pub(super) async fn chart(&self, patient: &str) -> Rid {
         let address = Address {
             kind: ResourceType::named("Patient").unwrap(),
@@ -401,8 +414,62 @@ impl Town {
         categories: Scope,
         from: &[usize],
     ) -> String {
+        self.make_code(phone, self.decision(phone, requester, categories, from))
+            .await
+    }
+
+    /// The same with the phone's signature, for a requester that could mint for itself.
+    pub(super) async fn signed_code(
+        &self,
+        phone: &Phone,
+        requester: usize,
+        categories: Scope,
+        from: &[usize],
+    ) -> String {
         let home = &self.hospitals[0];
-        let decision = Decision {
+        let mut decision = self.decision(phone, requester, categories, from);
+        let links = home.linkage.home_links(phone.person()).await.unwrap();
+        let membership = home.federation.directory().membership().unwrap();
+        let needed = home
+            .consents
+            .evidence_needed(&decision, &links, &membership)
+            .await
+            .unwrap();
+        for needed in needed {
+            let signature = phone.sign(&needed.responder, &needed.message).unwrap();
+            let mut ticked = decision.responders.iter_mut();
+            let ticked = ticked
+                .find(|one| one.responder == needed.responder)
+                .unwrap();
+            ticked.evidence = Some(Evidence {
+                scope: needed.scope,
+                until: needed.until,
+                signature,
+            });
+        }
+        self.make_code(phone, decision).await
+    }
+
+    async fn make_code(&self, phone: &Phone, decision: Decision) -> String {
+        let home = &self.hospitals[0];
+        let links = home.linkage.home_links(phone.person()).await.unwrap();
+        let membership = home.federation.directory().membership().unwrap();
+        let code = home
+            .consents
+            .create_code(decision, links, membership)
+            .await
+            .unwrap();
+        code.spoken()
+    }
+
+    fn decision(
+        &self,
+        phone: &Phone,
+        requester: usize,
+        categories: Scope,
+        from: &[usize],
+    ) -> Decision {
+        Decision {
             person: phone.person().clone(),
             patient: "Patient/p".into(),
             requester: self.hospitals[requester].me.clone(),
@@ -424,14 +491,6 @@ impl Town {
                     evidence: None,
                 })
                 .collect(),
-        };
-        let links = home.linkage.home_links(phone.person()).await.unwrap();
-        let membership = home.federation.directory().membership().unwrap();
-        let code = home
-            .consents
-            .create_code(decision, links, membership)
-            .await
-            .unwrap();
-        code.spoken().to_string()
+        }
     }
 }
