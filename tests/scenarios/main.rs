@@ -11,6 +11,7 @@
     reason = "tests fail by panicking, and say what they measured"
 )]
 
+mod decisions;
 mod doors;
 mod fourteen_checks;
 mod sameness;
