@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::answers::{Outcome, outcomes, seen};
 use crate::layout::Layout;
 use crate::outputs::Printed;
-use crate::process::{NODE, run};
-use crate::setup::{home_of, node_command, node_words};
+use crate::process::{NODE, Words, run};
+use crate::setup::{home_of, node_command};
 use crate::town::{HOSPITALS, Hospital, Lets, Person};
 use crate::trouble::Trouble;
 
@@ -48,33 +48,22 @@ pub(crate) async fn ask(
     let home = home_of(person)?;
     let began = SystemClock.now();
     let code = visit_code(layout, person, home, at).await?;
-    let member = home.member();
-    let token = layout.token(&format!("{}-physician", at.id));
-    let mut options: Vec<&dyn AsRef<std::ffi::OsStr>> = vec![
-        &"--token-file",
-        &token,
-        &"--home",
-        &member,
-        &"--code",
-        &code,
-        &"--practitioner",
-        &at.physician,
-        &"--categories",
-        &CATEGORIES,
-        &"--type",
-        &TYPES,
-        &"-o",
-        &"json",
-    ];
-    let chart = person.chart_at(at);
-    if let Some(chart) = &chart {
-        options.extend([&"--patient" as &dyn AsRef<std::ffi::OsStr>, chart]);
+    let mut words = Words::of(&["ask"])
+        .option("--config", layout.node_config(at))
+        .option(
+            "--token-file",
+            layout.token(&format!("{}-physician", at.id)),
+        )
+        .option("--home", home.member())
+        .option("--code", &code)
+        .option("--practitioner", at.physician)
+        .option("--categories", CATEGORIES)
+        .option("--type", TYPES)
+        .json();
+    if let Some(chart) = person.chart_at(at) {
+        words = words.option("--patient", chart);
     }
-    let finished = run(
-        NODE,
-        &node_words(&layout.node_config(at), &["ask"], &options),
-    )
-    .await?;
+    let finished = run(NODE, words).await?;
     let exit = u8::try_from(finished.code).unwrap_or(1);
     let mut asked = Asked {
         person,
@@ -111,7 +100,6 @@ async fn visit_code(
     home: &Hospital,
     at: &Hospital,
 ) -> Result<String, Trouble> {
-    let (phone, member) = (layout.phone(person), at.member());
     // The asking hospital's own chart is read under its own rules: no token is needed for it.
     let others: Vec<String> = person
         .charts
@@ -119,33 +107,24 @@ async fn visit_code(
         .filter(|(id, _)| *id != at.id)
         .filter_map(|(id, _)| Hospital::named(id).map(Hospital::member))
         .collect();
-    let others = others.join(",");
-    let mut options: Vec<&dyn AsRef<std::ffi::OsStr>> = vec![
-        &"--phone",
-        &phone,
-        &"--for",
-        &member,
-        &"--hospitals",
-        &others,
-        &"-o",
-        &"json",
-    ];
+    let mut words = Words::of(&["code"])
+        .option("--phone", layout.phone(person))
+        .option("--for", at.member())
+        .option("--hospitals", others.join(","))
+        .json();
     if home.id == at.id {
         // Its own staff could otherwise mint for themselves: the phone signs for one physician.
-        options.extend([
-            &"--practitioner" as &dyn AsRef<std::ffi::OsStr>,
-            &at.physician,
-        ]);
+        words = words.option("--practitioner", at.physician);
     }
-    let end = SystemClock.now().plus_seconds(SHORT_SECONDS).to_string();
-    match &person.lets {
-        Lets::Everything => {}
-        Lets::Kinds(kinds) => {
-            options.extend([&"--categories" as &dyn AsRef<std::ffi::OsStr>, kinds]);
+    words = match &person.lets {
+        Lets::Everything => words,
+        Lets::Kinds(kinds) => words.option("--categories", kinds),
+        Lets::TooShort => {
+            let end = SystemClock.now().plus_seconds(SHORT_SECONDS);
+            words.option("--until", end.to_string())
         }
-        Lets::TooShort => options.extend([&"--until" as &dyn AsRef<std::ffi::OsStr>, &end]),
-    }
-    let said = node_command(layout, home, ["code"], &options).await?;
+    };
+    let said = node_command(layout, home, words).await?;
     if matches!(person.lets, Lets::TooShort) {
         tokio::time::sleep(LATE).await;
     }
@@ -164,9 +143,11 @@ async fn read_audits(
         let Some(hospital) = HOSPITALS.iter().find(|h| h.member() == outcome.member) else {
             continue;
         };
-        let options: [&dyn AsRef<std::ffi::OsStr>; 6] =
-            [&"--since", &since, &"--limit", &"1000", &"-o", &"json"];
-        let said = node_command(layout, hospital, ["audit", "list"], &options).await?;
+        let words = Words::of(&["audit", "list"])
+            .option("--since", since)
+            .option("--limit", "1000")
+            .json();
+        let said = node_command(layout, hospital, words).await?;
         let printed = Printed::read(&said)?;
         let lines = printed.value().as_array().into_iter().flatten();
         let disclosed = lines.filter(|line| {

@@ -17,7 +17,7 @@ pub(crate) struct Ports {
 impl Ports {
     /// The ports from `base` on.
     pub(crate) fn from(base: u16) -> Result<Self, Trouble> {
-        if base < 1024 || base > u16::MAX - SPAN {
+        if !(1024..=u16::MAX - SPAN).contains(&base) {
             return Err(Trouble::new(
                 format!("--port-base {base} leaves no room"),
                 format!("choose one from 1024 to {}", u16::MAX - SPAN),

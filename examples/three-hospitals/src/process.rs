@@ -60,7 +60,7 @@ impl Finished {
     }
 }
 
-fn command(role: &str, args: &[OsString]) -> Result<Command, Trouble> {
+fn command(role: &str, words: &Words) -> Result<Command, Trouble> {
     let program = std::env::current_exe().map_err(|error| {
         Trouble::new(
             format!("this program cannot find itself: {error}"),
@@ -70,7 +70,7 @@ fn command(role: &str, args: &[OsString]) -> Result<Command, Trouble> {
     let mut command = Command::new(program);
     command
         .arg(role)
-        .args(args)
+        .args(&words.0)
         .stdin(Stdio::null())
         .kill_on_drop(true);
     for (name, _) in std::env::vars_os() {
@@ -81,21 +81,40 @@ fn command(role: &str, args: &[OsString]) -> Result<Command, Trouble> {
     Ok(command)
 }
 
-/// Arguments of mixed kinds as the system's strings.
-pub(crate) fn words<'a>(words: impl IntoIterator<Item = &'a dyn AsRef<OsStr>>) -> Vec<OsString> {
-    words
-        .into_iter()
-        .map(|word| word.as_ref().to_owned())
-        .collect()
+/// The words of a command line, one after another.
+#[derive(Clone)]
+pub(crate) struct Words(Vec<OsString>);
+
+impl Words {
+    /// A command, as `["person", "enroll"]`.
+    pub(crate) fn of(command: &[&str]) -> Self {
+        Self(command.iter().map(OsString::from).collect())
+    }
+
+    /// One more word.
+    pub(crate) fn word(mut self, word: impl AsRef<OsStr>) -> Self {
+        self.0.push(word.as_ref().to_owned());
+        self
+    }
+
+    /// An option and its value.
+    pub(crate) fn option(self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.word(name).word(value)
+    }
+
+    /// The result as JSON.
+    pub(crate) fn json(self) -> Self {
+        self.option("-o", "json")
+    }
 }
 
 /// Runs a command to its end.
-pub(crate) async fn run(role: &str, args: &[OsString]) -> Result<Finished, Trouble> {
+pub(crate) async fn run(role: &str, words: Words) -> Result<Finished, Trouble> {
     let shown = std::iter::once(role.to_owned())
-        .chain(args.iter().map(|arg| arg.to_string_lossy().into_owned()))
+        .chain(words.0.iter().map(|arg| arg.to_string_lossy().into_owned()))
         .collect::<Vec<_>>()
         .join(" ");
-    let output = command(role, args)?.output().await.map_err(|error| {
+    let output = command(role, &words)?.output().await.map_err(|error| {
         Trouble::new(
             format!("`{shown}` could not be started: {error}"),
             "try again",
@@ -122,7 +141,7 @@ impl Server {
     pub(crate) fn start(
         name: &'static str,
         role: &str,
-        args: &[OsString],
+        words: Words,
         environment: &[(&str, String)],
         log: &Path,
     ) -> Result<Self, Trouble> {
@@ -134,7 +153,7 @@ impl Server {
                 .open(log)
         };
         let file = || open().map_err(|error| Trouble::file(log, &error));
-        let mut command = command(role, args)?;
+        let mut command = command(role, &words)?;
         command.envs(environment.iter().map(|(name, value)| (*name, value)));
         // A group of its own: Ctrl-C reaches the town, and the town ends its servers in order.
         command.process_group(0).stdout(file()?).stderr(file()?);

@@ -1,15 +1,13 @@
 //! Makes the town with the same commands that operators, hospitals and people use.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::Path;
 use std::time::Duration;
 
 use crate::layout::{Layout, make_private, write_private};
 use crate::outputs::Printed;
 use crate::people::bundles;
 use crate::ports::Ports;
-use crate::process::{NODE, REGISTRY, Server, run, words};
+use crate::process::{NODE, REGISTRY, Server, Words, run};
 use crate::town::{HOSPITALS, Hospital, PEOPLE, Person};
 use crate::trouble::Trouble;
 use crate::{databases, telling};
@@ -72,31 +70,19 @@ pub(crate) async fn furnish(
 }
 
 async fn registry(layout: &Layout, ports: Ports) -> Result<String, Trouble> {
-    let url = format!("https://{}", ports.registry());
-    let bind = ports.registry().to_string();
-    let (folder, approver) = (layout.registry(), layout.approver_key());
-    let args = words([
-        &"init" as &dyn AsRef<_>,
-        &"--id",
-        &"urn:musubi:registry:three-hospitals",
-        &"--dir",
-        &folder,
-        &"--approver-key",
-        &approver,
-        &"--url",
-        &url,
-        &"--bind",
-        &bind,
-        &"-o",
-        &"json",
-    ]);
-    Printed::read(&run(REGISTRY, &args).await?.succeeded()?)?.text("/root_sha256")
+    let words = Words::of(&["init"])
+        .option("--id", "urn:musubi:registry:three-hospitals")
+        .option("--dir", layout.registry())
+        .option("--approver-key", layout.approver_key())
+        .option("--url", format!("https://{}", ports.registry()))
+        .option("--bind", ports.registry().to_string())
+        .json();
+    Printed::read(&run(REGISTRY, words).await?.succeeded()?)?.text("/root_sha256")
 }
 
 async fn start_registry(layout: &Layout, ports: Ports) -> Result<Server, Trouble> {
-    let config = layout.registry().join("registry.toml");
-    let args = words([&"run" as &dyn AsRef<_>, &"--config", &config]);
-    let mut server = Server::start("registry", REGISTRY, &args, &[], &layout.log("registry"))?;
+    let words = Words::of(&["run"]).option("--config", layout.registry().join("registry.toml"));
+    let mut server = Server::start("registry", REGISTRY, words, &[], &layout.log("registry"))?;
     let address = ports.registry();
     server
         .until(READY, async || {
@@ -113,89 +99,64 @@ async fn node(
     root_sha256: &str,
     hospital: &Hospital,
 ) -> Result<(), Trouble> {
-    let folder = layout.hospital(hospital);
-    let registry = format!("https://{}", ports.registry());
-    let endpoint = format!("https://{}", ports.federation(hospital));
-    let (staff, patient) = (
-        ports.hospital(hospital).to_string(),
-        ports.patient(hospital).to_string(),
-    );
-    let mut args = words([
-        &"init" as &dyn AsRef<_>,
-        &"--dir",
-        &folder,
-        &"--member",
-        &hospital.code,
-        &"--name",
-        &hospital.name,
-        &"--name-kana",
-        &hospital.kana,
-        &"--name-en",
-        &hospital.english,
-        &"--region",
-        &hospital.region,
-        &"--registry",
-        &registry,
-        &"--root-sha256",
-        &root_sha256,
-        &"--endpoint",
-        &endpoint,
-        &"--hospital-bind",
-        &staff,
-        &"--patient-bind",
-        &patient,
-        &"--allow-cidr",
-        &"127.0.0.0/8",
-    ]);
+    let mut words = Words::of(&["init"])
+        .option("--dir", layout.hospital(hospital))
+        .option("--member", hospital.code)
+        .option("--name", hospital.name)
+        .option("--name-kana", hospital.kana)
+        .option("--name-en", hospital.english)
+        .option("--region", hospital.region)
+        .option("--registry", format!("https://{}", ports.registry()))
+        .option("--root-sha256", root_sha256)
+        .option(
+            "--endpoint",
+            format!("https://{}", ports.federation(hospital)),
+        )
+        .option("--hospital-bind", ports.hospital(hospital).to_string())
+        .option("--patient-bind", ports.patient(hospital).to_string())
+        .option("--allow-cidr", "127.0.0.0/8");
     if let Some(url) = databases::url_of(database, hospital)? {
-        args.extend(words([&"--database" as &dyn AsRef<_>, &url]));
+        words = words.option("--database", url);
     }
-    run(NODE, &args).await?.succeeded().map(drop)
+    run(NODE, words).await?.succeeded().map(drop)
 }
 
 /// The hospital describes itself; the registry's operator signs its entry.
 async fn admit(layout: &Layout, hospital: &Hospital) -> Result<(), Trouble> {
     let description = layout.description(hospital);
-    node_command(layout, hospital, ["describe"], &[&"--out", &description]).await?;
-    let config = layout.registry().join("registry.toml");
-    let approver = layout.approver_key();
-    let args = words([
-        &"member" as &dyn AsRef<_>,
-        &"add",
-        &description,
-        &"--approver-key",
-        &approver,
-        &"--config",
-        &config,
-    ]);
-    run(REGISTRY, &args).await?.succeeded().map(drop)
+    let describe = Words::of(&["describe"]).option("--out", &description);
+    node_command(layout, hospital, describe).await?;
+    let add = Words::of(&["member", "add"])
+        .word(&description)
+        .option("--approver-key", layout.approver_key())
+        .option("--config", layout.registry().join("registry.toml"));
+    run(REGISTRY, add).await?.succeeded().map(drop)
 }
 
 async fn load(layout: &Layout, hospital: &Hospital) -> Result<(), Trouble> {
     let people = layout.people();
     make_private(&people.join(hospital.id))?;
-    let mut files = Vec::new();
+    let mut words = Words::of(&["load"]);
     for (name, text) in bundles(hospital.id) {
         let file = people.join(name);
         write_private(&file, text)?;
-        files.push(file);
+        words = words.word(&file);
     }
-    let files: Vec<&dyn AsRef<_>> = files.iter().map(|file| file as &dyn AsRef<_>).collect();
-    node_command(layout, hospital, ["load"], &files)
-        .await
-        .map(drop)
+    node_command(layout, hospital, words).await.map(drop)
 }
 
 async fn tokens(layout: &Layout, hospital: &Hospital) -> Result<(), Trouble> {
     for role in ROLES {
         let id = if role == "physician" {
-            hospital.physician.to_owned()
+            hospital.physician
         } else {
-            role.to_owned()
+            role
         };
-        let file = layout.token(&format!("{}-{role}", hospital.id));
-        let options: [&dyn AsRef<_>; 6] = [&"--role", &role, &"--id", &id, &"--out", &file];
-        node_command(layout, hospital, ["access", "create"], &options).await?;
+        let words = Words::of(&["access", "create"])
+            .option("--role", role)
+            .option("--id", id)
+            .option("--out", layout.token(&format!("{}-{role}", hospital.id)));
+        node_command(layout, hospital, words).await?;
     }
     Ok(())
 }
@@ -206,8 +167,7 @@ pub(crate) async fn start_node(
     ports: Ports,
     hospital: &'static Hospital,
 ) -> Result<Server, Trouble> {
-    let config = layout.node_config(hospital);
-    let args = words([&"run" as &dyn AsRef<_>, &"--config", &config]);
+    let words = Words::of(&["run"]).option("--config", layout.node_config(hospital));
     let metrics = (
         "MUSUBI_NODE_METRICS__BIND",
         ports.metrics(hospital).to_string(),
@@ -215,7 +175,7 @@ pub(crate) async fn start_node(
     let mut server = Server::start(
         hospital.id,
         NODE,
-        &args,
+        words,
         &[metrics],
         &layout.log(hospital.id),
     )?;
@@ -240,34 +200,27 @@ pub(crate) async fn start_node(
 async fn settle(layout: &Layout, person: &Person) -> Result<String, Trouble> {
     let home = home_of(person)?;
     let phone = layout.phone(person);
-    let chart = person.chart_at(home).unwrap_or_default();
-    let options: [&dyn AsRef<_>; 6] = [&"--patient", &chart, &"--phone", &phone, &"-o", &"json"];
-    let said = node_command(layout, home, ["person", "enroll"], &options).await?;
-    let id = Printed::read(&said)?.text("/person")?;
+    let enroll = Words::of(&["person", "enroll"])
+        .option("--patient", person.chart_at(home).unwrap_or_default())
+        .option("--phone", &phone)
+        .json();
+    let id = Printed::read(&node_command(layout, home, enroll).await?)?.text("/person")?;
     for (hospital, patient) in person.charts {
         let Some(hospital) = Hospital::named(hospital) else {
             continue;
         };
-        let member = home.member();
-        let options: [&dyn AsRef<_>; 6] = [
-            &"--patient",
-            patient,
-            &"--home",
-            &member,
-            &"--phone",
-            &phone,
-        ];
-        node_command(layout, hospital, ["link", "create"], &options).await?;
+        let create = Words::of(&["link", "create"])
+            .option("--patient", patient)
+            .option("--home", home.member())
+            .option("--phone", &phone);
+        node_command(layout, hospital, create).await?;
     }
-    node_command(layout, home, ["link", "accept"], &[&"--phone", &phone]).await?;
-    let token = layout.token(person.id);
-    node_command(
-        layout,
-        home,
-        ["access", "create"],
-        &[&"--person", &id, &"--out", &token],
-    )
-    .await?;
+    let accept = Words::of(&["link", "accept"]).option("--phone", &phone);
+    node_command(layout, home, accept).await?;
+    let create = Words::of(&["access", "create"])
+        .option("--person", &id)
+        .option("--out", layout.token(person.id));
+    node_command(layout, home, create).await?;
     Ok(id)
 }
 
@@ -277,30 +230,12 @@ pub(crate) fn home_of(person: &Person) -> Result<&'static Hospital, Trouble> {
         .ok_or_else(|| Trouble::new(format!("{} has no home", person.id), "report this as a bug"))
 }
 
-/// Runs `musubi-node WORDS… --config <this hospital's> OPTIONS…` and returns what it printed.
-pub(crate) async fn node_command<const N: usize>(
+/// Runs a `musubi-node` command with this hospital's settings; what it printed.
+pub(crate) async fn node_command(
     layout: &Layout,
     hospital: &Hospital,
-    command: [&str; N],
-    options: &[&dyn AsRef<std::ffi::OsStr>],
+    words: Words,
 ) -> Result<String, Trouble> {
-    run(
-        NODE,
-        &node_words(&layout.node_config(hospital), &command, options),
-    )
-    .await?
-    .succeeded()
-}
-
-/// The words of a node command.
-pub(crate) fn node_words(
-    config: &Path,
-    command: &[&str],
-    options: &[&dyn AsRef<std::ffi::OsStr>],
-) -> Vec<OsString> {
-    let mut args: Vec<OsString> = command.iter().map(OsString::from).collect();
-    args.push("--config".into());
-    args.push(config.into());
-    args.extend(options.iter().map(|option| option.as_ref().to_owned()));
-    args
+    let words = words.option("--config", layout.node_config(hospital));
+    run(NODE, words).await?.succeeded()
 }
