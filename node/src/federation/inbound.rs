@@ -5,21 +5,19 @@
 //!
 //! Source: PROTOCOL section 4.
 
+mod closing;
+
 use std::sync::Arc;
 
 use federation_protocol::Verified;
-use federation_protocol::directory::Freshness;
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
-use federation_protocol::signature::{
-    Actor, DraftError, Request, RequestBinding, SignedAnswer, carries_consent,
-};
+use federation_protocol::signature::{DraftError, Request, RequestBinding, SignedAnswer};
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{SharedClock, Stopwatch};
-use federation_service::problem::{FHIR_JSON, PROBLEM_JSON};
+use federation_service::problem::FHIR_JSON;
 use federation_service::signed::{
-    Answering, DEFAULT_BODY_TIMEOUT, Door, DoorSettings, Media, Memberships, Paths, RateLimit,
-    Refused,
+    DEFAULT_BODY_TIMEOUT, Door, DoorSettings, Media, Paths, RateLimit, Refused,
 };
 
 use super::answer::batch_response;
@@ -31,7 +29,7 @@ use super::query::{self, Question};
 use super::redeeming::Redeeming;
 use super::replay::{ReplayWindow, SeenNonce};
 use super::store;
-use crate::audit::{self, Kind, Line};
+use crate::audit::{Kind, Line};
 use crate::consent::ConsentError;
 use crate::database::{Database, DatabaseError};
 use crate::keys::Keys;
@@ -371,106 +369,5 @@ impl Inbound {
             body,
             line,
         })
-    }
-
-    /// The audit line of a verified request.
-    fn line(&self, request: &Verified<Request>, kind: Kind) -> Line {
-        let now = self.parts.clock.now();
-        let Actor { role, id, .. } = &request.actor;
-        let mut line = Line::new(kind, now, role)
-            .peer(&request.from)
-            .exchange(&request.exchange)
-            .purpose(request.purpose)
-            .detail("path", request.path.as_str())
-            .detail("keyid", request.keyid.as_str())
-            .detail("request_digest", request.binding.content_digest.as_str());
-        if let Some(id) = id {
-            line = line.actor_id(id);
-        }
-        let stale = self
-            .parts
-            .directory
-            .current()
-            .is_some_and(|membership| membership.freshness(now) != Freshness::Current);
-        if stale {
-            line.detail("stale", true)
-        } else {
-            line
-        }
-    }
-
-    /// The refusal once its audit line (and the nonce) is durable; else that it is not.
-    async fn written(
-        &self,
-        request: &Verified<Request>,
-        refusal: Refusal,
-        pair: Option<SeenNonce>,
-    ) -> Refusal {
-        let line = |refusal: Refusal| self.line(request, Kind::Refusal).outcome(refusal.code());
-        let (refusal, committed) = match self.commit(pair, line(refusal)).await {
-            // Another process on this database was first.
-            Err(CommitError::Replayed) => {
-                let replayed = Refusal::ReplayDetected;
-                (replayed, self.commit(None, line(replayed)).await)
-            }
-            committed => (refusal, committed),
-        };
-        match committed {
-            Ok(()) => refusal,
-            Err(error) => {
-                tracing::error!(exchange.id = %request.exchange, "not written down: {error}");
-                Refusal::AuditUnavailable
-            }
-        }
-    }
-
-    fn sign(
-        &self,
-        binding: &RequestBinding,
-        status: u16,
-        content_type: &str,
-        body: Vec<u8>,
-    ) -> Result<SignedAnswer, DraftError> {
-        let answering = Answering {
-            key: self.parts.keys.sign(),
-            directory: self.parts.directory.position(),
-            now: self.now(),
-        };
-        answering.sign(binding, status, content_type, body)
-    }
-
-    fn sign_refusal(
-        &self,
-        binding: &RequestBinding,
-        refusal: Refusal,
-        path: &str,
-    ) -> Result<SignedAnswer, DraftError> {
-        let (content_type, body) = if carries_consent(path) {
-            (FHIR_JSON, refusal.operation_outcome(self.now()))
-        } else {
-            (PROBLEM_JSON, refusal.problem(self.now()))
-        };
-        self.sign(
-            binding,
-            refusal.http_status(),
-            content_type,
-            body.to_string().into_bytes(),
-        )
-    }
-
-    /// Check 14 and the durable half of check 10, in one transaction.
-    async fn commit(&self, pair: Option<SeenNonce>, line: Line) -> Result<(), CommitError> {
-        self.parts
-            .database
-            .transact(move |connection| {
-                if let Some(pair) = &pair
-                    && !store::remember(connection, pair)?
-                {
-                    return Err(CommitError::Replayed);
-                }
-                audit::append(connection, &line)?;
-                Ok(())
-            })
-            .await
     }
 }

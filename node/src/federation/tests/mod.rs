@@ -76,18 +76,26 @@ async fn redeem_at(town: &Town, at: usize, code: &str, categories: &[&str]) -> (
 /// A town with a person whose code the asker redeemed; the grant's id.
 async fn granted(hospitals: u32, categories: Scope, words: &[&str]) -> (Town, String) {
     let town = Town::of(hospitals).await;
+    let grant = grant_in(&town, categories, words).await;
+    (town, grant)
+}
+
+async fn grant_in(town: &Town, categories: Scope, words: &[&str]) -> String {
     let phone = town.person().await;
     let from: Vec<usize> = (ANSWERER..town.hospitals.len()).collect();
     let code = town.code(&phone, ASKER, categories, &from).await;
-    let (status, grant) = redeem(&town, &code, words).await;
+    let (status, grant) = redeem(town, &code, words).await;
     assert_eq!(status, 201, "{grant}");
-    let grant = grant["grant"].as_str().unwrap().to_owned();
-    (town, grant)
+    grant["grant"].as_str().unwrap().to_owned()
 }
 
 #[actix_web::test]
 async fn a_physician_asks_and_sees_what_the_others_know_to_the_byte() {
-    let (town, grant) = granted(3, everything(), &["lab", "rx"]).await;
+    Town::on_each(3, asks_and_sees).await;
+}
+
+async fn asks_and_sees(town: Town) {
+    let grant = grant_in(&town, everything(), &["lab", "rx"]).await;
     town.hospitals[ANSWERER].charts(&RESULTS).await;
     town.hospitals[ASKER].charts(&RESULTS[1..]).await;
     let path = format!("/federated/{grant}/fhir/Observation?code=4548-4");

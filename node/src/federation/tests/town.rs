@@ -24,7 +24,7 @@ use crate::access::{Access, Act, HousePolicy};
 use crate::audit::{Audit, Filter, Recorded};
 use crate::config::Config;
 use crate::consent::{Consents, Decision, Evidence, Subject, TickedResponder};
-use crate::database::testing::{Scratch, sqlite};
+use crate::database::testing::{Scratch, postgres, sqlite};
 use crate::database::{Database, Rid};
 use crate::federation::{Federation, FederationParts, configure_federation, configure_hospital};
 use crate::identity::routes::staff_door;
@@ -147,8 +147,12 @@ impl Foundation {
         )
     }
 
-    async fn build(self, registry: &SampleRegistry, clock: &Arc<ManualClock>) -> Hospital {
-        let scratch = sqlite();
+    async fn build(
+        self,
+        scratch: Scratch,
+        registry: &SampleRegistry,
+        clock: &Arc<ManualClock>,
+    ) -> Hospital {
         let clock: SharedClock = Arc::clone(clock) as SharedClock;
         let config = config(&self);
         let documents = self.folder.path().join("directory");
@@ -367,6 +371,18 @@ impl Hospital {
 impl Town {
     /// So many hospitals, 0110000001 and so on.
     pub(super) async fn of(count: u32) -> Self {
+        Self::on(count, || Some(sqlite())).await.unwrap()
+    }
+
+    /// The same on each database that there is.
+    pub(super) async fn on_each(count: u32, test: impl AsyncFn(Self)) {
+        test(Self::of(count).await).await;
+        if let Some(town) = Self::on(count, postgres).await {
+            test(town).await;
+        }
+    }
+
+    async fn on(count: u32, make: fn() -> Option<Scratch>) -> Option<Self> {
         let clock = ManualClock::at(NOW);
         let foundations: Vec<Foundation> = (1..=count)
             .map(|number| Foundation::lay(&format!("011000000{number}")))
@@ -374,9 +390,9 @@ impl Town {
         let registry = SampleRegistry::of(foundations.iter().map(Foundation::profile));
         let mut hospitals = Vec::new();
         for foundation in foundations {
-            hospitals.push(foundation.build(&registry, &clock).await);
+            hospitals.push(foundation.build(make()?, &registry, &clock).await);
         }
-        Self { clock, hospitals }
+        Some(Self { clock, hospitals })
     }
 
     /// A person at home in the first hospital, charted as `Patient/p` everywhere, linked with all
