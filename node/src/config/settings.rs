@@ -14,7 +14,7 @@ use super::values;
 pub const ENVIRONMENT_PREFIX: &str = "MUSUBI_NODE";
 
 /// Variables with the prefix that are not settings: the command line owns them.
-const NOT_SETTINGS: [&str; 2] = ["config", "token"];
+const NOT_SETTINGS: [&str; 2] = ["config", "token_file"];
 
 /// Settings by dotted key.
 pub(super) struct Settings {

@@ -92,6 +92,7 @@ fn the_environment_lies_over_the_file() {
                 "10.0.0.0/8, 192.168.0.0/16",
             ),
             ("MUSUBI_NODE_CONFIG", "/etc/musubi-node/node.toml"),
+            ("MUSUBI_NODE_TOKEN_FILE", "/home/dr-1/token"),
             ("UNRELATED", "1"),
         ],
     )
