@@ -4,6 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use reqwest::{Certificate, Client, Response, StatusCode, Url};
 use serde_json::{Value, json};
 
@@ -27,12 +28,15 @@ pub(super) fn ask(args: &AskArgs) -> Result<(), Failure> {
             Some(grant) => grant.clone(),
             None => asker.redeem(args).await?,
         };
-        let mut parts = Vec::new();
-        for kind in &args.types {
-            for part in asker.stream(&grant, kind).await? {
-                parts.push((kind.clone(), part));
-            }
-        }
+        // All types at once: a silent hospital is waited for once, not once for each type.
+        let questions = args.types.iter().map(|kind| asker.stream(&grant, kind));
+        let answers = try_join_all(questions).await?;
+        let parts: Vec<_> = args
+            .types
+            .iter()
+            .zip(answers)
+            .flat_map(|(kind, parts)| parts.into_iter().map(|part| (kind.clone(), part)))
+            .collect();
         Ok::<_, Failure>((grant, parts))
     })?;
     print(args, &grant, &parts)?;
