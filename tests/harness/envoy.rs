@@ -271,6 +271,18 @@ impl Envoy {
         send(&self.client, to, parcel).await
     }
 
+    /// The same to somebody who may be dead.
+    ///
+    /// # Errors
+    /// No whole answer came.
+    pub async fn try_to_send(
+        &self,
+        to: &Hospital,
+        parcel: &Parcel,
+    ) -> Result<Reply, reqwest::Error> {
+        try_to_send(&self.client, to, parcel).await
+    }
+
     /// Drafts, signs and sends a search.
     pub async fn ask(&self, to: &Hospital, token: &str, question: &str, now: Timestamp) -> Reply {
         let parcel = self.sign(self.search(to, token, question, now), now);
@@ -355,13 +367,21 @@ fn trusting() -> ClientBuilder {
 
 /// Sends a parcel through any client.
 pub async fn send(client: &Client, to: &Hospital, parcel: &Parcel) -> Reply {
-    let endpoint = format!("https://{}", to.node().addresses().federation);
-    let url = format!("{endpoint}{}", parcel.path);
+    try_to_send(client, to, parcel).await.unwrap()
+}
+
+/// The same where no answer is an answer too.
+pub async fn try_to_send(
+    client: &Client,
+    to: &Hospital,
+    parcel: &Parcel,
+) -> Result<Reply, reqwest::Error> {
+    let url = format!("{}{}", to.peer_url(), parcel.path);
     let mut request = client.request(parcel.method.clone(), url);
     for (name, value) in &parcel.headers {
         request = request.header(name, value);
     }
-    let response = request.body(parcel.body.clone()).send().await.unwrap();
+    let response = request.body(parcel.body.clone()).send().await?;
     let status = response.status().as_u16();
     let headers = response
         .headers()
@@ -373,12 +393,12 @@ pub async fn send(client: &Client, to: &Hospital, parcel: &Parcel) -> Reply {
             )
         })
         .collect();
-    let body = response.bytes().await.unwrap().to_vec();
-    Reply {
+    let body = response.bytes().await?.to_vec();
+    Ok(Reply {
         status,
         headers,
         body,
-    }
+    })
 }
 
 fn random<const N: usize>() -> [u8; N] {

@@ -202,7 +202,20 @@ impl Hospital {
     /// The address of the hospital listener, `http://host:port`.
     #[must_use]
     pub fn staff_url(&self) -> String {
-        format!("http://{}", self.node().addresses().hospital)
+        format!("http://{}", self.config().hospital.bind)
+    }
+
+    /// The address of the federation listener, `https://host:port`.
+    #[must_use]
+    pub fn peer_url(&self) -> String {
+        format!("https://{}", self.config().federation.bind)
+    }
+
+    /// The rooms of a node that does not run here: as a command beside a running process, or after
+    /// its end, has them.
+    #[must_use]
+    pub fn rooms_beside(&self, clock: SharedClock) -> Rooms {
+        Rooms::open(self.config(), clock).unwrap()
     }
 
     /// Puts resources under their own ids, through the hospital listener.
@@ -264,6 +277,31 @@ impl Hospital {
         (status, reply.json().await.unwrap_or(Value::Null))
     }
 
+    /// `GET` on the hospital listener, the body as text.
+    pub async fn get_raw(&self, path: &str, token: &str) -> (u16, String) {
+        let reply = reqwest::Client::new()
+            .get(format!("{}{path}", self.staff_url()))
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap();
+        (reply.status().as_u16(), reply.text().await.unwrap())
+    }
+
+    /// `POST` of a FHIR document as it is.
+    pub async fn post_raw(&self, path: &str, token: &str, body: &str) -> (u16, Value) {
+        let reply = reqwest::Client::new()
+            .post(format!("{}{path}", self.staff_url()))
+            .bearer_auth(token)
+            .header("content-type", "application/fhir+json")
+            .body(body.to_owned())
+            .send()
+            .await
+            .unwrap();
+        let status = reply.status().as_u16();
+        (status, reply.json().await.unwrap_or(Value::Null))
+    }
+
     /// The row of a chart here.
     pub async fn chart(&self, patient: &str) -> musubi_node::database::Rid {
         let address = Address::parse(&format!("Patient/{patient}")).unwrap();
@@ -306,11 +344,19 @@ impl Town {
     /// Enrols the person of chart `patient` at `home`, and links the charts of the same id at
     /// `linked` hospitals.
     pub async fn person(&self, patient: &str, home: &str, linked: &[&str]) -> Patient {
+        let charts: Vec<_> = linked.iter().map(|name| (*name, patient)).collect();
+        self.enrol((home, patient), &charts).await
+    }
+
+    /// Enrols the person of a chart (hospital, Patient id) at that hospital, and links charts that
+    /// have ids of their own.
+    pub async fn enrol(&self, home: (&str, &str), linked: &[(&str, &str)]) -> Patient {
+        let (home, patient) = home;
         let at_home = self.at(home);
         let chart = at_home.chart(patient).await;
         let linkage = &at_home.rooms().linkage;
         let mut phone = linkage.enroll(chart, patient).await.unwrap();
-        for name in linked {
+        for (name, patient) in linked {
             let hospital = self.at(name);
             let chart = hospital.chart(patient).await;
             let rooms = hospital.rooms();
@@ -438,5 +484,15 @@ impl Town {
         let (status, granted) = self.at(requester).redeem(home, &code, "dr-1", &words).await;
         assert_eq!(status, 201, "{granted}");
         granted["grant"].as_str().unwrap().to_owned()
+    }
+
+    /// The token for `responder` under a grant that `requester` holds.
+    pub async fn token_of(&self, grant: &str, requester: &str, responder: &str) -> String {
+        let held = self.at(requester).node().federation().asking().held();
+        let (_, tokens) = held.of(grant, "dr-1", self.now()).await.unwrap().unwrap();
+        let of = tokens
+            .into_iter()
+            .find(|token| token.responder == *self.at(responder).id());
+        of.unwrap().token
     }
 }

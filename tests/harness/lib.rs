@@ -19,12 +19,14 @@
 pub mod charts;
 pub mod envoy;
 pub mod hospital;
+pub mod process;
 pub mod store;
 pub mod town;
 pub mod witness;
 
 pub use envoy::{Envoy, Reply};
 pub use hospital::{Hospital, Patient};
+pub use process::{Process, Program};
 pub use store::Store;
 pub use town::Town;
 pub use witness::Witness;

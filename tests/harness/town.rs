@@ -23,8 +23,9 @@ use crate::store::Store;
 pub struct Town {
     /// The hospitals by their short names.
     pub hospitals: BTreeMap<String, Hospital>,
-    /// The town's time. It stands still unless the test moves it.
+    /// The town's time, unless it lives in real time. It stands still unless the test moves it.
     pub clock: Arc<ManualClock>,
+    time: SharedClock,
     registry: Option<RunningRegistry>,
     folder: TempDir,
 }
@@ -39,12 +40,27 @@ impl Town {
     /// [`Town::start`], where `prepare` changes each hospital's settings before the registry hears
     /// of it.
     pub async fn prepared(names: &[&str], store: Store, prepare: impl Fn(&Hospital)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         // A whole second: signatures count in seconds.
-        let clock = ManualClock::at(Timestamp::from_unix_seconds(
-            SystemClock.now().unix_seconds(),
-        ));
-        let shared: SharedClock = Arc::<ManualClock>::clone(&clock);
+        let now = Timestamp::from_unix_seconds(SystemClock.now().unix_seconds());
+        let clock = ManualClock::at(now);
+        let time: SharedClock = Arc::<ManualClock>::clone(&clock);
+        Self::begin(names, store, prepare, clock, time).await
+    }
+
+    /// The same by the machine's clock, for nodes in processes of their own and for waiting times.
+    pub async fn in_real_time(names: &[&str], store: Store) -> Self {
+        let clock = ManualClock::at(SystemClock.now());
+        Self::begin(names, store, |_| {}, clock, SystemClock::shared()).await
+    }
+
+    async fn begin(
+        names: &[&str],
+        store: Store,
+        prepare: impl Fn(&Hospital),
+        clock: Arc<ManualClock>,
+        time: SharedClock,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let approver = folder.path().join("approver.pem");
         let registry_dir = folder.path().join("registry");
@@ -64,10 +80,11 @@ impl Town {
         ]);
         let config = registry_dir.join("registry.toml");
         let running =
-            Registry::start(RegistryConfig::load(&config).unwrap(), Arc::clone(&shared)).unwrap();
+            Registry::start(RegistryConfig::load(&config).unwrap(), Arc::clone(&time)).unwrap();
         let mut town = Self {
             hospitals: BTreeMap::new(),
             clock,
+            time: Arc::clone(&time),
             registry: Some(running),
             folder,
         };
@@ -89,7 +106,7 @@ impl Town {
             town.hospitals.insert((*name).to_owned(), made);
         }
         for hospital in town.hospitals.values_mut() {
-            hospital.start(Arc::clone(&shared)).await;
+            hospital.start(Arc::clone(&time)).await;
         }
         town.settle().await;
         town
@@ -136,13 +153,13 @@ impl Town {
     /// The time as the town has it.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.time.now()
     }
 
     /// The clock as nodes take it.
     #[must_use]
     pub fn shared_clock(&self) -> SharedClock {
-        Arc::<ManualClock>::clone(&self.clock)
+        Arc::clone(&self.time)
     }
 
     /// `musubi-registry …` on this town's registry.

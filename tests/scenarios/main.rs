@@ -14,6 +14,14 @@
 mod decisions;
 mod doors;
 mod fourteen_checks;
+mod real_input;
 mod sameness;
+mod silent_hospital;
 mod story;
+mod text;
 mod token_codes;
+
+/// The program that plays every role in a process of its own.
+fn program() -> scenarios::Program {
+    scenarios::Program::at(env!("CARGO_BIN_EXE_role"))
+}
