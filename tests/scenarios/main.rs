@@ -13,7 +13,9 @@
 
 mod decisions;
 mod doors;
+mod endings;
 mod fourteen_checks;
+mod kill_nine;
 mod real_input;
 mod sameness;
 mod silent_hospital;
