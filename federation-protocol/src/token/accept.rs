@@ -42,7 +42,7 @@ impl SignedToken {
         {
             check_evidence(claims, &link.device_key)?;
         }
-        open(claims, seal).map(Verified::new)
+        self.open(seal).map(Verified::new)
     }
 }
 
@@ -109,26 +109,34 @@ fn check_evidence(claims: &TokenClaims, device: &PublicKey) -> Result<(), Refusa
         .or(Err(Refusal::PatientEvidenceMissing))
 }
 
-fn open<'k>(
-    claims: &TokenClaims,
-    seal: &dyn Fn(&KeyId) -> Option<&'k SealSecretKey>,
-) -> Result<Token, Refusal> {
-    let key = seal(&claims.residual.kid).ok_or(Refusal::TokenMalformed)?;
-    let Ok(residual) = claims.residual.open(key, &claims.jti, &claims.aud) else {
-        return Err(Refusal::TokenMalformed);
-    };
-    Ok(Token {
-        issuer: claims.iss.clone(),
-        subject: claims.sub.clone(),
-        jti: claims.jti.clone(),
-        expires_at: claims.exp,
-        purpose: claims.pou,
-        scope: claims.scope,
-        residual,
-        practitioner: claims.prac.clone(),
-        acr: claims.acr,
-        doc: claims.doc.clone(),
-        status_idx: claims.status.status_list.idx,
-        status_uri: claims.status.status_list.uri.clone(),
-    })
+impl SignedToken {
+    /// The residual is opened once; that this node still has the key to it is asked each time.
+    fn open<'k>(
+        &self,
+        seal: &dyn Fn(&KeyId) -> Option<&'k SealSecretKey>,
+    ) -> Result<Token, Refusal> {
+        let claims = &self.claims;
+        let key = seal(&claims.residual.kid).ok_or(Refusal::TokenMalformed)?;
+        let residual = match self.residual.get() {
+            Some(opened) => opened.clone(),
+            None => match claims.residual.open(key, &claims.jti, &claims.aud) {
+                Ok(opened) => self.residual.get_or_init(|| opened).clone(),
+                Err(_) => return Err(Refusal::TokenMalformed),
+            },
+        };
+        Ok(Token {
+            issuer: claims.iss.clone(),
+            subject: claims.sub.clone(),
+            jti: claims.jti.clone(),
+            expires_at: claims.exp,
+            purpose: claims.pou,
+            scope: claims.scope,
+            residual,
+            practitioner: claims.prac.clone(),
+            acr: claims.acr,
+            doc: claims.doc.clone(),
+            status_idx: claims.status.status_list.idx,
+            status_uri: claims.status.status_list.uri.clone(),
+        })
+    }
 }

@@ -1,8 +1,11 @@
 //! Taking a token apart, and its signature.
 
+use std::sync::OnceLock;
+
 use serde::Deserialize;
 
 use crate::base64url;
+use crate::consent::Residual;
 use crate::digest::sha256;
 use crate::issuers::Issuers;
 use crate::json;
@@ -86,6 +89,7 @@ impl ParsedToken {
                 key,
                 kid: self.kid,
                 hash: self.hash,
+                residual: OnceLock::new(),
             }),
             Err(_) => Err(Refusal::TokenSignatureInvalid),
         }
@@ -100,6 +104,8 @@ pub struct SignedToken {
     key: PublicKey,
     kid: String,
     hash: [u8; 32],
+    /// Opened once: it costs more than every other check of a token together.
+    pub(super) residual: OnceLock<Residual>,
 }
 
 impl SignedToken {

@@ -4,15 +4,22 @@
 //! and remembered by the token's hash, everything else is judged each time. What is left of the
 //! chart is never an error: a permit that allows nothing answers like a chart that holds nothing.
 //!
+//! Link, directives and records are read in one go, on one snapshot: each trip to a database thread
+//! costs more than the token's judgement.
+//!
 //! Source: PROTOCOL sections 4 and 5.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use federation_protocol::Verified;
 use federation_protocol::category::Scope;
 use federation_protocol::consent::{Context, Practitioner};
+use federation_protocol::digest::sha256;
 use federation_protocol::directory::Membership;
+use federation_protocol::keys::KeyId;
 use federation_protocol::member::MemberId;
+use federation_protocol::purpose::Purpose;
 use federation_protocol::refusal::Refusal;
 use federation_protocol::signature::{Actor, Request};
 use federation_protocol::time::Timestamp;
@@ -25,13 +32,15 @@ use super::directory::MemberDirectory;
 use super::query::{Question, categories};
 use super::standing::Standings;
 use crate::access::{self, HousePolicy};
-use crate::database::{Database, DatabaseError, Rid};
+use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
 use crate::keys::Keys;
 use crate::linkage;
 use crate::records::{Page, Records, RecordsError, ResourceType, SearchQuery};
 
 /// How many tokens' signatures are remembered.
 const REMEMBERED_TOKENS: u64 = 20_000;
+/// How long, at most: what a token says is not kept in memory for much longer than it is used.
+const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 
 /// What opening stands on.
 pub(super) struct OpeningParts {
@@ -47,8 +56,32 @@ pub(super) struct OpeningParts {
 
 /// Opens charts to peers as far as their tokens go.
 pub(super) struct Opening {
-    parts: OpeningParts,
+    parts: Arc<OpeningParts>,
     signed: Cache<[u8; 32], Arc<SignedToken>>,
+}
+
+/// One request, as a database thread needs it.
+struct Asking {
+    signed: Arc<SignedToken>,
+    membership: Arc<Membership>,
+    from: MemberId,
+    keyid: KeyId,
+    actor: Actor,
+    purpose: Purpose,
+    asked: Scope,
+    queries: Vec<SearchQuery>,
+    now: Timestamp,
+}
+
+/// What one go at the database gave.
+enum Looked {
+    Found {
+        token: Verified<Token>,
+        patient: Rid,
+        pages: Vec<Page>,
+    },
+    /// The token is right, but whether it still stands has to be asked of its issuer first.
+    Unlisted(Verified<Token>),
 }
 
 /// What a peer gets, and what only this node's audit says.
@@ -94,9 +127,12 @@ impl OpenError {
 
 impl Opening {
     pub(super) fn new(parts: OpeningParts) -> Self {
+        let signed = Cache::builder()
+            .max_capacity(REMEMBERED_TOKENS)
+            .time_to_live(REMEMBERED_FOR);
         Self {
-            parts,
-            signed: Cache::new(REMEMBERED_TOKENS),
+            parts: Arc::new(parts),
+            signed: signed.build(),
         }
     }
 
@@ -122,29 +158,19 @@ impl Opening {
             .membership()
             .ok_or(Refusal::DirectoryExpired)?;
         let now = self.parts.clock.now();
-        let (token, patient) = self
-            .token(request, asked, Arc::clone(&membership), now)
-            .await?;
-        self.parts
-            .standings
-            .check(
-                &token.issuer,
-                &token.status_uri,
-                token.status_idx,
-                &membership,
-            )
-            .await?;
-        let context = Context {
-            requester: request.from.clone(),
-            practitioner: practitioner(&request.actor),
+        let text = request.consent.as_deref().ok_or(Refusal::TokenMalformed)?;
+        let asking = Arc::new(Asking {
+            signed: self.signed(text, &membership, now)?,
+            membership,
+            from: request.from.clone(),
+            keyid: request.keyid.clone(),
+            actor: request.actor.clone(),
             purpose: request.purpose,
-            at: now,
-        };
-        let (jti, home) = (token.jti.clone(), token.issuer.clone());
-        let pages = self
-            .search(token, patient, context, asked, queries)
-            .await
-            .map_err(|error| error.told(request))?;
+            asked,
+            queries,
+            now,
+        });
+        let (token, patient, pages) = self.look(&asking, request).await?;
         let searchsets = questions
             .iter()
             .zip(&pages)
@@ -158,54 +184,43 @@ impl Opening {
             patient,
             shown: pages.iter().map(|page| page.entries.len()).sum(),
             withheld: pages.iter().map(|page| page.withheld).sum(),
-            jti,
-            home,
+            jti: token.jti.clone(),
+            home: token.issuer.clone(),
         })
     }
 
-    /// Check 12, all but the status bit: the token, and the chart that its `sub` means here.
-    async fn token(
+    /// Looks once; or, where the status list is not known well enough, fetches it and looks again.
+    async fn look(
         &self,
-        request: &Verified<Request>,
-        asked: Scope,
-        membership: Arc<Membership>,
-        now: Timestamp,
-    ) -> Result<(Verified<Token>, Rid), Refusal> {
-        let text = request.consent.as_deref().ok_or(Refusal::TokenMalformed)?;
-        let signed = self.signed(text, &membership, now)?;
-        let (keys, me, asker) = (Arc::clone(&self.parts.keys), self.parts.me.clone(), request);
-        let asker: Request = (**asker).clone();
+        asking: &Arc<Asking>,
+        request: &Request,
+    ) -> Result<(Verified<Token>, Rid, Vec<Page>), Refusal> {
+        let mut looked = self.look_once(asking, request).await?;
+        if let Looked::Unlisted(token) = &looked {
+            let (uri, idx) = (&token.status_uri, token.status_idx);
+            self.parts
+                .standings
+                .check(&token.issuer, uri, idx, &asking.membership)
+                .await?;
+            looked = self.look_once(asking, request).await?;
+        }
+        match looked {
+            Looked::Found {
+                token,
+                patient,
+                pages,
+            } => Ok((token, patient, pages)),
+            Looked::Unlisted(_) => Err(Refusal::TokenStatusUnavailable),
+        }
+    }
+
+    async fn look_once(&self, asking: &Arc<Asking>, request: &Request) -> Result<Looked, Refusal> {
+        let (asking, parts) = (Arc::clone(asking), Arc::clone(&self.parts));
         self.parts
             .database
-            .read(move |connection| {
-                let link = linkage::find(connection, &signed.claims().sub)?;
-                let facts = link.as_ref().map(|link| LinkFacts {
-                    home: link.home.clone(),
-                    device_key: link.device_key.clone(),
-                });
-                let context = TokenContext {
-                    from: &asker.from,
-                    keyid: &asker.keyid,
-                    actor: &asker.actor,
-                    purpose: asker.purpose,
-                    asked,
-                };
-                let token = signed
-                    .accept(
-                        &context,
-                        &*membership,
-                        &|_sub| facts.clone(),
-                        &|kid| keys.opener(kid),
-                        &me,
-                        now,
-                    )
-                    .map_err(OpenError::Refused)?;
-                // Accepted means that there is a link; without one it was refused.
-                let link = link.ok_or(OpenError::Refused(Refusal::TokenIssuerNotHome))?;
-                Ok((token, link.patient))
-            })
+            .read(move |connection| asking.look(connection, &parts))
             .await
-            .map_err(|error: OpenError| error.told(request))
+            .map_err(|error| error.told(request))
     }
 
     /// The token with its signature verified: now, or once before.
@@ -215,35 +230,79 @@ impl Opening {
         membership: &Membership,
         now: Timestamp,
     ) -> Result<Arc<SignedToken>, Refusal> {
-        let parsed = ParsedToken::parse(text)?;
-        if let Some(known) = self.signed.get(parsed.hash()) {
+        if let Some(known) = self.signed.get(&sha256(text.as_bytes())) {
             return Ok(known);
         }
-        let signed = Arc::new(parsed.check_signature(membership, now)?);
+        let signed = Arc::new(ParsedToken::parse(text)?.check_signature(membership, now)?);
         self.signed.insert(*signed.hash(), Arc::clone(&signed));
         Ok(signed)
     }
+}
 
-    /// Check 13, and the reads: one snapshot for the directives and every search.
-    async fn search(
+impl Asking {
+    /// Check 12, then check 13 and the reads: one snapshot for the link, the directives and every
+    /// search.
+    fn look(
         &self,
-        token: Verified<Token>,
-        patient: Rid,
-        context: Context,
-        asked: Scope,
-        queries: Vec<SearchQuery>,
-    ) -> Result<Vec<Page>, OpenError> {
-        let (records, house) = (self.parts.records.clone(), self.parts.house.clone());
-        self.parts
-            .database
-            .read(move |connection| {
-                let permit = access::disclose(connection, &token, asked, patient, context, &house)?;
-                queries
-                    .into_iter()
-                    .map(|query| Ok(records.search_on(connection, &permit, query)?))
-                    .collect()
-            })
-            .await
+        connection: &mut HospitalConnection,
+        parts: &OpeningParts,
+    ) -> Result<Looked, OpenError> {
+        let (token, patient) = self.token(connection, parts)?;
+        let (uri, idx) = (&token.status_uri, token.status_idx);
+        match parts.standings.known(&token.issuer, uri, idx) {
+            Some(standing) => standing.map_err(OpenError::Refused)?,
+            None => return Ok(Looked::Unlisted(token)),
+        }
+        let context = Context {
+            requester: self.from.clone(),
+            practitioner: practitioner(&self.actor),
+            purpose: self.purpose,
+            at: self.now,
+        };
+        let house = &parts.house;
+        let permit = access::disclose(connection, &token, self.asked, patient, context, house)?;
+        let pages = self
+            .queries
+            .iter()
+            .map(|query| parts.records.search_on(connection, &permit, query.clone()))
+            .collect::<Result<_, _>>()?;
+        Ok(Looked::Found {
+            token,
+            patient,
+            pages,
+        })
+    }
+
+    /// Check 12, all but the status bit: the token, and the chart that its `sub` means here.
+    fn token(
+        &self,
+        connection: &mut HospitalConnection,
+        parts: &OpeningParts,
+    ) -> Result<(Verified<Token>, Rid), OpenError> {
+        let link = linkage::find(connection, &self.signed.claims().sub)?;
+        let facts = link.as_ref().map(|link| LinkFacts {
+            home: link.home.clone(),
+            device_key: link.device_key.clone(),
+        });
+        let context = TokenContext {
+            from: &self.from,
+            keyid: &self.keyid,
+            actor: &self.actor,
+            purpose: self.purpose,
+            asked: self.asked,
+        };
+        let token = self.signed.accept(
+            &context,
+            &*self.membership,
+            &|_sub| facts.clone(),
+            &|kid| parts.keys.opener(kid),
+            &parts.me,
+            self.now,
+        );
+        let token = token.map_err(OpenError::Refused)?;
+        // Accepted means that there is a link; without one it was refused.
+        let link = link.ok_or(OpenError::Refused(Refusal::TokenIssuerNotHome))?;
+        Ok((token, link.patient))
     }
 }
 

@@ -66,10 +66,17 @@ impl Standings {
                 self.refresh(issuer, uri, membership, now).await;
             }
         }
+        self.known(issuer, uri, idx)
+            .unwrap_or(Err(Refusal::TokenStatusUnavailable))
+    }
+
+    /// What is known now, without asking anyone; `None` when the list has to be fetched first.
+    pub fn known(&self, issuer: &MemberId, uri: &str, idx: u64) -> Option<Result<(), Refusal>> {
         match self.lists.standing(issuer, uri, idx, self.clock.now()) {
-            Standing::Good => Ok(()),
-            Standing::Revoked => Err(Refusal::TokenRevoked),
-            Standing::NeedsFetch | Standing::Unavailable => Err(Refusal::TokenStatusUnavailable),
+            Standing::Good => Some(Ok(())),
+            Standing::Revoked => Some(Err(Refusal::TokenRevoked)),
+            Standing::Unavailable => Some(Err(Refusal::TokenStatusUnavailable)),
+            Standing::NeedsFetch => None,
         }
     }
 

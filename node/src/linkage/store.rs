@@ -147,10 +147,11 @@ pub(super) fn find_link(
     connection: &mut HospitalConnection,
     handle: &PatientHandle,
 ) -> Result<Option<Link>, DatabaseError> {
+    // Not `first`: a bound LIMIT makes SQLite prepare the statement anew for each value.
     let row: Option<LinkRow> = link::table
         .filter(link::handle.eq(handle.as_str()))
         .filter(link::ended_at.is_null())
-        .first(connection)
+        .get_result(connection)
         .optional()?;
     row.map(read_link).transpose()
 }

@@ -151,8 +151,10 @@ pub(in crate::records) fn candidates(
         statement.rare();
     }
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    // SQLite plans by the value of a bare `LIMIT ?` and prepares the statement anew each time it is
+    // bound; a sum it does not look into.
     statement
-        .sql(" ORDER BY k.date DESC, k.rid DESC LIMIT ")
+        .sql(" ORDER BY k.date DESC, k.rid DESC LIMIT 0 + ")
         .int(limit);
     statement.sql(") p JOIN resource r ON r.rid = p.rid");
     let mut rows = statement.load::<Stored>(connection)?;
