@@ -69,8 +69,27 @@ struct Asking {
     actor: Actor,
     purpose: Purpose,
     asked: Scope,
-    queries: Vec<SearchQuery>,
+    queries: Vec<(&'static str, SearchQuery)>,
     now: Timestamp,
+}
+
+/// The answer to one question. Put together where its rows were read, so that they end there too:
+/// memory given back on another thread costs more than the text.
+struct Answered {
+    searchset: String,
+    shown: usize,
+    withheld: usize,
+}
+
+impl Answered {
+    fn of(resource_type: &str, page: &Page) -> Self {
+        let resources = page.entries.iter().map(|entry| entry.raw.as_str());
+        Self {
+            searchset: searchset(resource_type, resources, page.next.as_deref()),
+            shown: page.entries.len(),
+            withheld: page.withheld,
+        }
+    }
 }
 
 /// What one go at the database gave.
@@ -78,7 +97,7 @@ enum Looked {
     Found {
         token: Verified<Token>,
         patient: Rid,
-        pages: Vec<Page>,
+        answers: Vec<Answered>,
     },
     /// The token is right, but whether it still stands has to be asked of its issuer first.
     Unlisted(Verified<Token>),
@@ -147,7 +166,7 @@ impl Opening {
     ) -> Result<Disclosed, Refusal> {
         let queries = questions
             .iter()
-            .map(search_query)
+            .map(|question| Ok((question.resource_type, search_query(question)?)))
             .collect::<Result<Vec<_>, _>>()?;
         let asked = questions.iter().fold(Scope::EMPTY, |scope, one| {
             scope.or(categories(one.resource_type))
@@ -170,22 +189,14 @@ impl Opening {
             queries,
             now,
         });
-        let (token, patient, pages) = self.look(&asking, request).await?;
-        let searchsets = questions
-            .iter()
-            .zip(&pages)
-            .map(|(question, page)| {
-                let resources = page.entries.iter().map(|entry| entry.raw.as_str());
-                searchset(question.resource_type, resources, page.next.as_deref())
-            })
-            .collect();
+        let (token, patient, answers) = self.look(&asking, request).await?;
         Ok(Disclosed {
-            searchsets,
             patient,
-            shown: pages.iter().map(|page| page.entries.len()).sum(),
-            withheld: pages.iter().map(|page| page.withheld).sum(),
+            shown: answers.iter().map(|answer| answer.shown).sum(),
+            withheld: answers.iter().map(|answer| answer.withheld).sum(),
             jti: token.jti.clone(),
             home: token.issuer.clone(),
+            searchsets: answers.into_iter().map(|answer| answer.searchset).collect(),
         })
     }
 
@@ -194,7 +205,7 @@ impl Opening {
         &self,
         asking: &Arc<Asking>,
         request: &Request,
-    ) -> Result<(Verified<Token>, Rid, Vec<Page>), Refusal> {
+    ) -> Result<(Verified<Token>, Rid, Vec<Answered>), Refusal> {
         let mut looked = self.look_once(asking, request).await?;
         if let Looked::Unlisted(token) = &looked {
             let (uri, idx) = (&token.status_uri, token.status_idx);
@@ -208,8 +219,8 @@ impl Opening {
             Looked::Found {
                 token,
                 patient,
-                pages,
-            } => Ok((token, patient, pages)),
+                answers,
+            } => Ok((token, patient, answers)),
             Looked::Unlisted(_) => Err(Refusal::TokenStatusUnavailable),
         }
     }
@@ -261,15 +272,20 @@ impl Asking {
         };
         let house = &parts.house;
         let permit = access::disclose(connection, &token, self.asked, patient, context, house)?;
-        let pages = self
+        let answers = self
             .queries
             .iter()
-            .map(|query| parts.records.search_on(connection, &permit, query.clone()))
-            .collect::<Result<_, _>>()?;
+            .map(|(resource_type, query)| {
+                let page = parts
+                    .records
+                    .search_on(connection, &permit, query.clone())?;
+                Ok(Answered::of(resource_type, &page))
+            })
+            .collect::<Result<_, OpenError>>()?;
         Ok(Looked::Found {
             token,
             patient,
-            pages,
+            answers,
         })
     }
 
