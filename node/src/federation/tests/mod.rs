@@ -13,7 +13,7 @@ mod town;
 
 use std::time::Duration;
 
-use federation_protocol::category::{Category, Scope};
+use federation_protocol::category::Scope;
 use federation_protocol::purpose::Purpose;
 use federation_protocol::refusal::Refusal;
 use federation_protocol::signature::Actor;
