@@ -12,6 +12,7 @@ use std::time::Duration;
 use federation_protocol::member::MemberState;
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{Clock as _, ManualClock, SharedClock, SystemClock};
+use federation_service::log::Format;
 use musubi_node::app::Node;
 use musubi_registry::{Config as RegistryConfig, Registry, RunningRegistry};
 use tempfile::TempDir;
@@ -60,6 +61,7 @@ impl Town {
         clock: Arc<ManualClock>,
         time: SharedClock,
     ) -> Self {
+        log_to_stderr();
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let approver = folder.path().join("approver.pem");
@@ -230,6 +232,12 @@ pub fn free_port() -> u16 {
 
 pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+/// Errors of the nodes on stderr, once in a process; more by `MUSUBI_TEST_LOG=info`.
+fn log_to_stderr() {
+    let level = std::env::var("MUSUBI_TEST_LOG").unwrap_or_else(|_| "error".to_owned());
+    let _started_before = federation_service::log::start(Format::Text, &level);
 }
 
 fn registry_command(words: &[&str]) {
