@@ -128,12 +128,12 @@ impl Town {
     pub async fn settle_until(&self, name: &str, state: MemberState) {
         for _ in 0..100 {
             self.settle().await;
-            let running = self.hospitals.values().filter_map(Hospital::running);
+            let mut running = self.hospitals.values().filter_map(Hospital::running);
             let knows = |node: &Node| {
                 let membership = node.federation().directory().membership().unwrap();
                 membership.state(self.at(name).id(), self.now()) == Some(state)
             };
-            if running.map(knows).all(|knows| knows) {
+            if running.all(knows) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
