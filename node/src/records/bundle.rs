@@ -16,13 +16,12 @@ use crate::database::HospitalConnection;
 
 use super::draft::Draft;
 use super::form::{form_pairs, version_of_etag};
-use super::json::{self, JsonError, places_of, quoted, replaced};
+use super::json::{places_of, quoted, replaced};
 use super::query::{Condition, SearchQuery};
 use super::store::{self, Change, Expect};
-use super::{
-    Address, DraftError, LogicalId, Records, RecordsError, ResourceType, Written, may_write,
-    unchanged, written,
-};
+use super::strict::{self, JsonError};
+use super::writing::{may_write, unchanged, written};
+use super::{Address, DraftError, LogicalId, Records, RecordsError, ResourceType, Written};
 
 /// The most entries of one Bundle.
 const MOST_ENTRIES: usize = 5_000;
@@ -120,7 +119,7 @@ impl Records {
     ) -> Result<Transacted, RecordsError> {
         may_write(permit)?;
         let at = self.now_in_milliseconds();
-        let text = json::text(body).map_err(DraftError::from)?;
+        let text = strict::text(body).map_err(DraftError::from)?;
         let transaction = Arc::new(Transaction::parse(text, at)?);
         self.do_transaction(transaction, at).await
     }

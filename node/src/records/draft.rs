@@ -4,7 +4,8 @@ use federation_protocol::time::Timestamp;
 use serde_json::Value;
 
 use super::extract::{Extracted, extract};
-use super::json::{Document, JsonError, quoted, strict};
+use super::json::{Document, quoted};
+use super::strict::{JsonError, strict};
 use super::{LogicalId, ResourceType};
 
 /// Why a body is not a resource that can be stored. Never repeats its content.

@@ -35,7 +35,7 @@ pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
     let row = kind.row();
     let mut found = Extracted {
         patient: first_reference(resource, row.patient, "Patient"),
-        encounter: first_reference(resource, &["encounter"], "Encounter"),
+        encounter: first_reference(resource, &["encounter", "context"], "Encounter"),
         when: row
             .when
             .iter()
@@ -49,48 +49,61 @@ pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
     };
     for (slot, parameter) in kind.parameters() {
         for path in parameter.paths {
-            match parameter.kind {
-                Kind::Token | Kind::Code => walk(resource, path, &mut |value| {
-                    tokens(value, &mut |system, code| {
-                        if let Some(system) = system {
-                            found.tokens.push((slot, hash_coded(system, code)));
-                        }
-                        found.tokens.push((slot, hash_code(code)));
-                    });
-                }),
-                Kind::Date => {
-                    found
-                        .dates
-                        .extend(spans(resource, path).into_iter().map(|span| (slot, span)));
-                }
-                Kind::Text => walk(resource, path, &mut |value| {
-                    let text = folded(value.as_str().unwrap_or_default());
-                    if !text.is_empty() {
-                        found.texts.push((slot, text));
-                    }
-                }),
-                Kind::Reference => walk(resource, path, &mut |value| {
-                    found
-                        .references
-                        .extend(reference(value).map(|target| (slot, target)));
-                }),
-                Kind::When | Kind::Patient => {}
-            }
+            found.read(slot, parameter.kind, resource, path);
         }
     }
-    found.tokens.sort_unstable();
-    found.tokens.dedup();
+    if let Some(encounter) = &found.encounter {
+        found
+            .references
+            .push((kind.encounter_slot(), encounter.clone()));
+    }
+    found.once();
     found
-        .dates
-        .sort_unstable_by_key(|(slot, span)| (*slot, span.lo, span.hi));
-    found.dates.dedup();
-    found.texts.sort_unstable();
-    found.texts.dedup();
-    found
-        .references
-        .sort_unstable_by_key(|(slot, to)| (*slot, to.kind.name(), to.id.clone()));
-    found.references.dedup();
-    found
+}
+
+impl Extracted {
+    /// What one path of one parameter says.
+    fn read(&mut self, slot: i16, kind: Kind, resource: &Value, path: &str) {
+        match kind {
+            Kind::Token | Kind::Code => walk(resource, path, &mut |value| {
+                tokens(value, &mut |system, code| {
+                    if let Some(system) = system {
+                        self.tokens.push((slot, hash_coded(system, code)));
+                    }
+                    self.tokens.push((slot, hash_code(code)));
+                });
+            }),
+            Kind::Date => {
+                let spans = spans(resource, path).into_iter();
+                self.dates.extend(spans.map(|span| (slot, span)));
+            }
+            Kind::Text => walk(resource, path, &mut |value| {
+                let text = folded(value.as_str().unwrap_or_default());
+                if !text.is_empty() {
+                    self.texts.push((slot, text));
+                }
+            }),
+            Kind::Reference => walk(resource, path, &mut |value| {
+                let target = reference(value);
+                self.references.extend(target.map(|target| (slot, target)));
+            }),
+            Kind::When | Kind::Patient => {}
+        }
+    }
+
+    /// The same value under the same parameter is one index row.
+    fn once(&mut self) {
+        self.tokens.sort_unstable();
+        self.tokens.dedup();
+        self.dates
+            .sort_unstable_by_key(|(slot, span)| (*slot, span.lo, span.hi));
+        self.dates.dedup();
+        self.texts.sort_unstable();
+        self.texts.dedup();
+        self.references
+            .sort_unstable_by_key(|(slot, to)| (*slot, to.kind.name(), to.id.clone()));
+        self.references.dedup();
+    }
 }
 
 /// Calls `each` with every element at `path`, lists walked.

@@ -16,9 +16,11 @@ use crate::access::Permit;
 
 use super::bundle::Transaction;
 use super::draft::{Draft, DraftError};
-use super::json::{self, JsonError};
+use super::json;
 use super::store::{self, Change, Changed, Expect};
-use super::{Address, LogicalId, Outcome, Records, RecordsError, may_write};
+use super::strict::{self, JsonError};
+use super::writing::may_write;
+use super::{Address, LogicalId, Outcome, Records, RecordsError};
 
 /// Resources of one commit.
 const BATCH: usize = 400;
@@ -243,7 +245,7 @@ impl Load<'_> {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            match json::text(&line)
+            match strict::text(&line)
                 .map_err(DraftError::from)
                 .and_then(Draft::parse)
             {
@@ -271,7 +273,7 @@ impl Load<'_> {
             self.refuse(file, None, "the file is larger than 64 MiB".to_owned());
             return Ok(());
         }
-        let text = match json::text(&body) {
+        let text = match strict::text(&body) {
             Ok(text) => text,
             Err(error) => {
                 self.refuse(file, None, error.to_string());
@@ -383,7 +385,7 @@ fn looks_like_lines(beginning: &[u8]) -> bool {
         .split(|byte| *byte == b'\n')
         .next()
         .unwrap_or_default();
-    let whole = json::text(first)
+    let whole = strict::text(first)
         .ok()
         .and_then(|line| json::Document::parse(line).ok());
     whole.is_some_and(|document| document.get("resourceType") != Some("\"Bundle\""))

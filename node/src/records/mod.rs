@@ -22,10 +22,14 @@ mod query;
 mod routes;
 mod search;
 mod store;
+mod strict;
 mod system;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod types;
+mod writing;
 
 use std::sync::Arc;
 
@@ -37,10 +41,8 @@ use crate::access::Permit;
 use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
 
 use cursor::Seal;
-use draft::Draft;
 use extract::extract;
 use search::{Reach, Search};
-use store::{Change, Changed, Expect};
 
 pub use address::{Address, LogicalId};
 pub use bundle::Transacted;
@@ -48,11 +50,12 @@ pub use cursor::CursorError;
 pub use draft::DraftError;
 pub use entry::{Entry, Page};
 pub use error::{RecordsError, Told};
-pub use json::JsonError;
 pub use load::{LoadError, LoadFormat, LoadFormatError, LoadReport, Refused};
 pub use query::{QueryError, SearchQuery};
 pub use routes::{configure, configure_own_chart};
+pub use strict::JsonError;
 pub use types::ResourceType;
+pub use writing::{Outcome, Written};
 
 /// The hospital's records. Cheap to clone.
 #[derive(Clone)]
@@ -61,34 +64,6 @@ pub struct Records {
     clock: SharedClock,
     own: Arc<str>,
     seal: Seal,
-}
-
-/// What became of a write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// Where it is.
-    pub address: Address,
-    /// Its version.
-    pub version: i32,
-    /// When that version was written.
-    pub at: Timestamp,
-    /// What was done.
-    pub outcome: Outcome,
-}
-
-/// What a write did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// There was none, or it had been deleted.
-    Created,
-    /// A new version.
-    Updated,
-    /// It was there already, as asked.
-    Unchanged,
-    /// It is gone; its former versions stay.
-    Deleted,
-    /// There was nothing to delete.
-    Absent,
 }
 
 impl Records {
@@ -155,27 +130,29 @@ impl Records {
                 Ok::<_, RecordsError>((stored, former))
             })
             .await?;
-        within_reach(permit, Rid(stored.patient))?;
         let entry = if stored.version == version {
+            within_reach(permit, Rid(stored.patient))?;
             if stored.deleted {
                 return Err(RecordsError::Deleted);
             }
             Entry::of_stored(stored, &self.own)
         } else {
-            let (raw, at, deleted) = former.ok_or(RecordsError::NotFound)?;
-            if deleted {
+            let former = former.ok_or(RecordsError::NotFound)?;
+            // It may have stood in another chart then.
+            within_reach(permit, Rid(former.patient))?;
+            if former.deleted {
                 return Err(RecordsError::Deleted);
             }
-            let value = json::strict(&raw).map_err(DraftError::from)?;
-            let extracted = extract(address.kind, &value);
-            Some(Entry::of_former(
-                address.clone(),
-                version,
-                at,
-                extracted,
-                &self.own,
-                raw,
-            ))
+            let value = strict::strict(&former.raw).map_err(DraftError::from)?;
+            let mut extracted = extract(address.kind, &value);
+            // What marks it by now marks what it said before, too.
+            let labels = &mut extracted.facts.labels;
+            *labels = labels.or(stored.facts().labels);
+            let address = address.clone();
+            let entry = Entry::of_former(
+                address, version, former.at, extracted, &self.own, former.raw,
+            );
+            Some(entry)
         };
         permitted(permit, entry.ok_or(RecordsError::NotFound)?)
     }
@@ -240,121 +217,10 @@ impl Records {
             .await
     }
 
-    /// Creates a resource under an id of ours. With `if_none_exist`, a search for one identifier,
-    /// nothing is written if there is such a resource already: it is named with `Unchanged`.
-    ///
-    /// # Errors
-    /// `ReadOnly`, `Draft`, `Query`, `Ambiguous`, `Unsupported` for other conditions, `Database`.
-    pub async fn create(
-        &self,
-        permit: &Permit,
-        kind: ResourceType,
-        body: &[u8],
-        if_none_exist: Option<&SearchQuery>,
-    ) -> Result<Written, RecordsError> {
-        may_write(permit)?;
-        let draft = parse(body, kind)?;
-        let condition = if_none_exist.map(bundle::identifier_of).transpose()?;
-        let at = self.now_in_milliseconds();
-        let address = Address {
-            kind,
-            id: LogicalId::fresh(at),
-        };
-        let change = Change {
-            address,
-            draft: Some(draft),
-            expect: Expect::Anything,
-        };
-        self.database
-            .transact(move |connection| {
-                if let Some((slot, value)) = condition {
-                    store::lock(connection)?;
-                    let there = store::matching(connection, kind, slot, value)?;
-                    if there.len() > 1 {
-                        return Err(RecordsError::Ambiguous(kind));
-                    }
-                    if let Some(address) = there.into_iter().next() {
-                        return unchanged(connection, address);
-                    }
-                }
-                write_one(connection, &change, at)
-            })
-            .await
-    }
-
-    /// Writes a resource at this address, new or a next version. `if_match` is the version that
-    /// must be the newest.
-    ///
-    /// # Errors
-    /// `ReadOnly`, `Draft`, `VersionConflict`, `Database`.
-    pub async fn update(
-        &self,
-        permit: &Permit,
-        address: &Address,
-        body: &[u8],
-        if_match: Option<i32>,
-    ) -> Result<Written, RecordsError> {
-        may_write(permit)?;
-        let draft = parse(body, address.kind)?;
-        if draft.id.as_ref() != Some(&address.id) {
-            return Err(DraftError::OtherId.into());
-        }
-        self.change(address, Some(draft), if_match).await
-    }
-
-    /// Deletes a resource; its former versions stay. Deleting what is not there is no error.
-    ///
-    /// # Errors
-    /// `ReadOnly`, `VersionConflict`, `Database`.
-    pub async fn delete(
-        &self,
-        permit: &Permit,
-        address: &Address,
-        if_match: Option<i32>,
-    ) -> Result<Written, RecordsError> {
-        may_write(permit)?;
-        self.change(address, None, if_match).await
-    }
-
-    async fn change(
-        &self,
-        address: &Address,
-        draft: Option<Draft>,
-        if_match: Option<i32>,
-    ) -> Result<Written, RecordsError> {
-        let expect = if_match.map_or(Expect::Anything, Expect::Version);
-        let change = Change {
-            address: address.clone(),
-            draft,
-            expect,
-        };
-        let at = self.now_in_milliseconds();
-        self.database
-            .transact(move |connection| write_one(connection, &change, at))
-            .await
-    }
-
     /// `meta.lastUpdated` has milliseconds; what is stored beside it says the same.
     fn now_in_milliseconds(&self) -> Timestamp {
         let micros = self.clock.now().micros();
         Timestamp::from_micros(micros.saturating_sub(micros.rem_euclid(1_000)))
-    }
-}
-
-fn parse(body: &[u8], kind: ResourceType) -> Result<Draft, DraftError> {
-    let draft = Draft::parse(json::text(body)?)?;
-    if draft.kind == kind {
-        Ok(draft)
-    } else {
-        Err(DraftError::OtherType(kind))
-    }
-}
-
-fn may_write(permit: &Permit) -> Result<(), RecordsError> {
-    if permit.allows_writing() {
-        Ok(())
-    } else {
-        Err(RecordsError::ReadOnly)
     }
 }
 
@@ -388,46 +254,4 @@ fn chart_of(
     Ok(stored
         .map(|stored| Rid(stored.patient))
         .filter(|chart| chart.0 != 0))
-}
-
-fn unchanged(
-    connection: &mut HospitalConnection,
-    address: Address,
-) -> Result<Written, RecordsError> {
-    let stored = store::read(connection, &address)?.ok_or(RecordsError::NotFound)?;
-    Ok(Written {
-        address,
-        version: stored.version,
-        at: Timestamp::from_micros(stored.at),
-        outcome: Outcome::Unchanged,
-    })
-}
-
-fn write_one(
-    connection: &mut HospitalConnection,
-    change: &Change,
-    at: Timestamp,
-) -> Result<Written, RecordsError> {
-    let changed = store::apply(connection, std::slice::from_ref(change), at)?;
-    let changed = changed.into_iter().next().unwrap_or(Changed::Absent);
-    written(change.address.clone(), changed, at)
-}
-
-fn written(address: Address, changed: Changed, at: Timestamp) -> Result<Written, RecordsError> {
-    let (version, at, outcome) = match changed {
-        Changed::Created { version } => (version, at, Outcome::Created),
-        Changed::Updated { version } => (version, at, Outcome::Updated),
-        Changed::Unchanged { version, at } => {
-            (version, Timestamp::from_micros(at), Outcome::Unchanged)
-        }
-        Changed::Deleted { version } => (version, at, Outcome::Deleted),
-        Changed::Absent => (0, at, Outcome::Absent),
-        Changed::Conflict => return Err(RecordsError::VersionConflict),
-    };
-    Ok(Written {
-        address,
-        version,
-        at,
-        outcome,
-    })
 }

@@ -1,7 +1,10 @@
 //! The FHIR tables, and every statement on them.
 
+mod addresses;
+mod filter;
 mod index;
 mod reindex;
+mod resources;
 mod rows;
 mod search;
 mod statement;

@@ -8,7 +8,7 @@ use diesel::{PgConnection, RunQueryDsl};
 
 use super::super::date::Span;
 use super::super::extract::{Extracted, extract};
-use super::super::json::strict;
+use super::super::strict::strict;
 use super::super::{Address, ResourceType};
 use super::rows::Stored;
 use super::search::rid_of;

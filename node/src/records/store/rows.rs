@@ -100,15 +100,25 @@ pub(in crate::records) fn read(
     Ok(statement.get_result::<Stored>(connection).optional()?)
 }
 
-/// Text, commit time and deletion mark of a former version.
+/// A former version.
+#[derive(Debug, Clone, Queryable)]
+pub(in crate::records) struct Former {
+    pub(in crate::records) raw: String,
+    pub(in crate::records) at: i64,
+    pub(in crate::records) deleted: bool,
+    /// Whose chart it was in then.
+    pub(in crate::records) patient: i64,
+}
+
+/// A former version; `None` where there was none of that number.
 pub(in crate::records) fn read_version(
     connection: &mut HospitalConnection,
     rid: i64,
     version: i32,
-) -> Result<Option<(String, i64, bool)>, DatabaseError> {
-    let mut statement = Statement::<(Text, BigInt, Bool)>::new(
-        "SELECT v.raw, v.at, v.deleted FROM resource_version v WHERE v.rid = ",
+) -> Result<Option<Former>, DatabaseError> {
+    let mut statement = Statement::<(Text, BigInt, Bool, BigInt)>::new(
+        "SELECT v.raw, v.at, v.deleted, v.patient FROM resource_version v WHERE v.rid = ",
     );
     statement.int(rid).sql(" AND v.version = ").int(version);
-    Ok(statement.get_result(connection).optional()?)
+    Ok(statement.get_result::<Former>(connection).optional()?)
 }

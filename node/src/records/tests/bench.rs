@@ -1,6 +1,8 @@
 //! Figures, printed: `cargo test --release -p musubi-node --lib records::tests::bench -- --ignored
 //! --nocapture`. `MUSUBI_BENCH_RESOURCES` sets the size.
 
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
 use std::time::Instant;
 
 use super::*;

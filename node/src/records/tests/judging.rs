@@ -198,12 +198,26 @@ async fn an_encounters_sensitivity_marks_what_belongs_to_it_whichever_came_first
         });
         house.put(&encounter).await;
         house.put(&belonging("after")).await;
+        let mut vaccine = json!({
+            "resourceType": "Immunization", "id": "vaccine", "status": "completed",
+            "patient": {"reference": "Patient/p"}, "encounter": {"reference": "Encounter/f"}
+        });
+        house.put(&vaccine).await;
+        vaccine["id"] = json!("plain");
+        vaccine["encounter"] = json!({"reference": "Encounter/g"});
+        house.put(&vaccine).await;
+        let mut other_encounter = encounter.clone();
+        other_encounter["id"] = json!("f");
+        house.put(&other_encounter).await;
         house.put(&lab("other", "p", "c", "2026-01-01")).await;
         let peer = peer(&house, "p", &[Category::Lab]).await;
         assert_eq!(
             ids(&shown(&house, &peer, "Observation", &[]).await),
             ["other"]
         );
+        let procedures = self::peer(&house, "p", &[Category::Procedure]).await;
+        let shown = shown(&house, &procedures, "Immunization", &[]).await;
+        assert_eq!(ids(&shown), ["plain"]);
     })
     .await;
 }
@@ -263,6 +277,13 @@ async fn a_person_reads_their_own_chart_and_no_other() {
                 "{hidden}"
             );
         }
+        // A result that was filed under the wrong patient: its former version is not theirs.
+        house.put(&lab("moved", "q", "c", "2026-01-01")).await;
+        house.put(&lab("moved", "p", "c", "2026-01-01")).await;
+        let moved = address("Observation/moved");
+        assert!(house.records.vread(&permit, &moved, 2).await.is_ok());
+        let former = house.records.vread(&permit, &moved, 1).await;
+        assert!(matches!(former, Err(RecordsError::NotFound)));
         let body = patient("p").to_string();
         let at = address("Patient/p");
         let write = house.records.update(&permit, &at, body.as_bytes(), None);

@@ -95,6 +95,11 @@ async fn dates_compare_as_stretches_of_time() {
             assert_eq!(find("2026-02-09T23:30Z").await, ["feb"]);
             assert_eq!(find("2025,2026-02").await, ["feb"]);
         }
+        let mut nobodys = lab("nobodys", "p", "lost", "2026-01-01");
+        nobodys.as_object_mut().unwrap().remove("subject");
+        house.put(&nobodys).await;
+        let lost = [("code", "lost"), ("date", "2026-01-01")];
+        assert_eq!(house.find("Observation", &lost).await, ["nobodys"]);
         let range = [
             ("patient", "p"),
             ("date", "ge2026-01-10"),

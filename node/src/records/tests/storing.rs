@@ -17,11 +17,7 @@ async fn every_byte_but_id_and_meta_comes_back() {
             .read(&house.permit, &written.address)
             .await
             .unwrap();
-        let outside = |text: &str| {
-            json::Document::parse(text)
-                .unwrap()
-                .without(&["id", "meta"])
-        };
+        let outside = |text: &str| testing::outside_id_and_meta(text).unwrap();
         assert_eq!(outside(&entry.raw), outside(ODD));
         assert!(entry.raw.contains(
             "{\"versionId\":\"1\",\"lastUpdated\":\"2026-07-01T00:00:00.000Z\",\"profile\":[\"p\"]}"
