@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::control::{Door, Order, Reply};
 use crate::layout::Layout;
@@ -35,12 +35,17 @@ pub(crate) struct Options {
 /// Runs the town.
 pub(crate) async fn up(layout: &Layout, options: &Options) -> Result<ExitCode, Trouble> {
     let ports = Ports::from(options.port_base)?;
+    let mut interrupts = Interrupts::watch()?;
     let _lock = layout.take()?;
     ports.all_free()?;
+    if let Some(stale) = options.ready_file.as_deref().filter(|path| path.exists()) {
+        // Whoever waits for it must not find an earlier town's.
+        std::fs::remove_file(stale).map_err(|error| Trouble::file(stale, &error))?;
+    }
     let mut servers = Vec::new();
     let outcome = tokio::select! {
         outcome = live(layout, ports, options, &mut servers) => outcome,
-        () = interrupted() => {
+        () = interrupts.next() => {
             note("");
             Ok(if options.once { ExitCode::from(130) } else { ExitCode::SUCCESS })
         }
@@ -157,17 +162,28 @@ fn what_to_try(layout: &Layout, ports: Ports) {
 }
 
 /// Ctrl-C, or a polite kill.
-async fn interrupted() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        // Without handlers the default holds: the signal ends this process, and the kernel ends
-        // the servers after it.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    /// From here on a signal ends the town in order.
+    fn watch() -> Result<Self, Trouble> {
+        let watch = |kind| {
+            signal(kind).map_err(|error| Trouble::new(format!("signals: {error}"), "try again"))
+        };
+        let interrupt = watch(SignalKind::interrupt())?;
+        Ok(Self {
+            interrupt,
+            terminate: watch(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
