@@ -59,6 +59,9 @@ pub(crate) enum StoreChoice {
 /// What this program is when it has started itself again.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Role {
+    /// The one that measures, and writes its tables at the end of a file.
+    #[command(hide = true)]
+    Measure { report: PathBuf },
     /// The answering node.
     #[command(hide = true)]
     Node { config: PathBuf },
@@ -74,12 +77,5 @@ pub(crate) enum Role {
 impl Arguments {
     pub(crate) fn time(&self) -> Duration {
         Duration::from_secs(self.seconds.max(1))
-    }
-
-    /// The server of `--database` while the environment does not name it.
-    pub(crate) fn server_not_yet_named(&self) -> Option<&str> {
-        let url = self.database.as_deref()?;
-        let named = std::env::var(TEST_SERVER).ok();
-        (named.as_deref() != Some(url)).then_some(url)
     }
 }

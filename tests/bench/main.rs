@@ -24,7 +24,10 @@ mod process;
 mod report;
 mod scene;
 
-use std::os::unix::process::CommandExt as _;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -40,30 +43,48 @@ use scene::Scene;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match &arguments.role {
-        Some(Role::Node { config }) => return process::be_node(config),
+        Some(Role::Node { config }) => process::be_node(config),
         Some(Role::Hello {
             config,
             port,
             bytes,
-        }) => return process::be_hello(config, *port, *bytes),
-        None => {}
+        }) => process::be_hello(config, *port, *bytes),
+        Some(Role::Measure { report }) => {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            for store in stores(&arguments) {
+                let measured = runtime.block_on(measure_store(store, &arguments));
+                append(report, &measured);
+            }
+            ExitCode::SUCCESS
+        }
+        None => measure_apart(&arguments),
     }
-    if let Some(url) = arguments.server_not_yet_named() {
-        // The harness reads the server's address from the environment, which is fixed at the start.
-        let this = std::env::current_exe().unwrap();
-        let error = Command::new(this)
-            .args(std::env::args_os().skip(1))
-            .env(TEST_SERVER, url)
-            .exec();
-        eprintln!("exchange-bench: cannot start again: {error}");
-        return ExitCode::FAILURE;
+}
+
+/// Measures in a process of its own: the commands that make a town say what they do on stdout,
+/// which here is for the tables, and the harness takes the server's address from the environment.
+fn measure_apart(arguments: &Arguments) -> ExitCode {
+    let report = tempfile::NamedTempFile::new().unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(std::env::args_os().skip(1));
+    command.arg("measure").arg(report.path());
+    command.stdout(std::io::stderr().as_fd().try_clone_to_owned().unwrap());
+    if let Some(url) = &arguments.database {
+        command.env(TEST_SERVER, url);
     }
     println!("{}", report::machine());
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    for store in stores(&arguments) {
-        runtime.block_on(measure_store(store, &arguments));
+    let ended = command.status().unwrap();
+    print!("{}", std::fs::read_to_string(report.path()).unwrap());
+    if ended.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
-    ExitCode::SUCCESS
+}
+
+fn append(file: &Path, report: &Report) {
+    let mut file = OpenOptions::new().append(true).open(file).unwrap();
+    writeln!(file, "{report}").unwrap();
 }
 
 fn stores(arguments: &Arguments) -> Vec<Store> {
@@ -75,39 +96,38 @@ fn stores(arguments: &Arguments) -> Vec<Store> {
 }
 
 /// The whole table for one kind of database.
-async fn measure_store(store: Store, arguments: &Arguments) {
+async fn measure_store(store: Store, arguments: &Arguments) -> Report {
     eprintln!("exchange-bench: {store:?}: making the town …");
     let scene = Scene::make(store, arguments.charts, arguments.resources).await;
     let node = Process::node(&scene).await;
     let load = Load::new(&scene);
     let answer_bytes = load.one_verified(&scene, arguments.resources).await;
     let mut report = Report::new(store, arguments.resources, answer_bytes);
-    for lanes in &arguments.concurrency {
+    let floor_time = Duration::from_millis(700);
+    let sizes = [12, answer_bytes];
+    let hellos = [
+        Process::hello(&scene, sizes[0]).await,
+        Process::hello(&scene, sizes[1]).await,
+    ];
+    // The node's row and its floors one after the other: a busy machine is then busy for both.
+    for lanes in arguments.concurrency.iter().copied() {
         eprintln!("exchange-bench: {store:?}: {lanes} at once …");
-        let expected = Expected::Answer;
-        report.node(load.run(&node, *lanes, arguments.time(), expected).await);
+        let time = arguments.time();
+        report.node(load.run(&node, lanes, time, Expected::Answer).await);
+        for (hello, bytes) in hellos.iter().zip(sizes) {
+            let expected = Expected::Bytes(bytes);
+            report.hello(bytes, load.run(hello, lanes, time, expected).await);
+        }
+        report.commit(lanes, floors::commit(store, lanes, floor_time).await);
     }
     report.memory(node.peak_rss_kib());
-    node.end();
-
-    eprintln!("exchange-bench: {store:?}: floors …");
-    for bytes in [12, answer_bytes] {
-        let hello = Process::hello(&scene, bytes).await;
-        for lanes in &arguments.concurrency {
-            let measured = load
-                .run(&hello, *lanes, arguments.time(), Expected::Bytes(bytes))
-                .await;
-            report.hello(bytes, measured);
-        }
-        hello.end();
-    }
-    let floor_time = Duration::from_millis(700);
     report.signatures(floors::signatures(floor_time));
     report.digest(floors::digest(answer_bytes, floor_time));
     report.search(floors::search(&scene, arguments.resources, floor_time));
-    for lanes in &arguments.concurrency {
-        report.commit(*lanes, floors::commit(store, *lanes, floor_time).await);
+    node.end();
+    for hello in hellos {
+        hello.end();
     }
-    println!("{report}");
     scene.end().await;
+    report
 }
