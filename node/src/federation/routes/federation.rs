@@ -48,12 +48,22 @@ async fn root(federation: Data<Federation>, http: HttpRequest) -> HttpResponse {
 
 /// `GET /federation/v1/directory`: as the registry signed it.
 async fn directory(federation: Data<Federation>, http: HttpRequest) -> HttpResponse {
-    serve(&federation, &http, Document::Directory, "application/musubi-directory+jwt")
+    serve(
+        &federation,
+        &http,
+        Document::Directory,
+        "application/musubi-directory+jwt",
+    )
 }
 
 /// `GET /federation/v1/status`: as the registry signed it.
 async fn status(federation: Data<Federation>, http: HttpRequest) -> HttpResponse {
-    serve(&federation, &http, Document::Status, "application/musubi-status+jwt")
+    serve(
+        &federation,
+        &http,
+        Document::Status,
+        "application/musubi-status+jwt",
+    )
 }
 
 /// `GET /federation/v1/status-lists/{n}`: which of this node's tokens were revoked.
