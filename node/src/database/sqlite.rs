@@ -38,7 +38,7 @@ pub(super) fn open(
     writes: &Arc<Queue<Box<dyn WriteJob>>>,
 ) -> Result<Vec<JoinHandle<()>>, DatabaseError> {
     make_private(Path::new(path))?;
-    let mut writer = connect(path)?;
+    let mut writer = connect_writer(path)?;
     migrate_sqlite(&mut writer)?;
     let mut threads = Vec::new();
     for number in 0..readers {
@@ -58,6 +58,14 @@ pub(super) fn open(
         write_all(&path, writer, &writes);
     })?);
     Ok(threads)
+}
+
+/// The writer keeps more pages, and copies the log back into the file less often than every 4 MB:
+/// a load touches index pages all over the file, and each copy waits for the disk.
+fn connect_writer(path: &str) -> Result<SqliteConnection, DatabaseError> {
+    let mut writer = connect(path)?;
+    writer.batch_execute("PRAGMA cache_size = -131072; PRAGMA wal_autocheckpoint = 10000;")?;
+    Ok(writer)
 }
 
 /// Health records: nobody but the node's own user may read the file (the WAL inherits its mode).
@@ -92,7 +100,7 @@ fn write_all(path: &str, connection: SqliteConnection, writes: &Queue<Box<dyn Wr
             .map(|error| error.to_string());
         if failure.is_some() {
             // The state of a connection whose commit failed is not worth guessing.
-            if let Ok(fresh) = connect(path) {
+            if let Ok(fresh) = connect_writer(path) {
                 connection = HospitalConnection::Sqlite(fresh);
             }
         }
