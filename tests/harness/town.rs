@@ -110,7 +110,10 @@ impl Town {
         for hospital in town.hospitals.values_mut() {
             hospital.start(Arc::clone(&time)).await;
         }
-        town.settle().await;
+        // The last to be added is known only where all are.
+        if let Some(last) = names.last() {
+            town.settle_until(last, MemberState::Active).await;
+        }
         town
     }
 
