@@ -169,14 +169,15 @@ impl Envoy {
         }
     }
 
-    /// Redeems a code at `home`, as `dr-1`, for treatment.
-    pub async fn redeem(
+    /// A redemption of a code at `home`, as `dr-1`, for treatment.
+    #[must_use]
+    pub fn redemption(
         &self,
         home: &Hospital,
         code: &str,
         categories: &str,
         now: Timestamp,
-    ) -> GrantReply {
+    ) -> RequestDraft {
         let words = categories.split_whitespace();
         let request = GrantRequest {
             code: Some(PlainCode::read(code)),
@@ -188,11 +189,22 @@ impl Envoy {
                 role: "physician".to_owned(),
             }),
         };
-        let draft = RequestDraft {
+        RequestDraft {
             path: "/federation/v1/grants".to_owned(),
             body: serde_json::to_vec(&request).unwrap(),
             ..self.echo(home, now)
-        };
+        }
+    }
+
+    /// Drafts, signs and sends a redemption.
+    pub async fn redeem(
+        &self,
+        home: &Hospital,
+        code: &str,
+        categories: &str,
+        now: Timestamp,
+    ) -> GrantReply {
+        let draft = self.redemption(home, code, categories, now);
         let reply = self.send(home, &self.sign(draft, now)).await;
         assert_eq!(reply.status, 200, "{}", reply.code());
         serde_json::from_slice(&reply.body).unwrap()
