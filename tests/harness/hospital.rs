@@ -116,16 +116,17 @@ impl Hospital {
         }
     }
 
-    /// Adds a setting to the file; it holds from the next start on.
-    pub fn set(&self, table: &str, setting: &str) {
+    /// Writes settings into a table of the file; they hold from the next start on.
+    pub fn set(&self, table: &str, settings: &str) {
         let file = self.config_file();
         let text = std::fs::read_to_string(&file).unwrap();
-        let head = format!("[{table}]\n");
-        let text = match text.contains(&head) {
-            true => text.replacen(&head, &format!("{head}{setting}\n"), 1),
-            false => format!("{text}\n{head}{setting}\n"),
-        };
-        std::fs::write(&file, text).unwrap();
+        let mut config: toml::Table = toml::from_str(&text).unwrap();
+        let settings: toml::Table = toml::from_str(settings).unwrap();
+        let table = config
+            .entry(table)
+            .or_insert_with(|| toml::Table::new().into());
+        table.as_table_mut().unwrap().extend(settings);
+        std::fs::write(&file, toml::to_string(&config).unwrap()).unwrap();
     }
 
     /// Every line of its audit, oldest first.

@@ -45,6 +45,15 @@ impl Town {
         let now = Timestamp::from_unix_seconds(SystemClock.now().unix_seconds());
         let clock = ManualClock::at(now);
         let time: SharedClock = Arc::<ManualClock>::clone(&clock);
+        let prepare = |hospital: &Hospital| {
+            // Minutes of the town's time pass in moments; how often a member may ask is counted by
+            // the machine's.
+            hospital.set(
+                "federation",
+                "rate_per_second = 100000\nrate_burst = 100000",
+            );
+            prepare(hospital);
+        };
         Self::begin(names, store, prepare, clock, time).await
     }
 

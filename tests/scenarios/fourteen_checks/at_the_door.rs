@@ -114,8 +114,8 @@ async fn check_2_a_certificate_that_is_no_members_is_unknown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn check_3_a_member_that_asks_too_often_is_told_when_to_come_again() {
     let mut town = town(Store::Sqlite).await;
-    town.at("yukimi").set("federation", "rate_per_second = 1");
-    town.at("yukimi").set("federation", "rate_burst = 2");
+    town.at("yukimi")
+        .set("federation", "rate_per_second = 1\nrate_burst = 2");
     town.restart("yukimi").await;
     let (minato, yukimi) = (town.at("minato").envoy(), town.at("yukimi"));
     let witness = Witness::of(yukimi, "rate_limited", Some(&minato.id)).await;
