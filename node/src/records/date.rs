@@ -36,6 +36,15 @@ impl Span {
         }
     }
 
+    /// Longer by its own length on either side.
+    pub(super) fn widened(self) -> Self {
+        let length = self.hi.saturating_sub(self.lo);
+        Self {
+            lo: self.lo.saturating_sub(length),
+            hi: self.hi.saturating_add(length),
+        }
+    }
+
     pub(super) fn union(self, other: Self) -> Self {
         Self {
             lo: self.lo.min(other.lo),

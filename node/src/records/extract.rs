@@ -1,13 +1,15 @@
 //! What the index and the decision need to know about a resource, read from its JSON once, before
 //! anything is locked.
 
+use fhir_search_parameters::ParameterType;
 use serde_json::Value;
 
 use super::classify::{Facts, facts};
 use super::date::{self, Span};
-use super::fold::folded;
-use super::system::{hash_code, hash_coded};
-use super::types::Kind;
+use super::number::Stretch;
+use super::system::hash_code;
+use super::types::{Parameter, Role};
+use super::values::{self, Measure, Target, span, tokens};
 use super::{Address, ResourceType};
 
 /// Everything that is stored beside the text.
@@ -23,33 +25,30 @@ pub(super) struct Extracted {
     pub(super) dates: Vec<(i16, Span)>,
     pub(super) texts: Vec<(i16, String)>,
     pub(super) references: Vec<(i16, Address)>,
+    pub(super) measures: Vec<(i16, Measure)>,
     pub(super) facts: Facts,
 }
 
-/// Raised with every change of what is extracted, or of the table of types: the index is then made
-/// anew when the database is opened. (A new table of labels does the same by its own version.)
-pub(super) const EXTRACTION_VERSION: i64 = 1;
+/// Raised with every change of what is extracted: the index is then made anew when the database is
+/// opened. (A new table of types or of labels does the same by itself.)
+pub(super) const EXTRACTION_VERSION: i64 = 2;
 
 /// Reads what the index needs.
 pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
-    let row = kind.row();
     let mut found = Extracted {
-        patient: first_reference(resource, row.patient, "Patient"),
+        patient: patient(kind, resource),
         encounter: first_reference(resource, &["encounter", "context"], "Encounter"),
-        when: row
-            .when
-            .iter()
-            .find_map(|path| spans(resource, path).into_iter().reduce(Span::union))
-            .unwrap_or(Span::NONE),
+        when: when(kind, resource),
         tokens: Vec::new(),
         dates: Vec::new(),
         texts: Vec::new(),
         references: Vec::new(),
+        measures: Vec::new(),
         facts: facts(kind, resource),
     };
-    for (slot, parameter) in kind.parameters() {
-        for path in parameter.paths {
-            found.read(slot, parameter.kind, resource, path);
+    for parameter in kind.parameters() {
+        if matches!(parameter.role, Role::Indexed | Role::Chart) {
+            found.read(parameter, resource);
         }
     }
     if let Some(encounter) = &found.encounter {
@@ -61,33 +60,85 @@ pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
     found
 }
 
-impl Extracted {
-    /// What one path of one parameter says.
-    fn read(&mut self, slot: i16, kind: Kind, resource: &Value, path: &str) {
-        match kind {
-            Kind::Token | Kind::Code => walk(resource, path, &mut |value| {
-                tokens(value, &mut |system, code| {
-                    if let Some(system) = system {
-                        self.tokens.push((slot, hash_coded(system, code)));
-                    }
-                    self.tokens.push((slot, hash_code(code)));
-                });
-            }),
-            Kind::Date => {
-                let spans = spans(resource, path).into_iter();
-                self.dates.extend(spans.map(|span| (slot, span)));
+/// Whose chart it is in: the first patient that is named.
+fn patient(kind: ResourceType, resource: &Value) -> Option<Address> {
+    let mut found = None;
+    kind.patient_parameter()?
+        .definition
+        .elements(resource, &mut |element| {
+            if let Some(Target::Here(target)) = values::target(element.value)
+                && target.kind.name() == "Patient"
+            {
+                found.get_or_insert(target);
             }
-            Kind::Text => walk(resource, path, &mut |value| {
-                let text = folded(value.as_str().unwrap_or_default());
-                if !text.is_empty() {
-                    self.texts.push((slot, text));
+        });
+    found
+}
+
+/// The clinical date.
+fn when(kind: ResourceType, resource: &Value) -> Span {
+    let chart = kind.chart();
+    let by_path = chart
+        .when
+        .iter()
+        .find_map(|path| spans(resource, path).into_iter().reduce(Span::union));
+    let by_parameter = || {
+        let mut named = chart.when_else().iter().filter_map(|name| kind.parameter(name));
+        named.find_map(|parameter| {
+            let mut spans = Vec::new();
+            if parameter.definition.kind() == ParameterType::Date {
+                let read = &mut |element: fhir_search_parameters::Element<'_>| {
+                    spans.extend(span(element.value));
+                };
+                parameter.definition.elements(resource, read);
+            }
+            spans.into_iter().reduce(Span::union)
+        })
+    };
+    by_path.or_else(by_parameter).unwrap_or(Span::NONE)
+}
+
+impl Extracted {
+    /// What one parameter says.
+    fn read(&mut self, parameter: &Parameter, resource: &Value) {
+        let slot = parameter.slot;
+        let definition = parameter.definition;
+        definition.elements(resource, &mut |element| {
+            let value = element.value;
+            match definition.kind() {
+                ParameterType::Token => values::token_hashes(value, &mut |hash| {
+                    self.tokens.push((slot, hash));
+                }),
+                ParameterType::Date => self.dates.extend(span(value).map(|span| (slot, span))),
+                ParameterType::String => values::texts(value, &mut |text| {
+                    let text = super::fold::folded(text);
+                    if !text.is_empty() {
+                        self.texts.push((slot, text));
+                    }
+                }),
+                ParameterType::Uri => {
+                    self.tokens.extend(value.as_str().map(|uri| (slot, hash_code(uri))));
                 }
-            }),
-            Kind::Reference => walk(resource, path, &mut |value| {
-                let target = reference(value);
-                self.references.extend(target.map(|target| (slot, target)));
-            }),
-            Kind::When | Kind::Patient => {}
+                ParameterType::Reference => self.refer(parameter, values::target(value)),
+                ParameterType::Number | ParameterType::Quantity => {
+                    self.measures.extend(Measure::of(value).map(|measure| (slot, measure)));
+                }
+                ParameterType::Composite | ParameterType::Special => {}
+            }
+        });
+    }
+
+    fn refer(&mut self, parameter: &Parameter, target: Option<Target>) {
+        let slot = parameter.slot;
+        match target {
+            // The chart says it already.
+            Some(Target::Here(target))
+                if parameter.role == Role::Chart && Some(&target) == self.patient.as_ref() => {}
+            Some(Target::Here(target)) => self.references.push((slot, target)),
+            Some(Target::Elsewhere(hashes)) => {
+                self.tokens.extend(hashes.into_iter().map(|hash| (slot, hash)));
+            }
+            None => {}
         }
     }
 
@@ -103,6 +154,8 @@ impl Extracted {
         self.references
             .sort_unstable_by_key(|(slot, to)| (*slot, to.kind.name(), to.id.clone()));
         self.references.dedup();
+        self.measures.sort_unstable();
+        self.measures.dedup();
     }
 }
 
@@ -123,72 +176,20 @@ pub(super) fn walk<'v>(value: &'v Value, path: &str, each: &mut dyn FnMut(&'v Va
     }
 }
 
-/// The (system, code) pairs of a CodeableConcept, Coding, Identifier, code or boolean. The system
-/// of a bare code is `None`: its element implies it.
-pub(super) fn tokens<'v>(value: &'v Value, each: &mut dyn FnMut(Option<&'v str>, &'v str)) {
-    match value {
-        Value::String(code) => each(None, code),
-        Value::Bool(true) => each(None, "true"),
-        Value::Bool(false) => each(None, "false"),
-        Value::Object(element) => {
-            if let Some(Value::Array(codings)) = element.get("coding") {
-                for coding in codings {
-                    tokens(coding, each);
-                }
-                return;
-            }
-            let system = element
-                .get("system")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            let code = element.get("code").or_else(|| element.get("value"));
-            if let Some(code) = code.and_then(Value::as_str) {
-                each(Some(system), code);
-            }
-        }
-        _ => {}
-    }
-}
-
 fn spans(resource: &Value, path: &str) -> Vec<Span> {
     let mut found = Vec::new();
     walk(resource, path, &mut |value| found.extend(span(value)));
     found
 }
 
-/// The time of a date, dateTime, instant, Period or Timing.
-fn span(value: &Value) -> Option<Span> {
-    let at = |value: Option<&Value>| value.and_then(Value::as_str).and_then(date::parse);
-    match value {
-        Value::String(text) => date::parse(text),
-        Value::Object(element) => {
-            if let Some(Value::Array(events)) = element.get("event") {
-                let events = events.iter().filter_map(|event| at(Some(event)));
-                return events.reduce(Span::union);
-            }
-            if let Some(bounds) = value.pointer("/repeat/boundsPeriod") {
-                return Span::between(at(bounds.get("start")), at(bounds.get("end")));
-            }
-            Span::between(at(element.get("start")), at(element.get("end")))
-        }
-        _ => None,
-    }
-}
-
-fn reference(value: &Value) -> Option<Address> {
-    value
-        .get("reference")
-        .and_then(Value::as_str)
-        .and_then(Address::parse)
-}
-
 fn first_reference(resource: &Value, paths: &[&str], to: &str) -> Option<Address> {
     let mut found = None;
     for path in paths {
         walk(resource, path, &mut |value| {
-            let target = reference(value).filter(|target| target.kind.name() == to);
-            if found.is_none() {
-                found = target;
+            if let Some(Target::Here(target)) = values::target(value)
+                && target.kind.name() == to
+            {
+                found.get_or_insert(target);
             }
         });
     }

@@ -1,72 +1,170 @@
-//! The table of what is stored: which types, whose chart each belongs to, when it happened, and
-//! what it can be searched by. There is no code per type; a new type or parameter is a line here.
+//! The table of what is stored: every FHIR R4 type, whose chart each belongs to, when it happened,
+//! and what it can be searched by. There is no code per type.
 //!
-//! A path names elements from the resource's root; lists are walked. What an element's value means
-//! (a coding, an identifier, a period, …) is seen from its shape.
+//! Parameters and their expressions come from the catalogue; what FHIR does not say (which date
+//! sorts a chart, who counts as the author) stands in [`charts`].
 //!
-//! Source: FHIR R4 search parameter registry; JP Core 1.2.0 server CapabilityStatement.
+//! Source: FHIR R4 search parameter registry; JP Core 1.2.0.
 
-mod table;
+mod charts;
+mod codes;
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::LazyLock;
 
-pub(super) use table::TABLE;
+use fhir_search_parameters::{Catalogue, ParameterType, SearchParameter};
+
+use charts::Chart;
 
 /// One row of the table.
-#[derive(Debug)]
 pub(super) struct Row {
     /// Stored in the database: never changed, never reused.
-    pub(super) code: i16,
-    pub(super) name: &'static str,
-    /// Where the patient is named; the first that names one decides. Empty: in no chart.
-    pub(super) patient: &'static [&'static str],
-    /// The clinical date: the first path with a date decides.
-    pub(super) when: &'static [&'static str],
-    /// Who wrote it, for `authoredby` in a consent.
-    pub(super) authors: &'static [&'static str],
-    pub(super) parameters: &'static [Parameter],
+    code: i16,
+    name: &'static str,
+    chart: Chart,
+    parameters: Vec<Parameter>,
+    by_name: HashMap<&'static str, usize>,
 }
 
 /// One search parameter of one type.
-#[derive(Debug)]
 pub(super) struct Parameter {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) paths: &'static [&'static str],
+    /// Its number in the index tables. Parameters that read the same elements share one.
+    pub(super) slot: i16,
+    pub(super) role: Role,
+    pub(super) definition: &'static SearchParameter,
 }
 
-/// What a parameter compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Codings, identifiers: `system|code`, `|code`, `code`.
-    Token,
-    /// A bare code whose system the element implies.
-    Code,
-    /// A date or a period.
-    Date,
-    /// The clinical date of [`Row::when`].
-    When,
-    /// Text, folded, by its beginning.
-    Text,
-    /// A reference to another resource.
-    Reference,
-    /// The patient of [`Row::patient`].
-    Patient,
+/// How a parameter is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Role {
+    /// From the rows of its slot.
+    Indexed,
+    /// From the rows of another parameter, which reads the same elements.
+    SameAs,
+    /// From the rows of several others, which together read the same elements.
+    Together(Vec<i16>),
+    /// From the chart that a resource is in; what is no patient stands in the rows of its slot.
+    Chart,
+    /// From the resource's own row: `_id`, `_lastUpdated`.
+    Own,
+    /// From the rows of its components, then from the resource itself.
+    Composite,
+    /// Not at all.
+    Refused,
 }
 
 /// A type of resource that this node serves.
 #[derive(Clone, Copy)]
 pub struct ResourceType(&'static Row);
 
+/// Room for this many parameters of one type in the numbering of slots.
+const SLOTS_PER_TYPE: i16 = 128;
+
+/// Observation's parameters that look into `component` too: their rows are those of the two parts.
+const TOGETHER: [(&str, [&str; 2]); 3] = [
+    ("combo-code", ["code", "component-code"]),
+    (
+        "combo-value-quantity",
+        ["value-quantity", "component-value-quantity"],
+    ),
+    (
+        "combo-value-concept",
+        ["value-concept", "component-value-concept"],
+    ),
+];
+
+static TABLE: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    let numbered = (1_i16..).zip(codes::NAMES);
+    numbered.map(|(code, name)| Row::new(code, name)).collect()
+});
+
+static BY_NAME: LazyLock<HashMap<&'static str, ResourceType>> =
+    LazyLock::new(|| TABLE.iter().map(|row| (row.name, ResourceType(row))).collect());
+
+impl Row {
+    fn new(code: i16, name: &'static str) -> Self {
+        let first = code.saturating_mul(SLOTS_PER_TYPE);
+        let mut parameters: Vec<Parameter> = Vec::new();
+        for (slot, definition) in (first..).zip(Catalogue::shipped().of(name)) {
+            let (slot, role) = role(name, slot, definition, &parameters);
+            parameters.push(Parameter {
+                slot,
+                role,
+                definition,
+            });
+        }
+        if name == "Observation" {
+            take_together(&mut parameters);
+        }
+        let codes = parameters.iter().map(|one| one.definition.code());
+        let by_name = codes.zip(0..).collect();
+        Self {
+            code,
+            name,
+            chart: Chart::of(name),
+            parameters,
+            by_name,
+        }
+    }
+}
+
+fn role(
+    name: &str,
+    slot: i16,
+    definition: &SearchParameter,
+    before: &[Parameter],
+) -> (i16, Role) {
+    let same = before.iter().find(|other| {
+        other.role == Role::Indexed
+            && other.definition.kind() == definition.kind()
+            && other.definition.expression() == definition.expression()
+    });
+    match (definition.kind(), same) {
+        _ if matches!(definition.code(), "_id" | "_lastUpdated") => (slot, Role::Own),
+        (ParameterType::Composite, _) => (slot, Role::Composite),
+        (ParameterType::Special, _) => (slot, Role::Refused),
+        (ParameterType::Reference, _) if charts::names_the_patient(name, definition) => {
+            (slot, Role::Chart)
+        }
+        (_, Some(same)) => (same.slot, Role::SameAs),
+        (_, None) => (slot, Role::Indexed),
+    }
+}
+
+/// Gives the parameters that look into `component` too the rows of their parts.
+fn take_together(parameters: &mut [Parameter]) {
+    for (whole, parts) in TOGETHER {
+        let slots: Vec<i16> = parameters
+            .iter()
+            .filter(|one| parts.contains(&one.definition.code()))
+            .map(|one| one.slot)
+            .collect();
+        let wholes = parameters.iter_mut().filter(|one| one.definition.code() == whole);
+        wholes.for_each(|one| one.role = Role::Together(slots.clone()));
+    }
+}
+
+impl Parameter {
+    /// The slots of the rows that answer it.
+    pub(super) fn slots(&self) -> Vec<i16> {
+        match &self.role {
+            Role::Together(slots) => slots.clone(),
+            _ => vec![self.slot],
+        }
+    }
+}
+
 impl ResourceType {
     /// The type of that name, if it is served.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        TABLE.iter().find(|row| row.name == name).map(Self)
+        BY_NAME.get(name).copied()
     }
 
     pub(super) fn coded(code: i16) -> Option<Self> {
-        TABLE.iter().find(|row| row.code == code).map(Self)
+        let place = usize::try_from(code).ok()?.checked_sub(1)?;
+        TABLE.get(place).map(Self)
     }
 
     /// Every type that is served, in the table's order.
@@ -84,47 +182,68 @@ impl ResourceType {
         self.0.code
     }
 
-    pub(super) fn row(self) -> &'static Row {
-        self.0
+    pub(super) fn chart(self) -> &'static Chart {
+        &self.0.chart
     }
 
     /// Whether resources of this type stand in a patient's chart.
     #[must_use]
     pub fn in_a_chart(self) -> bool {
-        !self.0.patient.is_empty() || self.0.name == "Patient"
+        let names_one = |parameter: &Parameter| parameter.role == Role::Chart;
+        self.0.name == "Patient" || self.0.parameters.iter().any(names_one)
     }
 
-    /// The search parameter of that name, and its slot in the index tables.
-    pub(super) fn parameter(self, name: &str) -> Option<(i16, &'static Parameter)> {
-        self.parameters()
-            .find(|(_, parameter)| parameter.name == name)
+    /// The search parameter of that name.
+    pub(super) fn parameter(self, name: &str) -> Option<&'static Parameter> {
+        let place = self.0.by_name.get(name)?;
+        self.0.parameters.get(*place)
     }
 
-    /// Every search parameter with its slot.
-    pub(super) fn parameters(self) -> impl Iterator<Item = (i16, &'static Parameter)> {
-        let first = self.0.code.saturating_mul(SLOTS_PER_TYPE);
-        (first..).zip(self.0.parameters)
+    /// Every search parameter.
+    pub(super) fn parameters(self) -> &'static [Parameter] {
+        &self.0.parameters
     }
-}
 
-impl ResourceType {
+    /// The parameter that names the patient whose chart a resource is in.
+    pub(super) fn patient_parameter(self) -> Option<&'static Parameter> {
+        let mut charts = self.0.parameters.iter().filter(|p| p.role == Role::Chart);
+        charts.clone().find(|p| p.definition.code() == "patient").or_else(|| charts.next())
+    }
+
     /// The slot under which the encounter that a resource belongs to is indexed: that of the
     /// parameter for it, or one of its own where the type has none.
     pub(super) fn encounter_slot(self) -> i16 {
-        let parameter = self
-            .parameter("encounter")
-            .or_else(|| self.parameter("context"));
+        let parameter = ["encounter", "context"]
+            .into_iter()
+            .find_map(|name| self.parameter(name))
+            .filter(|parameter| parameter.definition.kind() == ParameterType::Reference);
         let none = self
             .0
             .code
             .saturating_mul(SLOTS_PER_TYPE)
             .saturating_add(SLOTS_PER_TYPE - 1);
-        parameter.map_or(none, |(slot, _)| slot)
+        parameter.map_or(none, |parameter| parameter.slot)
     }
 }
 
-/// Room for this many parameters of one type in the numbering of slots.
-const SLOTS_PER_TYPE: i16 = 128;
+/// What the rows of the index were read by: changes whenever a type is read differently.
+pub(super) fn reading() -> String {
+    let mut text = String::new();
+    for kind in ResourceType::all() {
+        text.push_str(&format!("{}{:?}\n", kind.name(), kind.chart()));
+        for Parameter {
+            slot,
+            role,
+            definition,
+        } in kind.parameters()
+        {
+            let expression = definition.expression();
+            let line = format!("{slot} {role:?} {:?} {expression}\n", definition.kind());
+            text.push_str(&line);
+        }
+    }
+    text
+}
 
 impl PartialEq for ResourceType {
     fn eq(&self, other: &Self) -> bool {
@@ -152,20 +271,57 @@ impl fmt::Display for ResourceType {
     }
 }
 
+impl PartialEq for Parameter {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.definition, other.definition) && self.slot == other.slot
+    }
+}
+
+impl Eq for Parameter {}
+
+impl fmt::Debug for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.definition.code())
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::BTreeSet;
 
+    use super::*;
+
     #[test]
-    fn codes_names_and_parameters_are_unique() {
-        let codes: BTreeSet<_> = TABLE.iter().map(|row| row.code).collect();
-        let names: BTreeSet<_> = TABLE.iter().map(|row| row.name).collect();
-        assert_eq!((codes.len(), names.len()), (TABLE.len(), TABLE.len()));
+    fn every_type_of_the_catalogue_is_numbered_once() {
+        let numbered: BTreeSet<_> = codes::NAMES.into_iter().collect();
+        let known: BTreeSet<_> = Catalogue::types().collect();
+        assert_eq!(numbered, known);
+        assert_eq!(numbered.len(), codes::NAMES.len());
+    }
+
+    #[test]
+    fn numbers_that_are_in_databases_do_not_move() {
+        for (code, name) in [(1, "Patient"), (9, "Observation"), (23, "Endpoint")] {
+            assert_eq!(ResourceType::coded(code).map(ResourceType::name), Some(name));
+        }
+    }
+
+    #[test]
+    fn slots_of_one_type_do_not_reach_into_the_next() {
         for kind in ResourceType::all() {
-            let parameters: BTreeSet<_> = kind.parameters().map(|(_, p)| p.name).collect();
-            assert_eq!(parameters.len(), kind.row().parameters.len(), "{kind}");
-            assert!(parameters.len() < usize::try_from(SLOTS_PER_TYPE).unwrap_or(0) - 1);
+            let limit = usize::try_from(SLOTS_PER_TYPE).unwrap_or(0) - 1;
+            assert!(kind.parameters().len() < limit, "{kind}");
+        }
+    }
+
+    #[test]
+    fn charts_are_named_by_the_patient_parameter() {
+        let in_charts = |name: &str| ResourceType::named(name).is_some_and(ResourceType::in_a_chart);
+        for name in ["Patient", "Observation", "Coverage", "RelatedPerson", "Consent"] {
+            assert!(in_charts(name), "{name}");
+        }
+        for name in ["Practitioner", "Provenance", "AuditEvent", "Appointment"] {
+            assert!(!in_charts(name), "{name}");
         }
     }
 }

@@ -9,6 +9,7 @@ use diesel::{PgConnection, RunQueryDsl};
 use super::super::date::Span;
 use super::super::extract::{Extracted, extract};
 use super::super::strict::strict;
+use super::super::values::Measure;
 use super::super::{Address, ResourceType};
 use super::rows::Stored;
 use super::search::rid_of;
@@ -22,6 +23,7 @@ pub(super) struct IndexRows {
     dates: Vec<[i64; 6]>,
     texts: Vec<(String, [i64; 4])>,
     references: Vec<[i64; 5]>,
+    measures: Vec<[i64; 9]>,
     charts: Vec<[i64; 6]>,
 }
 
@@ -52,6 +54,25 @@ impl IndexRows {
             self.references
                 .push([i64::from(*slot), rid_of(target), patient, date, rid]);
         }
+        for (slot, measure) in &extracted.measures {
+            let Measure {
+                stretch,
+                coded,
+                code,
+                unit,
+            } = measure;
+            self.measures.push([
+                i64::from(*slot),
+                stretch.lo,
+                stretch.hi,
+                *coded,
+                *code,
+                *unit,
+                patient,
+                date,
+                rid,
+            ]);
+        }
         if patient != 0 {
             self.charts
                 .push([patient, i64::from(kind), date, rid, when.hi, category]);
@@ -67,6 +88,7 @@ pub(super) fn insert_rows(
     insert(connection, &TOKENS, &rows.tokens)?;
     insert(connection, &DATES, &rows.dates)?;
     insert(connection, &REFERENCES, &rows.references)?;
+    insert(connection, &MEASURES, &rows.measures)?;
     insert(connection, &CHARTS, &rows.charts)?;
     let texts = "INSERT INTO ix_string (value, slot, patient, date, rid) VALUES ";
     insert_all(connection, texts, &rows.texts, |statement, (text, row)| {
@@ -96,6 +118,11 @@ const REFERENCES: Inserts = Inserts {
     values: "INSERT INTO ix_reference (slot, target, patient, date, rid) VALUES ",
     unnest: "INSERT INTO ix_reference (slot, target, patient, date, rid) \
              SELECT * FROM UNNEST($1, $2, $3, $4, $5)",
+};
+const MEASURES: Inserts = Inserts {
+    values: "INSERT INTO ix_quantity (slot, lo, hi, coded, code, unit, patient, date, rid) VALUES ",
+    unnest: "INSERT INTO ix_quantity (slot, lo, hi, coded, code, unit, patient, date, rid) \
+             SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 };
 const CHARTS: Inserts = Inserts {
     values: "INSERT INTO ix_patient (patient, type, date, rid, date_end, category) VALUES ",
@@ -196,6 +223,26 @@ pub(super) fn unindex(
         };
         let mut delete = Statement::<()>::new("DELETE FROM ix_reference WHERE slot = ");
         delete.int(*slot).sql(" AND target = ").int(target);
+        of_row(&mut delete, old).run(connection)?;
+    }
+    for (slot, measure) in &extracted.measures {
+        let Measure {
+            stretch,
+            coded,
+            code,
+            unit,
+        } = measure;
+        let mut delete = Statement::<()>::new("DELETE FROM ix_quantity WHERE slot = ");
+        delete.int(*slot);
+        for (column, number) in [
+            (" AND lo = ", stretch.lo),
+            (" AND hi = ", stretch.hi),
+            (" AND coded = ", *coded),
+            (" AND code = ", *code),
+            (" AND unit = ", *unit),
+        ] {
+            delete.sql(column).int(number);
+        }
         of_row(&mut delete, old).run(connection)?;
     }
     let mut delete = Statement::<()>::new("DELETE FROM ix_patient WHERE type = ");

@@ -8,7 +8,7 @@ use federation_protocol::label::LABEL_TABLE_VERSION;
 use super::super::classify::{category_bits, category_number};
 use super::super::extract::EXTRACTION_VERSION;
 use super::super::system::hash;
-use super::super::types::TABLE;
+use super::super::types;
 use super::super::{Address, ResourceType};
 use super::index::{IndexRows, insert_rows, named, read_again};
 use super::rows::{COLUMNS, ColumnTypes, Stored};
@@ -21,7 +21,7 @@ const BATCH: i64 = 500;
 
 /// What the rows in the database must have been read by.
 fn reading() -> i64 {
-    let table = format!("{TABLE:?}");
+    let table = types::reading();
     let versions = [
         EXTRACTION_VERSION.to_be_bytes(),
         LABEL_TABLE_VERSION.to_be_bytes(),
@@ -44,7 +44,7 @@ pub(in crate::records) fn reindex_if_older(
     }
     connection.batch_execute(
         "DELETE FROM ix_token; DELETE FROM ix_date; DELETE FROM ix_string; \
-         DELETE FROM ix_reference; DELETE FROM ix_patient;",
+         DELETE FROM ix_reference; DELETE FROM ix_quantity; DELETE FROM ix_patient;",
     )?;
     // Encounters first: what belongs to them shares their labels.
     let encounters = ResourceType::named("Encounter").map_or(0, ResourceType::code);
@@ -66,7 +66,7 @@ pub(in crate::records) fn look_at_tables(
     if let HospitalConnection::Postgres(postgres) = connection {
         postgres.batch_execute(
             "ANALYZE resource; ANALYZE ix_token; ANALYZE ix_date; ANALYZE ix_string; \
-             ANALYZE ix_reference; ANALYZE ix_patient;",
+             ANALYZE ix_reference; ANALYZE ix_quantity; ANALYZE ix_patient;",
         )?;
     }
     Ok(())
@@ -163,7 +163,7 @@ pub(in crate::records) fn count_index_rows(
     let count = Statement::<(BigInt,)>::new(
         "SELECT (SELECT COUNT(*) FROM ix_token) + (SELECT COUNT(*) FROM ix_date) \
          + (SELECT COUNT(*) FROM ix_string) + (SELECT COUNT(*) FROM ix_reference) \
-         + (SELECT COUNT(*) FROM ix_patient)",
+         + (SELECT COUNT(*) FROM ix_quantity) + (SELECT COUNT(*) FROM ix_patient)",
     );
     Ok(count.get_result::<(i64,)>(connection)?.0)
 }
@@ -176,7 +176,7 @@ pub(in crate::records) fn spoil_index(
     connection.batch_execute(
         "UPDATE records_counter SET extraction = 0; UPDATE resource SET patient = 0, date = 5; \
          DELETE FROM ix_token; DELETE FROM ix_date; DELETE FROM ix_string; \
-         DELETE FROM ix_reference; DELETE FROM ix_patient;",
+         DELETE FROM ix_reference; DELETE FROM ix_quantity; DELETE FROM ix_patient;",
     )?;
     Ok(())
 }

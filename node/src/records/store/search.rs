@@ -5,70 +5,58 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use super::super::cursor::Position;
-use super::super::query::{Condition, SearchQuery};
+use super::super::query::condition::{Chain, Condition, Has, Rows, Test};
+use super::super::types::Role;
 use super::super::{Address, LogicalId, ResourceType};
-use super::filter::Filter;
+use super::filter::Source;
 use super::rows::{COLUMNS, ColumnTypes, Stored};
 use super::statement::Statement;
 use crate::database::{DatabaseError, HospitalConnection, Rid};
 
+/// The most targets of a chain that are listed; where there are more, the database finds them as it
+/// goes.
+const MOST_TARGETS: usize = 1_024;
+
 /// A search with everything looked up that its statement needs.
 #[derive(Debug, Clone)]
 pub(in crate::records) struct Plan {
-    pub(super) kind: ResourceType,
+    kind: ResourceType,
     /// The charts searched; `None` for all.
-    pub(super) patients: Option<Vec<i64>>,
+    patients: Option<Vec<i64>>,
     /// The numbers of the categories that may be shown; `None` for all.
-    pub(super) categories: Option<Vec<i64>>,
-    conditions: Vec<Looked>,
-    /// Everything after this; `None` for the first page.
-    pub(in crate::records) after: Option<Position>,
-}
-
-/// A condition with its addresses looked up.
-#[derive(Debug, Clone)]
-pub(super) enum Looked {
-    Plain(Condition),
-    References { slot: i16, targets: Vec<i64> },
+    categories: Option<Vec<i64>>,
+    conditions: Vec<Condition>,
 }
 
 impl Plan {
-    /// Looks the addresses of a query up. `None`: nothing can match.
+    /// Looks the addresses of conditions up. `None`: nothing can match.
+    ///
+    /// Links (chains and `_has`) must have been followed already where the permit hides anything.
     pub(in crate::records) fn of(
         connection: &mut HospitalConnection,
-        query: &SearchQuery,
+        kind: ResourceType,
+        conditions: &[Condition],
         chart: Option<Rid>,
         categories: Option<&[i16]>,
-        after: Option<Position>,
     ) -> Result<Option<Self>, DatabaseError> {
         let mut patients = chart.map(|Rid(rid)| vec![rid]);
-        let mut conditions = Vec::new();
-        for condition in &query.conditions {
-            match condition {
-                Condition::Patient(ids) => {
-                    let asked = rids(connection, "Patient", ids)?;
+        let mut kept = Vec::new();
+        for condition in conditions {
+            match looked_up(connection, condition)? {
+                Condition::ChartRow(asked) => {
                     patients = Some(match patients {
-                        Some(allowed) => allowed
-                            .into_iter()
-                            .filter(|rid| asked.contains(rid))
-                            .collect(),
+                        Some(mut allowed) => {
+                            allowed.retain(|rid| asked.contains(rid));
+                            allowed
+                        }
                         None => asked,
                     });
                 }
-                Condition::Reference { slot, targets } => {
-                    let mut found = Vec::new();
-                    for target in targets {
-                        found.extend(rid_of(connection, target)?.map(|Rid(rid)| rid));
-                    }
-                    if found.is_empty() {
-                        return Ok(None);
-                    }
-                    conditions.push(Looked::References {
-                        slot: *slot,
-                        targets: found,
-                    });
-                }
-                plain => conditions.push(Looked::Plain(plain.clone())),
+                Condition::Row(Rows {
+                    test: Test::TargetRow(targets),
+                    ..
+                }) if targets.is_empty() => return Ok(None),
+                condition => kept.push(condition),
             }
         }
         let categories: Option<Vec<i64>> =
@@ -76,70 +64,140 @@ impl Plan {
         let nothing = patients.as_ref().is_some_and(Vec::is_empty)
             || categories.as_ref().is_some_and(Vec::is_empty);
         let plan = Self {
-            kind: query.kind,
+            kind,
             patients,
             categories,
-            conditions,
-            after,
+            conditions: kept,
         };
         Ok((!nothing).then_some(plan))
     }
 
-    /// The condition whose index table is walked, the dearest to check otherwise.
-    fn driver(&self) -> Option<usize> {
-        let worth = |looked: &Looked| match looked {
-            Looked::Plain(Condition::Id(_)) => 6,
-            Looked::Plain(Condition::Token {
-                identifier: true, ..
-            }) => 5,
-            Looked::References { .. } => 4,
-            Looked::Plain(Condition::Token { .. }) if self.patients.is_some() => 3,
-            // Within one chart, walking the chart is cheaper than walking all names or dates.
-            Looked::Plain(_) if self.patients.is_some() => 0,
-            Looked::Plain(Condition::Date { .. }) => 3,
-            Looked::Plain(Condition::Text { .. }) => 2,
-            Looked::Plain(Condition::Token { .. }) => 1,
-            Looked::Plain(_) => 0,
-        };
-        let best = self
-            .conditions
-            .iter()
-            .enumerate()
-            .max_by_key(|(_, looked)| worth(looked));
-        best.filter(|(_, looked)| worth(looked) > 0)
-            .map(|(place, _)| place)
+    fn source(&self) -> Source<'_> {
+        Source {
+            kind: self.kind,
+            patients: self.patients.as_deref(),
+            categories: self.categories.as_deref(),
+            conditions: &self.conditions,
+        }
     }
 }
 
-/// The newest `limit` rows after the plan's position, sorted newest first. Rows that came to be
-/// after the first page are among them: the caller knows the commit. A resource that matches in two
-/// ways (by two codes, two names) stands there twice, one beside the other.
+/// The same condition with row numbers in place of addresses, and with the targets of links that
+/// are few.
+fn looked_up(
+    connection: &mut HospitalConnection,
+    condition: &Condition,
+) -> Result<Condition, DatabaseError> {
+    let mut parts = |parts: &[Condition]| {
+        let each = parts.iter().map(|part| looked_up(connection, part));
+        each.collect::<Result<Vec<_>, _>>()
+    };
+    Ok(match condition {
+        Condition::Any(any) => Condition::Any(parts(any)?),
+        Condition::All(all) => Condition::All(parts(all)?),
+        Condition::Not(inner) => Condition::Not(Box::new(looked_up(connection, inner)?)),
+        Condition::Chart(ids) => Condition::ChartRow(rids(connection, ids)?),
+        Condition::Row(Rows {
+            slots,
+            test: Test::Target(targets),
+            identifying,
+        }) => {
+            let mut found = Vec::new();
+            for target in targets {
+                found.extend(rid_of(connection, target)?.map(|Rid(rid)| rid));
+            }
+            Condition::Row(Rows {
+                slots: slots.clone(),
+                test: Test::TargetRow(found),
+                identifying: *identifying,
+            })
+        }
+        Condition::Chain(chain) => followed(connection, chain)?,
+        Condition::Has(has) => referred_to(connection, has)?,
+        plain => plain.clone(),
+    })
+}
+
+/// A chain as the list of what it leads to, if that is short.
+fn followed(
+    connection: &mut HospitalConnection,
+    chain: &Chain,
+) -> Result<Condition, DatabaseError> {
+    let mut any = Vec::new();
+    let mut to = Vec::new();
+    for (kind, inner) in &chain.to {
+        let inner = looked_up(connection, inner)?;
+        let found = matching_rids(connection, *kind, &inner, "k.rid")?;
+        if found.len() > MOST_TARGETS {
+            to.push((*kind, inner));
+        } else if chain.by.role == Role::Chart && kind.name() == "Patient" {
+            any.push(Condition::ChartRow(found));
+        } else {
+            any.push(Rows::of(chain.by, Test::TargetRow(found)));
+        }
+    }
+    if !to.is_empty() {
+        any.push(Condition::Chain(Chain { by: chain.by, to }));
+    }
+    Ok(match any.pop() {
+        Some(only) if any.is_empty() => only,
+        last => Condition::Any(any.into_iter().chain(last).collect()),
+    })
+}
+
+/// `_has` as the list of what is referred to, if that is short.
+fn referred_to(connection: &mut HospitalConnection, has: &Has) -> Result<Condition, DatabaseError> {
+    let inner = looked_up(connection, &has.inner)?;
+    if has.by.role == Role::Chart {
+        let found = matching_rids(connection, has.kind, &inner, "k.patient")?;
+        if found.len() <= MOST_TARGETS {
+            return Ok(Condition::RowNumber(found));
+        }
+    }
+    Ok(Condition::Has(Has {
+        inner: Box::new(inner),
+        ..has.clone()
+    }))
+}
+
+/// The distinct row numbers in a column of what satisfies a condition; at most one more than a list
+/// may have.
+fn matching_rids(
+    connection: &mut HospitalConnection,
+    kind: ResourceType,
+    condition: &Condition,
+    column: &'static str,
+) -> Result<Vec<i64>, DatabaseError> {
+    let mut statement = Statement::<(BigInt,)>::new("SELECT DISTINCT ");
+    statement.sql(column).sql(" FROM ");
+    Source {
+        kind,
+        patients: None,
+        categories: None,
+        conditions: std::slice::from_ref(condition),
+    }
+    .write(&mut statement);
+    let limit = i64::try_from(MOST_TARGETS).unwrap_or(i64::MAX).saturating_add(1);
+    statement.rare().sql(" LIMIT 0 + ").int(limit);
+    let rids = statement.load::<(i64,)>(connection)?;
+    Ok(rids.into_iter().map(|(rid,)| rid).collect())
+}
+
+/// The newest `limit` rows after a position, sorted newest first. Rows that came to be after the
+/// first page are among them: the caller knows the commit. A resource that matches in two ways (by
+/// two codes, two names) stands there twice, one beside the other.
 pub(in crate::records) fn candidates(
     connection: &mut HospitalConnection,
     plan: &Plan,
+    after: Option<Position>,
     limit: usize,
 ) -> Result<Vec<Stored>, DatabaseError> {
     let mut statement = Statement::<ColumnTypes>::new("SELECT ");
     statement
         .sql(COLUMNS)
         .sql(" FROM (SELECT k.date, k.rid FROM ");
-    let driver = plan.driver();
-    let mut filter = Filter {
-        statement: &mut statement,
-        chart_known: false,
-        category_known: true,
-    };
-    match driver.and_then(|place| plan.conditions.get(place)) {
-        Some(looked) => filter.drive(looked, plan.kind),
-        None => filter.drive_by_chart(plan),
-    }
-    filter.limits(plan, driver.is_some());
-    for (place, looked) in plan.conditions.iter().enumerate() {
-        if Some(place) != driver {
-            filter.also(looked, plan);
-        }
-    }
-    if let Some(Position { date, rid, .. }) = plan.after {
+    plan.source().write(&mut statement);
+    if let Some(Position { date, rid, .. }) = after {
         statement
             .sql(" AND (k.date, k.rid) < (")
             .int(date)
@@ -147,7 +205,7 @@ pub(in crate::records) fn candidates(
             .int(rid)
             .sql(")");
     }
-    if plan.conditions.len() > 4 {
+    if plan.conditions.len() > 4 || plan.conditions.iter().any(is_rare) {
         statement.rare();
     }
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -162,14 +220,34 @@ pub(in crate::records) fn candidates(
     Ok(rows)
 }
 
+/// Shapes that hardly come back.
+fn is_rare(condition: &Condition) -> bool {
+    match condition {
+        Condition::Row(rows) => rows.slots.len() > 1,
+        Condition::When(_) => false,
+        Condition::Id(ids) => ids.len() > 1,
+        _ => true,
+    }
+}
+
+/// How many resources match, by the index alone.
+pub(in crate::records) fn count(
+    connection: &mut HospitalConnection,
+    plan: &Plan,
+) -> Result<usize, DatabaseError> {
+    let mut statement = Statement::<(BigInt,)>::new("SELECT COUNT(DISTINCT k.rid) FROM ");
+    plan.source().write(&mut statement);
+    let (count,) = statement.rare().get_result::<(i64,)>(connection)?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
 fn rids(
     connection: &mut HospitalConnection,
-    kind: &str,
-    ids: &[LogicalId],
+    patients: &[LogicalId],
 ) -> Result<Vec<i64>, DatabaseError> {
     let mut found = Vec::new();
-    if let Some(kind) = ResourceType::named(kind) {
-        for id in ids {
+    if let Some(kind) = ResourceType::named("Patient") {
+        for id in patients {
             let address = Address {
                 kind,
                 id: id.clone(),

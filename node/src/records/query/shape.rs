@@ -1,0 +1,203 @@
+//! What an answer looks like: how many, in which order, with what beside it, cut how.
+
+use super::{MOST_ENTRIES, QueryError, SearchQuery};
+use crate::records::ResourceType;
+use crate::records::types::{Parameter, Role};
+use fhir_search_parameters::ParameterType;
+
+/// The most keys of one order.
+const MOST_KEYS: usize = 4;
+/// The most `_include` and `_revinclude` of one search.
+const MOST_INCLUDES: usize = 16;
+const MOST_ELEMENTS: usize = 64;
+
+/// One key of the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::records) struct Sort {
+    pub(in crate::records) by: SortBy,
+    pub(in crate::records) descending: bool,
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::records) enum SortBy {
+    Id,
+    LastUpdated,
+    Parameter(&'static Parameter),
+}
+
+/// `_include` or `_revinclude`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::records) struct Include {
+    /// The type that has the reference.
+    pub(in crate::records) from: ResourceType,
+    /// `None`: `*`, every reference of it.
+    pub(in crate::records) by: Option<&'static Parameter>,
+    /// Only targets of this type.
+    pub(in crate::records) to: Option<ResourceType>,
+    /// From what was included, too.
+    pub(in crate::records) iterate: bool,
+    /// What refers to the matches, not what they refer to.
+    pub(in crate::records) reverse: bool,
+}
+
+/// `_total`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::records) enum Total {
+    #[default]
+    None,
+    Accurate,
+}
+
+/// `_summary`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::records) enum Summary {
+    #[default]
+    False,
+    True,
+    Text,
+    Data,
+    Count,
+}
+
+impl SearchQuery {
+    /// Takes a parameter of the answer's shape; whether it is one.
+    pub(super) fn take_shape(&mut self, name: &str, value: &str) -> Result<bool, QueryError> {
+        match name {
+            "_count" if self.count.is_none() => self.count = Some(count(value)?),
+            "_count" => return Err(wrong("_count", "only once")),
+            "_cursor" if self.cursor.is_none() => self.cursor = Some(value.to_owned()),
+            "_cursor" => return Err(wrong("_cursor", "only once")),
+            "_sort" if self.sort.is_empty() => self.sort = sort(self.kind, value)?,
+            "_sort" => return Err(wrong("_sort", "only once")),
+            "_total" => self.total = total(value)?,
+            "_summary" => self.summary = summary(value)?,
+            "_elements" => self.elements = elements(value)?,
+            _ => match name.split_once(':').unwrap_or((name, "")) {
+                ("_include", how) => self.include(value, how, false)?,
+                ("_revinclude", how) => self.include(value, how, true)?,
+                _ => return Ok(false),
+            },
+        }
+        Ok(true)
+    }
+
+    fn include(&mut self, value: &str, how: &str, reverse: bool) -> Result<(), QueryError> {
+        let name = if reverse { "_revinclude" } else { "_include" };
+        let iterate = match how {
+            "" => false,
+            // `recurse` is what R3 called it.
+            "iterate" | "recurse" => true,
+            _ => return Err(QueryError::Modifier(name)),
+        };
+        if self.includes.len() >= MOST_INCLUDES {
+            return Err(QueryError::TooMuch);
+        }
+        let include = include(value, iterate, reverse);
+        let reason = "wanted: Type:reference or Type:reference:TargetType";
+        self.includes.push(include.ok_or_else(|| wrong(name, reason))?);
+        Ok(())
+    }
+}
+
+fn include(value: &str, iterate: bool, reverse: bool) -> Option<Include> {
+    let mut parts = value.split(':');
+    let from = ResourceType::named(parts.next()?)?;
+    let by = match parts.next()? {
+        "*" => None,
+        name => Some(
+            from.parameter(name)
+                .filter(|by| by.definition.kind() == ParameterType::Reference)?,
+        ),
+    };
+    let to = match parts.next() {
+        None | Some("") => None,
+        Some(name) => Some(ResourceType::named(name)?),
+    };
+    parts.next().is_none().then_some(Include {
+        from,
+        by,
+        to,
+        iterate,
+        reverse,
+    })
+}
+
+fn wrong(parameter: &'static str, reason: &'static str) -> QueryError {
+    QueryError::Value { parameter, reason }
+}
+
+fn count(value: &str) -> Result<usize, QueryError> {
+    let number: Option<usize> = value
+        .parse()
+        .ok()
+        .filter(|_| value.bytes().all(|b| b.is_ascii_digit()));
+    number
+        .filter(|number| (0..=MOST_ENTRIES).contains(number))
+        .ok_or_else(|| wrong("_count", "a number from 0 to 1000"))
+}
+
+fn sort(kind: ResourceType, value: &str) -> Result<Vec<Sort>, QueryError> {
+    let keys: Vec<&str> = value.split(',').collect();
+    if keys.len() > MOST_KEYS {
+        return Err(QueryError::TooMuch);
+    }
+    let key = |key: &&str| {
+        let (descending, name) = match key.strip_prefix('-') {
+            Some(name) => (true, name),
+            None => (false, *key),
+        };
+        let by = sort_by(kind, name).ok_or_else(|| wrong("_sort", "no parameter to sort by"))?;
+        Ok(Sort { by, descending })
+    };
+    keys.iter().map(key).collect()
+}
+
+fn sort_by(kind: ResourceType, name: &str) -> Option<SortBy> {
+    match name {
+        "_id" => Some(SortBy::Id),
+        "_lastUpdated" => Some(SortBy::LastUpdated),
+        _ => kind
+            .parameter(name)
+            .filter(|by| {
+                !matches!(by.role, Role::Refused | Role::Composite)
+                    && by.definition.kind() != ParameterType::Reference
+            })
+            .map(SortBy::Parameter),
+    }
+}
+
+fn total(value: &str) -> Result<Total, QueryError> {
+    match value {
+        "none" => Ok(Total::None),
+        // An estimate may be right.
+        "accurate" | "estimate" => Ok(Total::Accurate),
+        _ => Err(wrong("_total", "wanted: none, estimate or accurate")),
+    }
+}
+
+fn summary(value: &str) -> Result<Summary, QueryError> {
+    Ok(match value {
+        "false" => Summary::False,
+        "true" => Summary::True,
+        "text" => Summary::Text,
+        "data" => Summary::Data,
+        "count" => Summary::Count,
+        _ => return Err(wrong("_summary", "wanted: true, text, data, count or false")),
+    })
+}
+
+fn elements(value: &str) -> Result<Vec<String>, QueryError> {
+    let names: Vec<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
+    let plain = |name: &String| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._".contains(&b))
+    };
+    if names.len() > MOST_ELEMENTS {
+        return Err(QueryError::TooMuch);
+    }
+    if names.iter().all(plain) {
+        Ok(names)
+    } else {
+        Err(wrong("_elements", "wanted: names of elements"))
+    }
+}

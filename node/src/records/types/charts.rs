@@ -1,0 +1,111 @@
+//! What FHIR leaves open about a chart: the date that sorts it, and who wrote what is in it.
+//!
+//! A path names elements from the resource's root; lists are walked.
+
+use fhir_search_parameters::{Catalogue, SearchParameter};
+
+/// How resources of one type stand in a chart.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::records) struct Chart {
+    /// The clinical date: the first path with a date decides. Empty: the first of
+    /// [`Chart::when_else`].
+    pub(in crate::records) when: &'static [&'static str],
+    /// Who wrote it, for `authoredby` in a consent.
+    pub(in crate::records) authors: &'static [&'static str],
+}
+
+/// Their `patient` parameter may name several people, or people whom the resource only mentions.
+const IN_NO_CHART: [&str; 7] = [
+    "Appointment",
+    "AppointmentResponse",
+    "AuditEvent",
+    "Group",
+    "Person",
+    "Provenance",
+    "Schedule",
+];
+
+/// Search parameters that give the clinical date of a type without a row below.
+const WHEN_ELSE: [&str; 10] = [
+    "date",
+    "authored",
+    "authored-on",
+    "created",
+    "issued",
+    "occurrence",
+    "onset-date",
+    "period",
+    "recorded",
+    "sent",
+];
+
+impl Chart {
+    pub(super) fn of(name: &str) -> Self {
+        let row = CHARTS.iter().find(|(of, _, _)| *of == name);
+        row.map_or(
+            Self {
+                when: &[],
+                authors: &[],
+            },
+            |(_, when, authors)| Self { when, authors },
+        )
+    }
+
+    /// The names of the parameters that date a type without paths of its own.
+    pub(in crate::records) fn when_else(&self) -> &'static [&'static str] {
+        if self.when.is_empty() { &WHEN_ELSE } else { &[] }
+    }
+}
+
+/// Whether this parameter names the patient whose chart a resource is in: `patient`, and what reads
+/// the same element.
+pub(super) fn names_the_patient(kind: &str, definition: &SearchParameter) -> bool {
+    if IN_NO_CHART.contains(&kind) {
+        return false;
+    }
+    let Some(patient) = Catalogue::shipped().named(kind, "patient") else {
+        return false;
+    };
+    let element = |of: &SearchParameter| {
+        let expression = of.expression();
+        let own = format!("{kind}.");
+        let (_, path) = expression.split_once(&own)?;
+        let end = path.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(path.len());
+        path.get(..end).map(str::to_owned)
+    };
+    definition.code() == "patient"
+        || (element(definition).is_some() && element(definition) == element(patient))
+}
+
+/// (type, when, authors)
+type Line = (
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
+#[rustfmt::skip]
+const CHARTS: &[Line] = &[
+    ("Encounter", &["period"], &["participant.individual"]),
+    ("Condition", &["onsetDateTime", "onsetPeriod", "recordedDate"], &["recorder", "asserter"]),
+    ("AllergyIntolerance", &["onsetDateTime", "onsetPeriod", "recordedDate"], &["recorder", "asserter"]),
+    ("Observation", &["effectiveDateTime", "effectivePeriod", "effectiveInstant", "effectiveTiming", "issued"], &["performer"]),
+    ("DiagnosticReport", &["effectiveDateTime", "effectivePeriod", "issued"], &["performer", "resultsInterpreter"]),
+    ("Specimen", &["collection.collectedDateTime", "collection.collectedPeriod", "receivedTime"], &["collection.collector"]),
+    ("MedicationRequest", &["authoredOn"], &["requester", "recorder"]),
+    ("Coverage", &["period"], &[]),
+    ("Immunization", &["occurrenceDateTime", "recorded"], &["performer.actor"]),
+    ("Procedure", &["performedDateTime", "performedPeriod"], &["recorder", "asserter", "performer.actor"]),
+    ("MedicationStatement", &["effectiveDateTime", "effectivePeriod", "dateAsserted"], &["informationSource"]),
+    ("MedicationDispense", &["whenHandedOver", "whenPrepared"], &["performer.actor"]),
+    ("MedicationAdministration", &["effectiveDateTime", "effectivePeriod"], &["performer.actor"]),
+    ("ImagingStudy", &["started"], &["referrer", "interpreter"]),
+    ("Media", &["createdDateTime", "createdPeriod", "issued"], &["operator"]),
+    ("FamilyMemberHistory", &["date"], &[]),
+    ("DocumentReference", &["date", "context.period"], &["author", "authenticator"]),
+    ("Composition", &["date"], &["author", "attester.party"]),
+    ("CarePlan", &["period", "created"], &["author"]),
+    ("ServiceRequest", &["authoredOn", "occurrenceDateTime", "occurrencePeriod"], &["requester", "performer"]),
+    ("QuestionnaireResponse", &["authored"], &["author", "source"]),
+    ("Goal", &["startDate", "statusDate"], &["expressedBy"]),
+];
