@@ -90,6 +90,13 @@ impl Permit {
         }
     }
 
+    /// Whether nothing in this house is hidden from its holder: links from one resource to another
+    /// may then be followed by the database itself.
+    #[must_use]
+    pub fn sees_everything(&self) -> bool {
+        matches!(self.0, Kind::House { .. })
+    }
+
     /// Whether it is for a peer: what it hides is counted for the audit.
     #[must_use]
     pub fn is_disclosure(&self) -> bool {

@@ -17,7 +17,7 @@ use crate::database::HospitalConnection;
 use super::draft::Draft;
 use super::form::{form_pairs, version_of_etag};
 use super::json::{places_of, quoted, replaced};
-use super::query::{Condition, SearchQuery};
+use super::query::SearchQuery;
 use super::store::{self, Change, Expect};
 use super::strict::{self, JsonError};
 use super::writing::{may_write, unchanged, written};

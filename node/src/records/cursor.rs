@@ -7,8 +7,10 @@ use federation_protocol::time::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use crate::database::DatabaseError;
+
 /// How long a cursor can be used.
-const LIFE_SECONDS: i64 = 15 * 60;
+pub(super) const LIFE_SECONDS: i64 = 15 * 60;
 
 const NONCE: usize = 12;
 const PLAIN: usize = 40;
@@ -53,6 +55,31 @@ impl Seal {
             stream: part(b"stream").into(),
             proof: part(b"proof").into(),
         }
+    }
+
+    /// [`Seal::seal`] under a fresh nonce.
+    ///
+    /// # Errors
+    /// The machine gives no random numbers.
+    pub(super) fn sealed(
+        &self,
+        position: Position,
+        fingerprint: i64,
+        now: Timestamp,
+    ) -> Result<String, DatabaseError> {
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).map_err(|_no_entropy| DatabaseError::Closed)?;
+        Ok(self.seal(position, fingerprint, now, nonce))
+    }
+
+    /// A number that nobody guesses.
+    ///
+    /// # Errors
+    /// The machine gives no random numbers.
+    pub(super) fn random(&self) -> Result<i64, DatabaseError> {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).map_err(|_no_entropy| DatabaseError::Closed)?;
+        Ok(i64::from_be_bytes(bytes))
     }
 
     pub(super) fn seal(

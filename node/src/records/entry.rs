@@ -8,6 +8,9 @@ use super::classify::Facts;
 use super::date::UNDATED;
 use super::extract::Extracted;
 use super::store::Stored;
+use super::strict::strict;
+use super::types::Parameter;
+use super::values::{self, Target};
 use super::{LogicalId, ResourceType};
 
 /// One version of a resource.
@@ -25,6 +28,7 @@ pub struct Entry {
     pub facts: ResourceFacts,
     /// Facts with the category of each contained resource in place of its container's.
     pub(super) inner: Vec<ResourceFacts>,
+    pub(super) rid: i64,
 }
 
 impl Entry {
@@ -37,6 +41,7 @@ impl Entry {
         let when = stored.when();
         Some(Self::new(
             address,
+            stored.rid,
             stored.version,
             stored.at,
             stored.facts(),
@@ -49,6 +54,7 @@ impl Entry {
     /// A former version, its facts read again.
     pub(super) fn of_former(
         address: Address,
+        rid: i64,
         version: i32,
         at: i64,
         extracted: Extracted,
@@ -57,6 +63,7 @@ impl Entry {
     ) -> Self {
         Self::new(
             address,
+            rid,
             version,
             at,
             extracted.facts,
@@ -66,8 +73,13 @@ impl Entry {
         )
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a version is, from two kinds of rows"
+    )]
     fn new(
         address: Address,
+        rid: i64,
         version: i32,
         at: i64,
         facts: Facts,
@@ -104,15 +116,37 @@ impl Entry {
             raw,
             facts: seen,
             inner,
+            rid,
         }
     }
 }
 
+impl Entry {
+    /// The ids of the resources here that it refers to by a parameter.
+    pub(super) fn leads_to(&self, by: &Parameter) -> Vec<LogicalId> {
+        let mut ids = Vec::new();
+        if let Ok(value) = strict(&self.raw) {
+            by.definition.elements(&value, &mut |element| {
+                if let Some(Target::Here(target)) = values::target(element.value) {
+                    ids.push(target.id);
+                }
+            });
+        }
+        ids
+    }
+}
+
 /// One page of a search.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
-    /// Permitted matches, newest first.
+    /// Permitted matches, newest first or as the query wants them sorted.
     pub entries: Vec<Entry>,
+    /// What the query wants beside them.
+    pub included: Vec<Entry>,
+    /// How many permitted matches there are, where that was asked for.
+    pub total: Option<usize>,
+    /// What was left out, for the caller: parameters that are not known, includes beyond the limit.
+    pub notes: Vec<String>,
     /// The `_cursor` of the next page; `None` when no permitted match is left.
     pub next: Option<String>,
     /// How many matches on the way were not permitted. For this hospital's own audit alone.

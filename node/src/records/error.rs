@@ -55,6 +55,9 @@ pub enum RecordsError {
     /// What is asked for is FHIR, and not done here.
     #[error("not supported here: {0}")]
     Unsupported(&'static str),
+    /// Too many resources would have to be looked at.
+    #[error("too much to look at: add a patient, a code or a date to the search")]
+    TooCostly,
     /// The database did not do it.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -113,6 +116,7 @@ impl RecordsError {
             Self::Unresolved(_) => (412, "not-found"),
             Self::Bundle { .. } => (400, "invalid"),
             Self::Unsupported(_) => (400, "not-supported"),
+            Self::TooCostly => (400, "too-costly"),
             Self::Database(error) if error.is_passing() => (503, "transient"),
             Self::Database(_) => (500, "exception"),
         }

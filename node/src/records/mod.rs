@@ -5,6 +5,7 @@
 //! may see what, but what a permit does not allow is neither found nor counted for its holder.
 
 mod address;
+mod beside;
 mod bundle;
 mod capability;
 mod classify;
@@ -18,9 +19,12 @@ mod fold;
 mod form;
 mod json;
 mod load;
+mod look;
+mod number;
 mod query;
 mod routes;
 mod search;
+mod sorted;
 mod store;
 mod strict;
 mod system;
@@ -29,6 +33,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod types;
+mod values;
 mod writing;
 
 use std::sync::Arc;
@@ -40,9 +45,13 @@ use federation_service::clock::SharedClock;
 use crate::access::Permit;
 use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
 
-use cursor::Seal;
+use cursor::{Position, Seal};
 use extract::extract;
+use query::condition::{Chain, Condition, Has, Rows, Test};
+use query::{Sort, SortBy, Total};
 use search::{Reach, Search};
+use sorted::Lists;
+use types::Role;
 
 pub use address::{Address, LogicalId};
 pub use bundle::Transacted;
@@ -51,7 +60,7 @@ pub use draft::DraftError;
 pub use entry::{Entry, Page};
 pub use error::{RecordsError, Told};
 pub use load::{LoadError, LoadFormat, LoadFormatError, LoadReport, Refused};
-pub use query::{QueryError, SearchQuery};
+pub use query::{Handling, QueryError, SearchQuery};
 pub use routes::{configure, configure_own_chart};
 pub use strict::JsonError;
 pub use types::ResourceType;
@@ -64,6 +73,7 @@ pub struct Records {
     clock: SharedClock,
     own: Arc<str>,
     seal: Seal,
+    lists: Lists,
 }
 
 impl Records {
@@ -89,6 +99,7 @@ impl Records {
             clock,
             own,
             seal: Seal::from_seed(seed),
+            lists: Lists::new(),
         })
     }
 
@@ -150,23 +161,53 @@ impl Records {
             *labels = labels.or(stored.facts().labels);
             let address = address.clone();
             let entry = Entry::of_former(
-                address, version, former.at, extracted, &self.own, former.raw,
+                address, stored.rid, version, former.at, extracted, &self.own, former.raw,
             );
             Some(entry)
         };
         permitted(permit, entry.ok_or(RecordsError::NotFound)?)
     }
 
-    /// Searches one type. A page is filled with permitted matches, newest clinical date first.
+    /// Searches one type. A page is filled with permitted matches, newest clinical date first
+    /// unless the query wants another order, and with what it wants beside them.
     ///
-    /// Pages after the first show what was there at the first page: nothing that came to be later
-    /// appears, and nothing is shown twice or passed over for that reason. A resource changed in
-    /// between is shown as it is now, in its place of now; one deleted in between is not shown.
+    /// All pages show what was there at the first: nothing that came to be later appears, nothing
+    /// is shown twice or passed over, and what was changed or deleted since is shown as it was.
     ///
     /// # Errors
-    /// `Cursor`, `Database`.
+    /// `Cursor`, also when too much has changed since the first page; `TooCostly`; `Database`.
     pub async fn search(&self, permit: &Permit, query: SearchQuery) -> Result<Page, RecordsError> {
-        self.search_within(permit, query).await
+        let query = self.links_followed(permit, query).await?;
+        if query.counts_only() {
+            return Ok(Page {
+                total: Some(self.count(permit, &query).await?),
+                notes: query.ignored().collect(),
+                ..Page::default()
+            });
+        }
+        let (wants_total, includes) = (query.total == Total::Accurate, query.includes.clone());
+        let notes: Vec<String> = query.ignored().collect();
+        let counted = query.clone();
+        let mut page = if newest_first(&query) {
+            self.search_within(permit, query).await?
+        } else {
+            self.sorted_page(permit, query).await?
+        };
+        page.total = match page.total {
+            Some(total) if wants_total => Some(total),
+            None if wants_total => Some(self.count(permit, &counted).await?),
+            _ => None,
+        };
+        page.notes = notes;
+        if !includes.is_empty() {
+            let beside = self.beside(permit, &page.entries, &includes).await?;
+            page.included = beside.entries;
+            if beside.cut {
+                let note = "more would be included than one page carries: ask for fewer entries";
+                page.notes.push(note.to_owned());
+            }
+        }
+        Ok(page)
     }
 
     async fn search_within(
@@ -176,14 +217,117 @@ impl Records {
     ) -> Result<Page, RecordsError> {
         let now = self.clock.now();
         let mut search = Search::new(query, reach, &self.seal, now)?;
-        while let Some(question) = search.question() {
+        while let Some(question) = search.question(&self.own) {
             let round = self
                 .database
                 .read(move |connection| question.ask(connection))
                 .await?;
-            search.take(round, reach, &self.own);
+            search.take(round, reach, &self.own)?;
         }
         search.page(&self.seal, now)
+    }
+
+    /// Runs one page of a search; its entries, and where the next begins.
+    async fn run(
+        &self,
+        mut search: Search,
+        reach: &impl Reach,
+    ) -> Result<(Vec<Entry>, Option<Position>), RecordsError> {
+        while let Some(question) = search.question(&self.own) {
+            let round = self
+                .database
+                .read(move |connection| question.ask(connection))
+                .await?;
+            search.take(round, reach, &self.own)?;
+        }
+        let position = search.position();
+        Ok((search.into_entries(), position))
+    }
+
+    /// How many permitted matches there are.
+    async fn count(&self, reach: &impl Reach, query: &SearchQuery) -> Result<usize, RecordsError> {
+        let looks = query.conditions.iter().any(Condition::needs_a_look);
+        if reach.sees_everything() && !looks {
+            let (kind, conditions) = (query.kind, query.conditions.clone());
+            let count = move |connection: &mut HospitalConnection| {
+                let plan = store::Plan::of(connection, kind, &conditions, None, None)?;
+                let count = plan.map(|plan| store::count(connection, &plan)).transpose()?;
+                Ok::<_, RecordsError>(count.unwrap_or(0))
+            };
+            return self.database.read(count).await;
+        }
+        let (mut total, mut after) = (0_usize, None);
+        loop {
+            let search = Search::resumed(query.clone(), COUNTED_AT_ONCE, reach, after);
+            let (entries, position) = self.run(search, reach).await?;
+            total = total.saturating_add(entries.len());
+            match position {
+                Some(position) => after = Some(position),
+                None => return Ok(total),
+            }
+        }
+    }
+
+    /// Where the permit hides anything, a link is followed only to and from what it shows: a search
+    /// must not tell by its matches what a read would not.
+    async fn links_followed(
+        &self,
+        reach: &impl Reach,
+        mut query: SearchQuery,
+    ) -> Result<SearchQuery, RecordsError> {
+        let in_memory = |one: &Condition| one.follows_links() && one.needs_a_look();
+        let every = !reach.sees_everything();
+        for condition in &mut query.conditions {
+            if condition.follows_links() && (every || in_memory(condition)) {
+                *condition = self.link_followed(reach, condition.clone()).await?;
+            }
+        }
+        Ok(query)
+    }
+
+    async fn link_followed(
+        &self,
+        reach: &impl Reach,
+        condition: Condition,
+    ) -> Result<Condition, RecordsError> {
+        match condition {
+            Condition::Chain(Chain { by, to }) => {
+                let mut any = Vec::new();
+                for (kind, inner) in to {
+                    let found = self.all_matching(reach, kind, inner).await?;
+                    any.extend(leading_to(by, found));
+                }
+                Ok(Condition::Any(any))
+            }
+            Condition::Has(Has { kind, by, inner }) => {
+                let found = self.all_matching(reach, kind, *inner).await?;
+                let mut ids = Vec::new();
+                for entry in found {
+                    ids.extend(entry.leads_to(by));
+                }
+                Ok(Condition::Id(ids))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Every permitted match of a link's inner condition.
+    async fn all_matching(
+        &self,
+        reach: &impl Reach,
+        kind: ResourceType,
+        inner: Condition,
+    ) -> Result<Vec<Entry>, RecordsError> {
+        let mut query = SearchQuery::of_everything(kind);
+        query.conditions.push(inner);
+        // A link within a link.
+        let query = Box::pin(self.links_followed(reach, query)).await?;
+        let search = Search::resumed(query, MOST_LINKED, reach, None);
+        let (found, more) = self.run(search, reach).await?;
+        if more.is_some() {
+            return Err(RecordsError::TooCostly);
+        }
+        Ok(found)
     }
 
     /// [`Records::search`] on a connection that the caller already has, in its snapshot.
@@ -198,9 +342,9 @@ impl Records {
     ) -> Result<Page, RecordsError> {
         let now = self.clock.now();
         let mut search = Search::new(query, permit, &self.seal, now)?;
-        while let Some(question) = search.question() {
+        while let Some(question) = search.question(&self.own) {
             let round = question.ask(connection)?;
-            search.take(round, permit, &self.own);
+            search.take(round, permit, &self.own)?;
         }
         search.page(&self.seal, now)
     }
@@ -222,6 +366,39 @@ impl Records {
         let micros = self.clock.now().micros();
         Timestamp::from_micros(micros.saturating_sub(micros.rem_euclid(1_000)))
     }
+}
+
+/// The most resources that one link may lead to where each must be judged.
+const MOST_LINKED: usize = 1_024;
+/// How many matches are read at a time to be counted.
+const COUNTED_AT_ONCE: usize = 500;
+
+/// Whether the order is that of the chart: the clinical date, newest first.
+fn newest_first(query: &SearchQuery) -> bool {
+    match query.sort.as_slice() {
+        [] => true,
+        [Sort {
+            by: SortBy::Parameter(by),
+            descending: true,
+        }] => by.definition.code() == "date" && query.kind.in_a_chart(),
+        _ => false,
+    }
+}
+
+/// A reference to one of these, by a parameter.
+fn leading_to(by: &'static types::Parameter, found: Vec<Entry>) -> Vec<Condition> {
+    let charts = |entry: &Entry| by.role == Role::Chart && entry.address.kind.name() == "Patient";
+    let (patients, others): (Vec<Entry>, Vec<Entry>) = found.into_iter().partition(charts);
+    let mut any = Vec::new();
+    if !patients.is_empty() {
+        let ids = patients.into_iter().map(|entry| entry.address.id);
+        any.push(Condition::Chart(ids.collect()));
+    }
+    if !others.is_empty() {
+        let targets = others.into_iter().map(|entry| entry.address);
+        any.push(Rows::of(by, Test::Target(targets.collect())));
+    }
+    any
 }
 
 fn within_reach(reach: &impl Reach, chart: Rid) -> Result<(), RecordsError> {

@@ -1,4 +1,5 @@
-//! Filling a page: candidates from the query plan, each judged again by the permit.
+//! Filling a page: candidates from the query plan, each judged again by the permit, and by the
+//! conditions where the index does not tell.
 
 use federation_protocol::category::Category;
 use federation_protocol::consent::ResourceFacts;
@@ -9,9 +10,18 @@ use crate::database::{HospitalConnection, Rid};
 
 use super::classify::category_number;
 use super::cursor::{Position, Seal};
-use super::query::SearchQuery;
-use super::store::{self, Plan, Stored};
-use super::{Entry, Page, RecordsError};
+use super::extract::extract;
+use super::look::Subject;
+use super::query::condition::Condition;
+use super::query::{MOST_ENTRIES, SearchQuery};
+use super::store::{self, Plan, Stored, Superseded};
+use super::strict::strict;
+use super::{Address, Entry, LogicalId, Page, RecordsError, ResourceType};
+
+/// How many resources may have changed since the first page before the search begins anew.
+const MOST_CHANGED: usize = 5_000;
+/// How many candidates that the index alone offered are looked at for one page.
+const MOST_LOOKED_AT: usize = 100_000;
 
 /// What a search must know of its permit.
 pub(super) trait Reach {
@@ -23,6 +33,9 @@ pub(super) trait Reach {
     fn allows_entry(&self, entry: &Entry) -> bool {
         self.allows(&entry.facts) && entry.inner.iter().all(|facts| self.allows(facts))
     }
+
+    /// Whether nothing here is hidden from its holder.
+    fn sees_everything(&self) -> bool;
 }
 
 impl Reach for Permit {
@@ -37,6 +50,10 @@ impl Reach for Permit {
     fn allows(&self, facts: &ResourceFacts) -> bool {
         Permit::allows(self, facts)
     }
+
+    fn sees_everything(&self) -> bool {
+        Permit::sees_everything(self)
+    }
 }
 
 /// A search under way: made at the door, fed with candidates, until the page is full.
@@ -44,12 +61,14 @@ pub(super) struct Search {
     query: SearchQuery,
     chart: Option<Rid>,
     categories: Option<Vec<i16>>,
+    count: usize,
     /// Where the last candidate stood.
     after: Option<Position>,
     /// The commit that the first page saw; `None` until the first candidates come.
     as_of: Option<i64>,
     entries: Vec<Entry>,
     withheld: usize,
+    looked_at: usize,
     rounds: u32,
     more: More,
 }
@@ -62,43 +81,170 @@ enum More {
     Yes,
 }
 
-/// A round's candidates.
-#[derive(Debug, Clone)]
+/// A round's candidates, newest first.
+#[derive(Debug)]
 pub(super) struct Round {
-    rows: Vec<Stored>,
-    limit: usize,
+    candidates: Vec<Candidate>,
+    newest_txn: Option<i64>,
+    last: bool,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    date: i64,
+    rid: i64,
+    found: Found,
+}
+
+#[derive(Debug)]
+enum Found {
+    /// Does not match after all, or is not as it was at the first page.
+    Nothing,
+    Now(Box<Stored>),
+    /// Changed since the first page: as it was then.
+    Then(Box<Entry>),
 }
 
 /// A search as a database thread needs it.
 #[derive(Debug, Clone)]
 pub(super) struct Question {
-    query: SearchQuery,
+    kind: ResourceType,
+    conditions: Vec<Condition>,
     chart: Option<Rid>,
     categories: Option<Vec<i16>>,
     after: Option<Position>,
+    as_of: Option<i64>,
     limit: usize,
+    own: String,
 }
 
 impl Question {
     /// One round, on a database thread.
     pub(super) fn ask(self, connection: &mut HospitalConnection) -> Result<Round, RecordsError> {
-        let Self {
-            query,
-            chart,
+        let categories = self.categories.as_deref();
+        let plan = Plan::of(
+            connection,
+            self.kind,
+            &self.conditions,
+            self.chart,
             categories,
-            after,
-            limit,
-        } = self;
-        let plan = Plan::of(connection, &query, chart, categories.as_deref(), after)?;
+        )?;
         let rows = match plan {
-            Some(plan) => store::candidates(connection, &plan, limit)?,
+            Some(plan) => store::candidates(connection, &plan, self.after, self.limit)?,
             None => Vec::new(),
         };
-        Ok(Round { rows, limit })
+        let newest_txn = rows.first().map(|row| row.newest_txn);
+        let last = rows.len() < self.limit;
+        let end = rows.last().map(|row| (row.date, row.rid));
+        let mut candidates = Vec::with_capacity(rows.len());
+        for row in rows {
+            candidates.push(self.judge(connection, row)?);
+        }
+        let before_end = |(date, rid)| last || end.is_some_and(|end| (date, rid) >= end);
+        for changed in self.changed(connection)? {
+            if before_end((changed.date, changed.rid)) {
+                candidates.push(changed);
+            }
+        }
+        candidates.sort_by_key(|one| std::cmp::Reverse((one.date, one.rid)));
+        Ok(Round {
+            candidates,
+            newest_txn,
+            last,
+        })
+    }
+
+    /// A row of the index's choice, looked at where the index does not tell.
+    fn judge(
+        &self,
+        connection: &mut HospitalConnection,
+        row: Stored,
+    ) -> Result<Candidate, RecordsError> {
+        let (date, rid) = (row.date, row.rid);
+        let changed = self.as_of.is_some_and(|as_of| row.txn > as_of);
+        let matches = !changed && {
+            let mut looks = self.conditions.iter().filter(|one| one.needs_a_look());
+            looks.try_fold(true, |all, condition| {
+                Ok::<_, RecordsError>(
+                    all && super::look::stored_satisfies(connection, &row, condition)?,
+                )
+            })?
+        };
+        let found = if matches {
+            Found::Now(Box::new(row))
+        } else {
+            Found::Nothing
+        };
+        Ok(Candidate { date, rid, found })
+    }
+
+    /// What was changed since the first page and stood behind the last entry then.
+    fn changed(&self, connection: &mut HospitalConnection) -> Result<Vec<Candidate>, RecordsError> {
+        let Some(as_of) = self.as_of else {
+            return Ok(Vec::new());
+        };
+        let formers = store::changed_since(connection, self.kind, as_of, MOST_CHANGED)?;
+        if formers.len() >= MOST_CHANGED {
+            return Err(super::CursorError::Expired.into());
+        }
+        let mut found = Vec::new();
+        for former in formers {
+            found.extend(self.as_it_was(connection, former)?);
+        }
+        Ok(found)
+    }
+
+    fn as_it_was(
+        &self,
+        connection: &mut HospitalConnection,
+        former: Superseded,
+    ) -> Result<Option<Candidate>, RecordsError> {
+        let (Some(id), Ok(value)) = (LogicalId::parse(&former.id), strict(&former.raw)) else {
+            return Ok(None);
+        };
+        let address = Address {
+            kind: self.kind,
+            id,
+        };
+        let mut extracted = extract(self.kind, &value);
+        // What marks it by now marks what it said before, too.
+        let labels = &mut extracted.facts.labels;
+        *labels = labels.or(former.labels());
+        let (date, rid) = (extracted.when.lo, former.rid);
+        let behind = self
+            .after
+            .is_none_or(|after| (date, rid) < (after.date, after.rid));
+        let charted = self.chart.is_none_or(|Rid(chart)| chart == former.patient);
+        let category = category_number(extracted.facts.category);
+        let listed = self
+            .categories
+            .as_ref()
+            .is_none_or(|list| list.contains(&category));
+        if !(behind && charted && listed) {
+            return Ok(None);
+        }
+        let subject = Subject {
+            address: &address,
+            value: &value,
+            extracted: &extracted,
+            at: former.at,
+        };
+        for condition in &self.conditions {
+            if !subject.satisfies(connection, condition)? {
+                return Ok(None);
+            }
+        }
+        let (version, at) = (former.version, former.at);
+        let entry = Entry::of_former(
+            address, rid, version, at, extracted, &self.own, former.raw,
+        );
+        let found = Found::Then(Box::new(entry));
+        Ok(Some(Candidate { date, rid, found }))
     }
 }
 
 impl Search {
+    /// A search from the beginning, or from where its cursor ended.
     pub(super) fn new(
         query: SearchQuery,
         reach: &impl Reach,
@@ -109,97 +255,134 @@ impl Search {
             Some(cursor) => Some(seal.open(cursor, query.fingerprint, now)?),
             None => None,
         };
+        let count = query.count();
+        Ok(Self::resumed(query, count, reach, after))
+    }
+
+    /// A search for `count` entries behind a position.
+    pub(super) fn resumed(
+        query: SearchQuery,
+        count: usize,
+        reach: &impl Reach,
+        after: Option<Position>,
+    ) -> Self {
         let categories = reach.categories();
-        Ok(Self {
+        Self {
             chart: reach.chart(),
             categories: categories.map(|list| {
                 list.iter()
                     .map(|category| category_number(*category))
                     .collect()
             }),
+            count,
             after,
             as_of: after.map(|position| position.txn),
             entries: Vec::new(),
             withheld: 0,
+            looked_at: 0,
             rounds: 0,
             more: More::Unknown,
             query,
-        })
+        }
     }
 
     /// What to ask next; `None` when the page is done.
-    pub(super) fn question(&self) -> Option<Question> {
+    pub(super) fn question(&self, own: &str) -> Option<Question> {
         if self.more != More::Unknown {
             return None;
         }
         // One more than fits tells whether there is a next page. Where much is withheld, rounds
         // grow.
         let missing = self
-            .query
             .count
             .saturating_sub(self.entries.len())
             .saturating_add(1);
         let limit = missing.saturating_mul(1_usize.checked_shl(self.rounds).unwrap_or(1));
         Some(Question {
-            query: self.query.clone(),
+            kind: self.query.kind,
+            conditions: self.query.conditions.clone(),
             chart: self.chart,
             categories: self.categories.clone(),
             after: self.after,
-            limit: limit.min(super::query::MOST_ENTRIES.saturating_add(1)),
+            as_of: self.as_of,
+            limit: limit.min(MOST_ENTRIES.saturating_add(1)),
+            own: own.to_owned(),
         })
     }
 
     /// Takes a round's candidates in.
-    pub(super) fn take(&mut self, round: Round, reach: &impl Reach, own: &str) {
-        let last_round = round.rows.len() < round.limit;
+    ///
+    /// # Errors
+    /// `TooCostly` when too many had to be looked at for too few matches.
+    pub(super) fn take(
+        &mut self,
+        round: Round,
+        reach: &impl Reach,
+        own: &str,
+    ) -> Result<(), RecordsError> {
         self.rounds = self.rounds.saturating_add(1).min(8);
-        for row in round.rows {
-            let as_of = *self.as_of.get_or_insert(row.newest_txn);
-            let again = |seen: Position| (seen.date, seen.rid) == (row.date, row.rid);
-            if self.after.is_some_and(again) {
+        self.looked_at = self.looked_at.saturating_add(round.candidates.len());
+        let as_of = match (self.as_of, round.newest_txn) {
+            (Some(as_of), _) | (None, Some(as_of)) => *self.as_of.insert(as_of),
+            (None, None) => 0,
+        };
+        for candidate in round.candidates {
+            let Candidate { date, rid, found } = candidate;
+            if self
+                .after
+                .is_some_and(|seen| (seen.date, seen.rid) == (date, rid))
+                && !matches!(found, Found::Then(_))
+            {
                 continue;
             }
-            let position = Position {
-                date: row.date,
-                rid: row.rid,
-                txn: as_of,
+            let judged = match found {
+                Found::Nothing => None,
+                // What came to be after the first page belongs to another search.
+                Found::Now(row) if row.born > as_of => None,
+                Found::Now(row) => Entry::of_stored(*row, own),
+                Found::Then(entry) => Some(*entry),
             };
-            // What came to be after the first page belongs to another search.
-            let too_new = row.born > as_of;
-            let judged = (!too_new).then(|| Entry::of_stored(row, own)).flatten();
             match judged {
                 Some(entry) if reach.allows_entry(&entry) => {
-                    if self.entries.len() >= self.query.count {
+                    if self.entries.len() >= self.count {
                         self.more = More::Yes;
-                        return;
+                        return Ok(());
                     }
                     self.entries.push(entry);
                 }
                 Some(_not_permitted) => self.withheld = self.withheld.saturating_add(1),
                 None => {}
             }
-            self.after = Some(position);
+            let txn = as_of;
+            self.after = Some(Position { date, rid, txn });
         }
-        if last_round {
+        if round.last {
             self.more = More::Exhausted;
+        } else if self.looked_at > MOST_LOOKED_AT {
+            return Err(RecordsError::TooCostly);
         }
+        Ok(())
+    }
+
+    /// Where the next page begins, if there is one.
+    pub(super) fn position(&self) -> Option<Position> {
+        self.after.filter(|_| self.more == More::Yes)
+    }
+
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        self.entries
     }
 
     pub(super) fn page(self, seal: &Seal, now: Timestamp) -> Result<Page, RecordsError> {
-        let next = match (self.more, self.after) {
-            (More::Yes, Some(position)) => {
-                let mut nonce = [0; 12];
-                getrandom::fill(&mut nonce).map_err(|_no_entropy| {
-                    RecordsError::Database(crate::database::DatabaseError::Closed)
-                })?;
-                Some(seal.seal(position, self.query.fingerprint, now, nonce))
-            }
-            _ => None,
+        let next = match self.position() {
+            Some(position) => Some(seal.sealed(position, self.query.fingerprint, now)?),
+            None => None,
         };
         Ok(Page {
             entries: self.entries,
             next,
             withheld: self.withheld,
+            ..Page::default()
         })
     }
 }

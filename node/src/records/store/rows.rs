@@ -11,7 +11,7 @@ use crate::database::{DatabaseError, HospitalConnection};
 use federation_protocol::label::Labels;
 
 /// The columns of [`Stored`], of the table aliased `r`.
-pub(super) const COLUMNS: &str = "r.rid, r.type, r.id, r.version, r.born, r.at, r.deleted, \
+pub(super) const COLUMNS: &str = "r.rid, r.type, r.id, r.version, r.txn, r.born, r.at, r.deleted, \
      r.patient, r.category, r.contained, r.labels, r.date, r.date_end, r.authors, r.related, r.raw, \
      (SELECT c.txn FROM records_counter c WHERE c.one = 1)";
 
@@ -20,6 +20,7 @@ pub(super) type ColumnTypes = (
     SmallInt,
     Text,
     Integer,
+    BigInt,
     BigInt,
     BigInt,
     Bool,
@@ -42,6 +43,8 @@ pub(in crate::records) struct Stored {
     pub(in crate::records) kind: i16,
     pub(in crate::records) id: String,
     pub(in crate::records) version: i32,
+    /// The commit that this version came with.
+    pub(in crate::records) txn: i64,
     /// The commit that first had it.
     pub(in crate::records) born: i64,
     pub(in crate::records) at: i64,

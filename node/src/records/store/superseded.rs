@@ -1,0 +1,95 @@
+//! Versions that a search still shows: those that were the newest when its first page was read.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Integer, Text};
+use federation_protocol::label::Labels;
+
+use super::super::extract::extract;
+use super::super::strict::strict;
+use super::super::{Address, Entry, LogicalId, ResourceType};
+use super::rows::{COLUMNS, ColumnTypes, Stored, read_version};
+use super::statement::Statement;
+use crate::database::{DatabaseError, HospitalConnection};
+
+/// A version that has been superseded since some commit, and was the newest then.
+#[derive(Debug, Clone, Queryable)]
+pub(in crate::records) struct Superseded {
+    pub(in crate::records) rid: i64,
+    pub(in crate::records) id: String,
+    labels: i64,
+    pub(in crate::records) version: i32,
+    /// Whose chart it was in.
+    pub(in crate::records) patient: i64,
+    pub(in crate::records) at: i64,
+    deleted: bool,
+    pub(in crate::records) raw: String,
+}
+
+impl Superseded {
+    /// What the resource is marked with by now.
+    pub(in crate::records) fn labels(&self) -> Labels {
+        Labels::from_bits(self.labels)
+    }
+}
+
+/// What was there at a commit and has been changed or deleted since, as it was then; at most
+/// `limit` of them.
+pub(in crate::records) fn changed_since(
+    connection: &mut HospitalConnection,
+    kind: ResourceType,
+    as_of: i64,
+    limit: usize,
+) -> Result<Vec<Superseded>, DatabaseError> {
+    let mut statement =
+        Statement::<(BigInt, Text, BigInt, Integer, BigInt, BigInt, Bool, Text)>::new(
+            "SELECT r.rid, r.id, r.labels, v.version, v.patient, v.at, v.deleted, v.raw \
+             FROM resource r JOIN resource_version v ON v.rid = r.rid AND v.version = \
+             (SELECT MAX(w.version) FROM resource_version w WHERE w.rid = r.rid AND w.txn <= ",
+        );
+    statement.int(as_of).sql(") WHERE r.type = ").int(kind.code());
+    statement.sql(" AND r.txn > ").int(as_of);
+    statement.sql(" AND r.born <= ").int(as_of);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    statement.sql(" LIMIT 0 + ").int(limit);
+    let mut found = statement.load::<Superseded>(connection)?;
+    found.retain(|one| !one.deleted);
+    Ok(found)
+}
+
+/// One version of a row; `None` where it is gone, or was a deletion.
+pub(in crate::records) fn at_place(
+    connection: &mut HospitalConnection,
+    rid: i64,
+    version: i32,
+    own: &str,
+) -> Result<Option<Entry>, DatabaseError> {
+    let mut statement = Statement::<ColumnTypes>::new("SELECT ");
+    statement
+        .sql(COLUMNS)
+        .sql(" FROM resource r WHERE r.rid = ")
+        .int(rid);
+    let Some(stored) = statement.get_result::<Stored>(connection).optional()? else {
+        return Ok(None);
+    };
+    if stored.version == version {
+        return Ok(Some(stored)
+            .filter(|stored| !stored.deleted)
+            .and_then(|stored| Entry::of_stored(stored, own)));
+    }
+    let former = read_version(connection, rid, version)?.filter(|former| !former.deleted);
+    let address = ResourceType::coded(stored.kind).zip(LogicalId::parse(&stored.id));
+    let (Some(former), Some((kind, id))) = (former, address) else {
+        return Ok(None);
+    };
+    let Ok(value) = strict(&former.raw) else {
+        return Ok(None);
+    };
+    let mut extracted = extract(kind, &value);
+    // What marks it by now marks what it said before, too.
+    let labels = &mut extracted.facts.labels;
+    *labels = labels.or(stored.facts().labels);
+    let address = Address { kind, id };
+    Ok(Some(Entry::of_former(
+        address, rid, version, former.at, extracted, own, former.raw,
+    )))
+}
