@@ -11,8 +11,9 @@ pub struct Element<'v> {
     /// The element's JSON.
     pub value: &'v Value,
     /// The name of its FHIR type (`Quantity`, `dateTime`), told by the member's name
-    /// (`valueQuantity`), by the expression (`as Quantity`) or by the parameter's only type. `None`
-    /// where only the JSON's shape can tell.
+    /// (`valueQuantity`), by the expression (`as Quantity`) or by the parameter's only type. What has
+    /// no type of its own goes by its path (`Observation.component`). `None` where only the JSON's
+    /// shape can tell.
     pub fhir_type: Option<&'static str>,
 }
 

@@ -1,9 +1,10 @@
 //! The part of FHIRPath that search parameters are written in, compiled once and evaluated over
 //! JSON.
 //!
-//! Understood: paths (lists are walked), `|`, `and`, `or`, `=`, `!=`, `is`, `as`, `[n]`, literals, `%resource`, `%context`, `$this`,
-//! and the functions `where` `exists` `empty` `not` `first` `as` `ofType` `is` `extension`
-//! `hasExtension`, and `resolve() is T`. All else is refused when it is compiled, never guessed at.
+//! Understood: paths (lists are walked), `|`, `and`, `or`, `=`, `!=`, `is`, `as`, `[n]`, literals,
+//! `%resource`, `$this`, and the functions `where` `exists` `empty` `not` `first` `as` `ofType` `is`
+//! `extension` `hasExtension`, and `resolve() is T`. All else is refused when it is compiled, never
+//! guessed at.
 //!
 //! Where it is kinder than FHIRPath, for the sake of what is found: `=` holds if any element on its
 //! left equals any on its right, and `!=` if none does; `as` filters lists as `ofType` does.
@@ -42,7 +43,7 @@ impl Expression {
     /// # Errors
     /// `Length`, `Depth`, or what stands where in the text that cannot be understood.
     ///
-    /// Source: FHIRPath N1 (1.2), ballot of FHIR R4.
+    /// Source: FHIRPath Normative Release 1; FHIR R4, search, "FHIRPath".
     pub fn parse(text: &str, resource_type: &str) -> Result<Self, ExpressionError> {
         let term = parse::term(text, resource_type)?;
         Ok(Self { term })

@@ -156,7 +156,7 @@ impl<'t> Reader<'t> {
         if self.takes(&Lexeme::Variable("%resource")) {
             return Ok(Term::Path(Root::Resource, Vec::new()));
         }
-        if self.takes(&Lexeme::Variable("$this")) || self.takes(&Lexeme::Variable("%context")) {
+        if self.takes(&Lexeme::Variable("$this")) {
             return Ok(context);
         }
         let name = self.name()?;
