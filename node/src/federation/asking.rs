@@ -191,7 +191,7 @@ impl Asking {
         let mut pairs = question.pairs();
         pairs.push(("patient".into(), patient.to_owned()));
         let kind = ResourceType::named(question.resource_type)?;
-        let query = SearchQuery::parse(kind, &pairs).ok()?;
+        let query = SearchQuery::of_question(kind, &pairs).ok()?;
         let page = self
             .parts
             .records

@@ -325,7 +325,7 @@ impl Asking {
 /// The question as the records room reads it: a parameter that the type does not have is refused.
 fn search_query(question: &Question) -> Result<SearchQuery, Refusal> {
     let kind = ResourceType::named(question.resource_type).ok_or(Refusal::QueryNotAllowed)?;
-    match SearchQuery::parse(kind, &question.pairs()) {
+    match SearchQuery::of_question(kind, &question.pairs()) {
         Ok(query) => Ok(query),
         Err(_) => Err(Refusal::QueryNotAllowed),
     }

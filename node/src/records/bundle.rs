@@ -374,19 +374,7 @@ impl Sought {
 
 /// The one identifier that a condition names.
 pub(super) fn identifier_of(query: &SearchQuery) -> Result<(i16, i64), RecordsError> {
-    match query.conditions.as_slice() {
-        [
-            Condition::Token {
-                slot,
-                values,
-                identifier: true,
-            },
-        ] if query.cursor.is_none() => match values.as_slice() {
-            [value] => Ok((*slot, *value)),
-            _ => Err(ONE_IDENTIFIER),
-        },
-        _ => Err(ONE_IDENTIFIER),
-    }
+    query.one_identifier().ok_or(ONE_IDENTIFIER)
 }
 
 const ONE_IDENTIFIER: RecordsError =

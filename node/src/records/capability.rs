@@ -4,7 +4,7 @@ use federation_protocol::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::ResourceType;
-use super::types::Kind;
+use super::types::Role;
 
 /// Who may ask: staff and systems, or a person for their own chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,14 +46,19 @@ fn resource(door: Door, kind: ResourceType) -> Value {
         Door::OwnChart => &["read", "vread", "search-type"],
     };
     let interactions: Vec<Value> = codes.iter().map(|code| json!({"code": code})).collect();
-    let own = kind
+    let parameters: Vec<Value> = kind
         .parameters()
-        .map(|(_, parameter)| json!({"name": parameter.name, "type": type_of(parameter.kind)}));
-    let common = [
-        json!({"name": "_id", "type": "token"}),
-        json!({"name": "_lastUpdated", "type": "date"}),
-    ];
-    let parameters: Vec<Value> = common.into_iter().chain(own).collect();
+        .iter()
+        .filter(|parameter| parameter.role != Role::Refused)
+        .map(|parameter| {
+            let definition = parameter.definition;
+            json!({
+                "name": definition.code(),
+                "definition": definition.url(),
+                "type": definition.kind().as_str()
+            })
+        })
+        .collect();
     let mut told = json!({
         "type": kind.name(),
         "interaction": interactions,
@@ -68,13 +73,4 @@ fn resource(door: Door, kind: ResourceType) -> Value {
         members.insert("conditionalCreate".to_owned(), json!(true));
     }
     told
-}
-
-fn type_of(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Token | Kind::Code => "token",
-        Kind::Date | Kind::When => "date",
-        Kind::Text => "string",
-        Kind::Reference | Kind::Patient => "reference",
-    }
 }

@@ -9,7 +9,8 @@ use federation_protocol::label::{Label, Labels, labels_of};
 use serde_json::Value;
 
 use super::ResourceType;
-use super::extract::{tokens, walk};
+use super::extract::walk;
+use super::values::tokens;
 
 /// The stored facts of one resource, but for its date, which the index has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +88,7 @@ pub(super) fn facts(kind: ResourceType, resource: &Value) -> Facts {
         }
     });
     let mut authors = Vec::new();
-    for path in kind.row().authors {
+    for path in kind.chart().authors {
         walk(resource, path, &mut |value| {
             authors.extend(reference(value))
         });

@@ -5,11 +5,10 @@ use fhir_search_parameters::ParameterType;
 use serde_json::Value;
 
 use super::classify::{Facts, facts};
-use super::date::{self, Span};
-use super::number::Stretch;
+use super::date::Span;
 use super::system::hash_code;
 use super::types::{Parameter, Role};
-use super::values::{self, Measure, Target, span, tokens};
+use super::values::{self, Measure, Target, span};
 use super::{Address, ResourceType};
 
 /// Everything that is stored beside the text.
@@ -83,7 +82,10 @@ fn when(kind: ResourceType, resource: &Value) -> Span {
         .iter()
         .find_map(|path| spans(resource, path).into_iter().reduce(Span::union));
     let by_parameter = || {
-        let mut named = chart.when_else().iter().filter_map(|name| kind.parameter(name));
+        let mut named = chart
+            .when_else()
+            .iter()
+            .filter_map(|name| kind.parameter(name));
         named.find_map(|parameter| {
             let mut spans = Vec::new();
             if parameter.definition.kind() == ParameterType::Date {
@@ -117,11 +119,13 @@ impl Extracted {
                     }
                 }),
                 ParameterType::Uri => {
-                    self.tokens.extend(value.as_str().map(|uri| (slot, hash_code(uri))));
+                    self.tokens
+                        .extend(value.as_str().map(|uri| (slot, hash_code(uri))));
                 }
                 ParameterType::Reference => self.refer(parameter, values::target(value)),
                 ParameterType::Number | ParameterType::Quantity => {
-                    self.measures.extend(Measure::of(value).map(|measure| (slot, measure)));
+                    self.measures
+                        .extend(Measure::of(value).map(|measure| (slot, measure)));
                 }
                 ParameterType::Composite | ParameterType::Special => {}
             }
@@ -136,7 +140,8 @@ impl Extracted {
                 if parameter.role == Role::Chart && Some(&target) == self.patient.as_ref() => {}
             Some(Target::Here(target)) => self.references.push((slot, target)),
             Some(Target::Elsewhere(hashes)) => {
-                self.tokens.extend(hashes.into_iter().map(|hash| (slot, hash)));
+                self.tokens
+                    .extend(hashes.into_iter().map(|hash| (slot, hash)));
             }
             None => {}
         }
@@ -201,6 +206,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use serde_json::json;
 
+    use super::super::date;
+    use super::super::system::hash_coded;
     use super::*;
 
     fn of(resource: &Value) -> Extracted {
@@ -216,7 +223,7 @@ mod tests {
             .unwrap()
             .parameter(parameter)
             .unwrap()
-            .0
+            .slot
     }
 
     #[test]

@@ -307,8 +307,9 @@ fn value_passes(test: &Test, value: &Value) -> bool {
             values::token_hashes(value, &mut |hash| found |= hashes.contains(&hash));
             found
         }
-        Test::Date(tests) => values::span(value)
-            .is_some_and(|span| tests.iter().any(|test| date_passes(test, span))),
+        Test::Date(tests) => {
+            values::span(value).is_some_and(|span| tests.iter().any(|test| date_passes(test, span)))
+        }
         Test::Beginning(texts) => {
             let mut found = false;
             values::texts(value, &mut |text| found |= begins(&folded(text), texts));

@@ -251,7 +251,9 @@ impl Records {
             let (kind, conditions) = (query.kind, query.conditions.clone());
             let count = move |connection: &mut HospitalConnection| {
                 let plan = store::Plan::of(connection, kind, &conditions, None, None)?;
-                let count = plan.map(|plan| store::count(connection, &plan)).transpose()?;
+                let count = plan
+                    .map(|plan| store::count(connection, &plan))
+                    .transpose()?;
                 Ok::<_, RecordsError>(count.unwrap_or(0))
             };
             return self.database.read(count).await;
@@ -377,10 +379,12 @@ const COUNTED_AT_ONCE: usize = 500;
 fn newest_first(query: &SearchQuery) -> bool {
     match query.sort.as_slice() {
         [] => true,
-        [Sort {
-            by: SortBy::Parameter(by),
-            descending: true,
-        }] => by.definition.code() == "date" && query.kind.in_a_chart(),
+        [
+            Sort {
+                by: SortBy::Parameter(by),
+                descending: true,
+            },
+        ] => by.definition.code() == "date" && query.kind.in_a_chart(),
         _ => false,
     }
 }

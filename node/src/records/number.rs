@@ -97,7 +97,11 @@ pub(super) fn asked(text: &str) -> Option<Asked> {
         return None;
     }
     let sign = if negative { -1 } else { 1 };
-    let scaled = all.parse::<i128>().ok()?.checked_mul(10)?.checked_mul(sign)?;
+    let scaled = all
+        .parse::<i128>()
+        .ok()?
+        .checked_mul(10)?
+        .checked_mul(sign)?;
     let places = i32::try_from(fraction.len()).ok()?;
     let power = exponent.checked_sub(places)?.checked_sub(1)?;
     // Read again from text: nearest to the decimal, as a resource's own numbers are.
@@ -140,7 +144,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_none() {
-        for text in ["", "-", "+1", "1.", ".5", "1,5", "0x1", "１", "1e", "1e999", "NaN", "--1"] {
+        for text in [
+            "", "-", "+1", "1.", ".5", "1,5", "0x1", "１", "1e", "1e999", "NaN", "--1",
+        ] {
             assert_eq!(asked(text), None, "{text}");
         }
         assert_eq!(asked(&"9".repeat(25)), None);

@@ -9,7 +9,7 @@ mod values;
 use super::ResourceType;
 use super::system::hash;
 
-use condition::Condition;
+use condition::{Condition, Test};
 use criterion::criterion;
 pub(super) use shape::{Include, Sort, SortBy, Summary, Total};
 
@@ -144,10 +144,11 @@ impl SearchQuery {
         let mut dates = Vec::new();
         for (name, value) in pairs {
             let (name, value) = (name.as_ref(), value.as_ref());
-            if name == "date" {
-                dates.push(criterion::clinical_date(value)?);
-            } else {
-                rest.push((name, value));
+            match name {
+                "date" => dates.push(criterion::clinical_date(value)?),
+                // What was given, whatever FHIR calls it in this type.
+                "code" if kind.name() == "Immunization" => rest.push(("vaccine-code", value)),
+                _ => rest.push((name, value)),
             }
         }
         let asked: Vec<(&str, &str)> = pairs
@@ -195,6 +196,22 @@ impl SearchQuery {
     #[must_use]
     pub fn count(&self) -> usize {
         self.count.unwrap_or(DEFAULT_COUNT)
+    }
+
+    /// The slot and hash of the one identifier that is all it asks for.
+    pub(super) fn one_identifier(&self) -> Option<(i16, i64)> {
+        let [Condition::Row(rows)] = self.conditions.as_slice() else {
+            return None;
+        };
+        match (rows.slots.as_slice(), &rows.test) {
+            ([slot], Test::Token(values)) if rows.identifying && self.cursor.is_none() => {
+                match values.as_slice() {
+                    [value] => Some((*slot, *value)),
+                    _several => None,
+                }
+            }
+            _other => None,
+        }
     }
 
     /// Whether only the number of matches is wanted.

@@ -235,9 +235,7 @@ impl Question {
             }
         }
         let (version, at) = (former.version, former.at);
-        let entry = Entry::of_former(
-            address, rid, version, at, extracted, &self.own, former.raw,
-        );
+        let entry = Entry::of_former(address, rid, version, at, extracted, &self.own, former.raw);
         let found = Found::Then(Box::new(entry));
         Ok(Some(Candidate { date, rid, found }))
     }

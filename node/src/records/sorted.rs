@@ -7,8 +7,8 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fhir_search_parameters::ParameterType;
 use federation_protocol::time::Timestamp;
+use fhir_search_parameters::ParameterType;
 use moka::sync::Cache;
 use serde_json::Value;
 
@@ -44,7 +44,10 @@ pub(super) struct Place {
 impl Lists {
     pub(super) fn new() -> Self {
         let weigh = |_: &i64, list: &Arc<Vec<Place>>| {
-            let bytes = list.len().saturating_mul(size_of::<Place>()).saturating_add(64);
+            let bytes = list
+                .len()
+                .saturating_mul(size_of::<Place>())
+                .saturating_add(64);
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         let life = Duration::from_secs(LIFE_SECONDS.unsigned_abs());
@@ -101,7 +104,9 @@ impl Records {
             None
         };
         let entries = self.at_places(places).await?;
-        let entries = entries.into_iter().filter(|entry| reach.allows_entry(entry));
+        let entries = entries
+            .into_iter()
+            .filter(|entry| reach.allows_entry(entry));
         Ok(Page {
             entries: entries.collect(),
             next,
@@ -195,7 +200,9 @@ fn key_of(by: &Parameter, resource: &Value, descending: bool) -> Option<Key> {
         match by.definition.kind() {
             ParameterType::Date => {
                 let edge = |span: super::date::Span| if descending { span.hi } else { span.lo };
-                values::span(value).into_iter().for_each(|span| take(Key::Number(edge(span))));
+                values::span(value)
+                    .into_iter()
+                    .for_each(|span| take(Key::Number(edge(span))));
             }
             ParameterType::Number | ParameterType::Quantity => {
                 let measures = Measure::of(value).into_iter();

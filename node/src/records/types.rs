@@ -79,8 +79,12 @@ static TABLE: LazyLock<Vec<Row>> = LazyLock::new(|| {
     numbered.map(|(code, name)| Row::new(code, name)).collect()
 });
 
-static BY_NAME: LazyLock<HashMap<&'static str, ResourceType>> =
-    LazyLock::new(|| TABLE.iter().map(|row| (row.name, ResourceType(row))).collect());
+static BY_NAME: LazyLock<HashMap<&'static str, ResourceType>> = LazyLock::new(|| {
+    TABLE
+        .iter()
+        .map(|row| (row.name, ResourceType(row)))
+        .collect()
+});
 
 impl Row {
     fn new(code: i16, name: &'static str) -> Self {
@@ -109,12 +113,7 @@ impl Row {
     }
 }
 
-fn role(
-    name: &str,
-    slot: i16,
-    definition: &SearchParameter,
-    before: &[Parameter],
-) -> (i16, Role) {
+fn role(name: &str, slot: i16, definition: &SearchParameter, before: &[Parameter]) -> (i16, Role) {
     let same = before.iter().find(|other| {
         other.role == Role::Indexed
             && other.definition.kind() == definition.kind()
@@ -140,7 +139,9 @@ fn take_together(parameters: &mut [Parameter]) {
             .filter(|one| parts.contains(&one.definition.code()))
             .map(|one| one.slot)
             .collect();
-        let wholes = parameters.iter_mut().filter(|one| one.definition.code() == whole);
+        let wholes = parameters
+            .iter_mut()
+            .filter(|one| one.definition.code() == whole);
         wholes.for_each(|one| one.role = Role::Together(slots.clone()));
     }
 }
@@ -207,7 +208,10 @@ impl ResourceType {
     /// The parameter that names the patient whose chart a resource is in.
     pub(super) fn patient_parameter(self) -> Option<&'static Parameter> {
         let mut charts = self.0.parameters.iter().filter(|p| p.role == Role::Chart);
-        charts.clone().find(|p| p.definition.code() == "patient").or_else(|| charts.next())
+        charts
+            .clone()
+            .find(|p| p.definition.code() == "patient")
+            .or_else(|| charts.next())
     }
 
     /// The slot under which the encounter that a resource belongs to is indexed: that of the
@@ -302,7 +306,10 @@ mod tests {
     #[test]
     fn numbers_that_are_in_databases_do_not_move() {
         for (code, name) in [(1, "Patient"), (9, "Observation"), (23, "Endpoint")] {
-            assert_eq!(ResourceType::coded(code).map(ResourceType::name), Some(name));
+            assert_eq!(
+                ResourceType::coded(code).map(ResourceType::name),
+                Some(name)
+            );
         }
     }
 
@@ -316,8 +323,15 @@ mod tests {
 
     #[test]
     fn charts_are_named_by_the_patient_parameter() {
-        let in_charts = |name: &str| ResourceType::named(name).is_some_and(ResourceType::in_a_chart);
-        for name in ["Patient", "Observation", "Coverage", "RelatedPerson", "Consent"] {
+        let in_charts =
+            |name: &str| ResourceType::named(name).is_some_and(ResourceType::in_a_chart);
+        for name in [
+            "Patient",
+            "Observation",
+            "Coverage",
+            "RelatedPerson",
+            "Consent",
+        ] {
             assert!(in_charts(name), "{name}");
         }
         for name in ["Practitioner", "Provenance", "AuditEvent", "Appointment"] {

@@ -210,12 +210,18 @@ mod tests {
     fn references_lead_here_elsewhere_or_inside() {
         let to = |text: &str| target(&json!({"reference": text}));
         assert!(matches!(to("Patient/1"), Some(Target::Here(_))));
-        assert!(matches!(to("http://x/Patient/1"), Some(Target::Elsewhere(_))));
+        assert!(matches!(
+            to("http://x/Patient/1"),
+            Some(Target::Elsewhere(_))
+        ));
         assert_eq!(to("#p"), None);
         assert_eq!(target(&json!({"display": "x"})), None);
         let Some(Target::Elsewhere(hashes)) = target(&json!("http://x/y|1.0")) else {
             unreachable!()
         };
-        assert_eq!(hashes, [hash_code("http://x/y"), hash_code("http://x/y|1.0")]);
+        assert_eq!(
+            hashes,
+            [hash_code("http://x/y"), hash_code("http://x/y|1.0")]
+        );
     }
 }

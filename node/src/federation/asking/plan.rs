@@ -183,7 +183,7 @@ impl Asking {
 /// The asker refuses what every answerer would: a type without such a parameter.
 fn check_parameters(question: &Question) -> Result<(), AskError> {
     let kind = ResourceType::named(question.resource_type).ok_or(QueryError::Type)?;
-    match SearchQuery::parse(kind, &question.filters) {
+    match SearchQuery::of_question(kind, &question.filters) {
         Ok(_) => Ok(()),
         Err(_) => Err(AskError::Parameter),
     }

@@ -6,9 +6,7 @@ use super::QueryError;
 use super::condition::{
     Chain, Component, Condition, Has, Look, Rows, Test, TypedIdentifier, Verify,
 };
-use super::values::{
-    Token, alternatives, date_test, measure_test, split, text, token, unescaped,
-};
+use super::values::{Token, alternatives, date_test, measure_test, split, text, token, unescaped};
 use crate::records::system::{hash_code, hash_coded};
 use crate::records::types::{Parameter, Role};
 use crate::records::{Address, LogicalId, ResourceType};
@@ -29,7 +27,10 @@ pub(super) fn criterion(
 
 /// A comparison of the clinical date of whatever type.
 pub(super) fn clinical_date(value: &str) -> Result<Condition, QueryError> {
-    let tests = alternatives(value).iter().map(|value| date_test(value)).collect();
+    let tests = alternatives(value)
+        .iter()
+        .map(|value| date_test(value))
+        .collect();
     let wrong = QueryError::Value {
         parameter: "date",
         reason: "wanted: a date or date-time, perhaps with a prefix",
@@ -111,9 +112,9 @@ fn chained(
         return Err(QueryError::NoReference(by.definition.code()));
     }
     let kinds: Vec<ResourceType> = match modifier {
-        Some(name) => vec![
-            ResourceType::named(name).ok_or(QueryError::Modifier(by.definition.code()))?,
-        ],
+        Some(name) => {
+            vec![ResourceType::named(name).ok_or(QueryError::Modifier(by.definition.code()))?]
+        }
         None => target_types(by).collect(),
     };
     let mut to = Vec::new();
@@ -204,12 +205,14 @@ impl Reader {
             ParameterType::Date if modifier.is_none() => {
                 Ok(Rows::of(self.by, Test::Date(self.dates(values)?)))
             }
-            ParameterType::Number if modifier.is_none() => {
-                Ok(Rows::of(self.by, Test::Measure(self.measures(values, false)?)))
-            }
-            ParameterType::Quantity if modifier.is_none() => {
-                Ok(Rows::of(self.by, Test::Measure(self.measures(values, true)?)))
-            }
+            ParameterType::Number if modifier.is_none() => Ok(Rows::of(
+                self.by,
+                Test::Measure(self.measures(values, false)?),
+            )),
+            ParameterType::Quantity if modifier.is_none() => Ok(Rows::of(
+                self.by,
+                Test::Measure(self.measures(values, true)?),
+            )),
             _ => Err(QueryError::Modifier(code)),
         }
     }

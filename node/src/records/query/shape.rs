@@ -95,7 +95,8 @@ impl SearchQuery {
         }
         let include = include(value, iterate, reverse);
         let reason = "wanted: Type:reference or Type:reference:TargetType";
-        self.includes.push(include.ok_or_else(|| wrong(name, reason))?);
+        self.includes
+            .push(include.ok_or_else(|| wrong(name, reason))?);
         Ok(())
     }
 }
@@ -183,14 +184,25 @@ fn summary(value: &str) -> Result<Summary, QueryError> {
         "text" => Summary::Text,
         "data" => Summary::Data,
         "count" => Summary::Count,
-        _ => return Err(wrong("_summary", "wanted: true, text, data, count or false")),
+        _ => {
+            return Err(wrong(
+                "_summary",
+                "wanted: true, text, data, count or false",
+            ));
+        }
     })
 }
 
 fn elements(value: &str) -> Result<Vec<String>, QueryError> {
-    let names: Vec<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
+    let names: Vec<String> = value
+        .split(',')
+        .map(|name| name.trim().to_owned())
+        .collect();
     let plain = |name: &String| {
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._".contains(&b))
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._".contains(&b))
     };
     if names.len() > MOST_ELEMENTS {
         return Err(QueryError::TooMuch);

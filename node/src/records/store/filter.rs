@@ -479,7 +479,10 @@ fn beginning<ST>(statement: &mut Statement<'_, ST>, column: &'static str, beginn
 fn containing<ST>(statement: &mut Statement<'_, ST>, column: &'static str, parts: &[String]) {
     for (number, text) in parts.iter().enumerate() {
         statement.sql(if number == 0 { "(" } else { " OR " });
-        statement.sql(column).sql(" LIKE ").text(format!("%{text}%"));
+        statement
+            .sql(column)
+            .sql(" LIKE ")
+            .text(format!("%{text}%"));
     }
     statement.sql(")");
 }

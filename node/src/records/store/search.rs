@@ -177,7 +177,9 @@ fn matching_rids(
         conditions: std::slice::from_ref(condition),
     }
     .write(&mut statement);
-    let limit = i64::try_from(MOST_TARGETS).unwrap_or(i64::MAX).saturating_add(1);
+    let limit = i64::try_from(MOST_TARGETS)
+        .unwrap_or(i64::MAX)
+        .saturating_add(1);
     statement.rare().sql(" LIMIT 0 + ").int(limit);
     let rids = statement.load::<(i64,)>(connection)?;
     Ok(rids.into_iter().map(|(rid,)| rid).collect())
@@ -237,7 +239,8 @@ pub(in crate::records) fn count(
 ) -> Result<usize, DatabaseError> {
     let mut statement = Statement::<(BigInt,)>::new("SELECT COUNT(DISTINCT k.rid) FROM ");
     plan.source().write(&mut statement);
-    let (count,) = statement.rare().get_result::<(i64,)>(connection)?;
+    statement.rare();
+    let (count,) = statement.get_result::<(i64,)>(connection)?;
     Ok(usize::try_from(count).unwrap_or(0))
 }
 

@@ -46,7 +46,10 @@ pub(in crate::records) fn changed_since(
              FROM resource r JOIN resource_version v ON v.rid = r.rid AND v.version = \
              (SELECT MAX(w.version) FROM resource_version w WHERE w.rid = r.rid AND w.txn <= ",
         );
-    statement.int(as_of).sql(") WHERE r.type = ").int(kind.code());
+    statement
+        .int(as_of)
+        .sql(") WHERE r.type = ")
+        .int(kind.code());
     statement.sql(" AND r.txn > ").int(as_of);
     statement.sql(" AND r.born <= ").int(as_of);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -12,6 +12,10 @@ struct Peer {
 }
 
 impl Reach for Peer {
+    fn sees_everything(&self) -> bool {
+        false
+    }
+
     fn chart(&self) -> Option<Rid> {
         Some(self.chart)
     }

@@ -53,7 +53,11 @@ impl Chart {
 
     /// The names of the parameters that date a type without paths of its own.
     pub(in crate::records) fn when_else(&self) -> &'static [&'static str] {
-        if self.when.is_empty() { &WHEN_ELSE } else { &[] }
+        if self.when.is_empty() {
+            &WHEN_ELSE
+        } else {
+            &[]
+        }
     }
 }
 
@@ -70,7 +74,9 @@ pub(super) fn names_the_patient(kind: &str, definition: &SearchParameter) -> boo
         let expression = of.expression();
         let own = format!("{kind}.");
         let (_, path) = expression.split_once(&own)?;
-        let end = path.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(path.len());
+        let end = path
+            .find(|c: char| !c.is_ascii_alphanumeric())
+            .unwrap_or(path.len());
         path.get(..end).map(str::to_owned)
     };
     definition.code() == "patient"
