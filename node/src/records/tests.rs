@@ -10,6 +10,8 @@
 )]
 
 mod bench;
+mod differential;
+mod finding;
 mod judging;
 mod loading;
 mod searching;

@@ -13,6 +13,3 @@ CREATE TABLE ix_quantity (
 ) WITHOUT ROWID;
 -- For searches over all patients.
 CREATE INDEX ix_quantity_lo ON ix_quantity (slot, lo, hi);
-
--- What was changed since the first page of a search.
-CREATE INDEX resource_type_txn ON resource (type, txn);

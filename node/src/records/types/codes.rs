@@ -2,9 +2,9 @@
 //!
 //! New names go to the end; nothing is ever moved or taken out.
 
-/// Every resource type of FHIR R4.
+/// Every resource type of FHIR R4 but Consent, which the consent room keeps.
 #[rustfmt::skip]
-pub(super) const NAMES: [&str; 146] = [
+pub(super) const NAMES: [&str; 145] = [
     "Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Encounter",
     "Condition", "AllergyIntolerance", "Observation", "DiagnosticReport", "Specimen",
     "MedicationRequest", "Medication", "Coverage", "Immunization", "Procedure",
@@ -14,22 +14,22 @@ pub(super) const NAMES: [&str; 146] = [
     "BiologicallyDerivedProduct", "BodyStructure", "Bundle", "CapabilityStatement", "CarePlan",
     "CareTeam", "CatalogEntry", "ChargeItem", "ChargeItemDefinition", "Claim", "ClaimResponse",
     "ClinicalImpression", "CodeSystem", "Communication", "CommunicationRequest",
-    "CompartmentDefinition", "Composition", "ConceptMap", "Consent", "Contract",
-    "CoverageEligibilityRequest", "CoverageEligibilityResponse", "DetectedIssue", "Device",
-    "DeviceDefinition", "DeviceMetric", "DeviceRequest", "DeviceUseStatement", "DocumentManifest",
-    "DocumentReference", "EffectEvidenceSynthesis", "EnrollmentRequest", "EnrollmentResponse",
-    "EpisodeOfCare", "EventDefinition", "Evidence", "EvidenceVariable", "ExampleScenario",
-    "ExplanationOfBenefit", "Flag", "Goal", "GraphDefinition", "Group", "GuidanceResponse",
-    "HealthcareService", "ImmunizationEvaluation", "ImmunizationRecommendation",
-    "ImplementationGuide", "InsurancePlan", "Invoice", "Library", "Linkage", "List", "Measure",
-    "MeasureReport", "MedicationKnowledge", "MedicinalProduct", "MedicinalProductAuthorization",
-    "MedicinalProductContraindication", "MedicinalProductIndication", "MedicinalProductIngredient",
-    "MedicinalProductInteraction", "MedicinalProductManufactured", "MedicinalProductPackaged",
-    "MedicinalProductPharmaceutical", "MedicinalProductUndesirableEffect", "MessageDefinition",
-    "MessageHeader", "MolecularSequence", "NamingSystem", "NutritionOrder", "ObservationDefinition",
-    "OperationDefinition", "OperationOutcome", "OrganizationAffiliation", "Parameters",
-    "PaymentNotice", "PaymentReconciliation", "Person", "PlanDefinition", "Provenance",
-    "Questionnaire", "QuestionnaireResponse", "RelatedPerson", "RequestGroup", "ResearchDefinition",
+    "CompartmentDefinition", "Composition", "ConceptMap", "Contract", "CoverageEligibilityRequest",
+    "CoverageEligibilityResponse", "DetectedIssue", "Device", "DeviceDefinition", "DeviceMetric",
+    "DeviceRequest", "DeviceUseStatement", "DocumentManifest", "DocumentReference",
+    "EffectEvidenceSynthesis", "EnrollmentRequest", "EnrollmentResponse", "EpisodeOfCare",
+    "EventDefinition", "Evidence", "EvidenceVariable", "ExampleScenario", "ExplanationOfBenefit",
+    "Flag", "Goal", "GraphDefinition", "Group", "GuidanceResponse", "HealthcareService",
+    "ImmunizationEvaluation", "ImmunizationRecommendation", "ImplementationGuide", "InsurancePlan",
+    "Invoice", "Library", "Linkage", "List", "Measure", "MeasureReport", "MedicationKnowledge",
+    "MedicinalProduct", "MedicinalProductAuthorization", "MedicinalProductContraindication",
+    "MedicinalProductIndication", "MedicinalProductIngredient", "MedicinalProductInteraction",
+    "MedicinalProductManufactured", "MedicinalProductPackaged", "MedicinalProductPharmaceutical",
+    "MedicinalProductUndesirableEffect", "MessageDefinition", "MessageHeader", "MolecularSequence",
+    "NamingSystem", "NutritionOrder", "ObservationDefinition", "OperationDefinition",
+    "OperationOutcome", "OrganizationAffiliation", "Parameters", "PaymentNotice",
+    "PaymentReconciliation", "Person", "PlanDefinition", "Provenance", "Questionnaire",
+    "QuestionnaireResponse", "RelatedPerson", "RequestGroup", "ResearchDefinition",
     "ResearchElementDefinition", "ResearchStudy", "ResearchSubject", "RiskAssessment",
     "RiskEvidenceSynthesis", "Schedule", "SearchParameter", "ServiceRequest", "Slot",
     "SpecimenDefinition", "StructureDefinition", "StructureMap", "Subscription", "Substance",
