@@ -23,5 +23,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::write(folder.join("search-parameters.tsv"), made.search_parameters)?;
     std::fs::write(folder.join("types.tsv"), made.types)?;
     std::fs::write(folder.join("choices.tsv"), made.choices)?;
+    std::fs::write(folder.join("outlines.tsv"), made.outlines)?;
     Ok(())
 }

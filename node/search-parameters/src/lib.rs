@@ -15,6 +15,7 @@ mod expression;
 mod fhir_type;
 #[cfg(feature = "generator")]
 pub mod generator;
+mod outline;
 mod parameter;
 mod table;
 
@@ -22,4 +23,5 @@ pub use catalogue::Catalogue;
 pub use definition::DefinitionError;
 pub use element::Element;
 pub use expression::{Expression, ExpressionError, MAX_DEPTH, MAX_LENGTH};
+pub use outline::Outline;
 pub use parameter::{Component, ParameterType, SearchParameter};

@@ -28,6 +28,7 @@ fn the_committed_tables_are_what_the_packages_say() {
         ("search-parameters.tsv", made.search_parameters),
         ("types.tsv", made.types),
         ("choices.tsv", made.choices),
+        ("outlines.tsv", made.outlines),
     ] {
         let committed = std::fs::read_to_string(tables.join(name)).unwrap();
         let differing = committed

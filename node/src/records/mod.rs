@@ -12,6 +12,7 @@ mod classify;
 mod cursor;
 mod date;
 mod draft;
+mod dress;
 mod entry;
 mod error;
 mod extract;
@@ -177,10 +178,18 @@ impl Records {
     /// # Errors
     /// `Cursor`, also when too much has changed since the first page; `TooCostly`; `Database`.
     pub async fn search(&self, permit: &Permit, query: SearchQuery) -> Result<Page, RecordsError> {
-        let query = self.links_followed(permit, query).await?;
+        self.search_as(permit, query).await
+    }
+
+    async fn search_as(
+        &self,
+        reach: &impl Reach,
+        query: SearchQuery,
+    ) -> Result<Page, RecordsError> {
+        let query = self.links_followed(reach, query).await?;
         if query.counts_only() {
             return Ok(Page {
-                total: Some(self.count(permit, &query).await?),
+                total: Some(self.count(reach, &query).await?),
                 notes: query.ignored().collect(),
                 ..Page::default()
             });
@@ -189,18 +198,18 @@ impl Records {
         let notes: Vec<String> = query.ignored().collect();
         let counted = query.clone();
         let mut page = if newest_first(&query) {
-            self.search_within(permit, query).await?
+            self.search_within(reach, query).await?
         } else {
-            self.sorted_page(permit, query).await?
+            self.sorted_page(reach, query).await?
         };
         page.total = match page.total {
             Some(total) if wants_total => Some(total),
-            None if wants_total => Some(self.count(permit, &counted).await?),
+            None if wants_total => Some(self.count(reach, &counted).await?),
             _ => None,
         };
         page.notes = notes;
         if !includes.is_empty() {
-            let beside = self.beside(permit, &page.entries, &includes).await?;
+            let beside = self.beside(reach, &page.entries, &includes).await?;
             page.included = beside.entries;
             if beside.cut {
                 let note = "more would be included than one page carries: ask for fewer entries";

@@ -99,6 +99,10 @@ pub(super) struct ListedElement {
     #[serde(rename = "type", default)]
     pub(super) types: Vec<ListedType>,
     pub(super) content_reference: Option<String>,
+    #[serde(default)]
+    pub(super) min: u32,
+    #[serde(default)]
+    pub(super) is_summary: bool,
 }
 
 /// A type that it may have.

@@ -16,7 +16,7 @@ pub use archive::ArchiveError;
 use archive::Package;
 use structure::Structures;
 
-/// The three tables, as they are committed below `tables/`.
+/// The four tables, as they are committed below `tables/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tables {
     /// `search-parameters.tsv`: one line for each type and code.
@@ -25,6 +25,8 @@ pub struct Tables {
     pub types: String,
     /// `choices.tsv`: elements that may be of several types.
     pub choices: String,
+    /// `outlines.tsv`: which elements of a resource are mandatory, and which are its summary.
+    pub outlines: String,
 }
 
 impl Tables {
@@ -46,6 +48,7 @@ impl Tables {
             search_parameters: write::parameters(&parameters),
             types: write::types(&core),
             choices: write::choices(&structures),
+            outlines: write::outlines(&core),
         })
     }
 }

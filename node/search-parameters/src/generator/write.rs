@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::archive::{Package, Structure};
+use super::archive::{ListedElement, Package, Structure};
 use super::merge::{ComponentRow, Rows};
 use super::structure::Structures;
 
@@ -77,6 +77,38 @@ pub(super) fn choices(structures: &Structures) -> String {
     for (name, types) in structures.choices() {
         let types: Vec<_> = types.iter().map(String::as_str).collect();
         line(&mut table, &[name, &types.join(" ")]);
+    }
+    table
+}
+
+const OUTLINES_HEAD: &str = "\
+# The elements of each resource type of FHIR R4 4.0.1, made by search-parameters-generator. Between tabs: type,
+# mandatory elements, elements of the summary.
+";
+
+pub(super) fn outlines(core: &Package) -> String {
+    let mut resources: Vec<_> = core
+        .structures
+        .iter()
+        .filter(|one| one.kind == "resource" && !one.is_abstract)
+        .collect();
+    resources.sort_unstable_by_key(|one| &one.name);
+    let mut table = OUTLINES_HEAD.to_owned();
+    for resource in resources {
+        let elements = resource.snapshot.element.iter().filter_map(|element| {
+            let name = element
+                .path
+                .strip_prefix(&resource.name)?
+                .strip_prefix('.')?;
+            (!name.contains('.')).then(|| (name.trim_end_matches("[x]"), element))
+        });
+        let named = |wanted: &dyn Fn(&ListedElement) -> bool| {
+            let names = elements.clone().filter(|(_, element)| wanted(element));
+            names.map(|(name, _)| name).collect::<Vec<_>>().join(" ")
+        };
+        let mandatory = named(&|element| element.min > 0);
+        let summary = named(&|element| element.is_summary);
+        line(&mut table, &[&resource.name, &mandatory, &summary]);
     }
     table
 }

@@ -206,7 +206,7 @@ fn measures(quantity: &Value, prefix: &str, number: &str, unit: Option<&str>) ->
         }
 }
 
-fn sample<S: Strategy>(runner: &mut TestRunner, strategy: &S) -> S::Value {
+pub(super) fn sample<S: Strategy>(runner: &mut TestRunner, strategy: &S) -> S::Value {
     strategy.new_tree(runner).unwrap().current()
 }
 

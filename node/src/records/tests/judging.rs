@@ -6,9 +6,9 @@ use super::*;
 use crate::database::testing::on_each_async;
 
 /// As a permit for a peer: one chart, some categories, nothing Restricted.
-struct Peer {
-    chart: Rid,
-    categories: Vec<Category>,
+pub(super) struct Peer {
+    pub(super) chart: Rid,
+    pub(super) categories: Vec<Category>,
 }
 
 impl Reach for Peer {
@@ -44,7 +44,7 @@ async fn peer(house: &House, patient: &str, categories: &[Category]) -> Peer {
 
 async fn shown(house: &House, peer: &Peer, kind: &str, pairs: &[(&str, &str)]) -> Page {
     let query = SearchQuery::parse(ResourceType::named(kind).unwrap(), pairs).unwrap();
-    house.records.search_within(peer, query).await.unwrap()
+    house.records.search_as(peer, query).await.unwrap()
 }
 
 fn ids(page: &Page) -> Vec<&str> {
