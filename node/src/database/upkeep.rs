@@ -7,7 +7,7 @@ use diesel::RunQueryDsl as _;
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::BigInt;
 
-use super::backup::{BackupError, free_bytes, want_space};
+use super::backup::{BackupError, folder_of, free_bytes, want_space};
 use super::place::Place;
 use super::presence::enter_file;
 use super::{Company, Counts, DatabaseError, HospitalConnection, Kind};
@@ -67,11 +67,10 @@ pub fn size(url: &str) -> Result<Size, DatabaseError> {
             let length = |end| fs::metadata(format!("{path}{end}")).map_or(0, |file| file.len());
             let unused = "SELECT freelist_count * page_size AS bytes \
                           FROM pragma_freelist_count(), pragma_page_size()";
-            let folder = Path::new(path).parent().unwrap_or_else(|| Path::new("."));
             (
                 length("") + length("-wal"),
                 Some(bytes_of(&mut connection, unused)?),
-                free_bytes(folder),
+                free_bytes(folder_of(Path::new(path))),
             )
         }
         Place::Postgres(_) => {
@@ -98,7 +97,9 @@ pub fn size(url: &str) -> Result<Size, DatabaseError> {
 /// `Url`, `Open`.
 pub fn check(url: &str) -> Result<Vec<String>, DatabaseError> {
     let place = Place::of(url)?;
-    match look_at_all(&mut connect(&place)?, place.kind()) {
+    let looked =
+        connect(&place).and_then(|mut connection| look_at_all(&mut connection, place.kind()));
+    match looked {
         // So damaged that the looking itself broke off, or made by a newer program.
         Err(found @ (DatabaseError::Query(_) | DatabaseError::Newer { .. })) => {
             Ok(vec![found.to_string()])
@@ -147,8 +148,7 @@ pub fn vacuum(url: &str) -> Result<(), BackupError> {
     match &place {
         Place::Sqlite(path) => {
             let length = fs::metadata(path).map_or(0, |file| file.len());
-            let folder = Path::new(path).parent().unwrap_or_else(|| Path::new("."));
-            want_space(folder, length.saturating_mul(2))?;
+            want_space(folder_of(Path::new(path)), length.saturating_mul(2))?;
             // New pages in memory would be bounded by nothing.
             connection.batch_execute(
                 "PRAGMA temp_store = FILE; VACUUM; PRAGMA optimize; \

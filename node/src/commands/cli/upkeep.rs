@@ -55,7 +55,7 @@ pub(crate) struct BackupVerifyArgs {
 #[command(
     after_help = "Example:\n  systemctl stop musubi-node\n  musubi-node backup restore FILE --force\n  \
         systemctl start musubi-node\n\n\
-        The backup is verified first. Afterwards the node refuses peers for 180 seconds: it cannot \
+        The backup is verified first. With PostgreSQL the node's user must own the database. Afterwards the node refuses peers for 180 seconds: it cannot \
         know which of their requests it saw before. What people decided after the backup was made \
         is not known any more either."
 )]

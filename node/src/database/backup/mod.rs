@@ -177,7 +177,7 @@ fn sync_folder_of(file: &Path) -> Result<(), BackupError> {
         .map_err(|error| BackupError::file(folder, error))
 }
 
-fn folder_of(file: &Path) -> &Path {
+pub(super) fn folder_of(file: &Path) -> &Path {
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
