@@ -189,7 +189,11 @@ fn each_timer_starts_a_unit_that_is_there_and_is_made_up_for() {
     let timers = files(&deploy().join("systemd"), ".timer");
     assert!(!timers.is_empty());
     for path in timers {
-        assert!(path.with_extension("service").exists(), "{}", path.display());
+        assert!(
+            path.with_extension("service").exists(),
+            "{}",
+            path.display()
+        );
         let unit = unit(&path);
         let timer = &unit["Timer"];
         let has = |key: &str| timer.iter().any(|(k, _)| k == key);
@@ -205,15 +209,27 @@ fn each_timer_starts_a_unit_that_is_there_and_is_made_up_for() {
 fn what_a_unit_starts_is_what_the_command_line_takes() {
     let mut seen = 0;
     for path in files(&deploy().join("systemd"), ".service") {
-        for (_, line) in unit(&path)["Service"].iter().filter(|(k, _)| k.starts_with("Exec")) {
+        for (_, line) in unit(&path)["Service"]
+            .iter()
+            .filter(|(k, _)| k.starts_with("Exec"))
+        {
             let words: Vec<&str> = line.split_whitespace().collect();
             let Some(arguments) = words[0].ends_with("/musubi-node").then_some(&words[1..]) else {
                 continue;
             };
             assert_eq!(arguments[arguments.len() - 2], "--config", "{line}");
-            let help = [&["musubi-node"], &arguments[..arguments.len() - 2], &["--help"]].concat();
+            let help = [
+                &["musubi-node"],
+                &arguments[..arguments.len() - 2],
+                &["--help"],
+            ]
+            .concat();
             let code = musubi_node::commands::main(help.into_iter().map(Into::into));
-            assert_eq!(format!("{code:?}"), format!("{:?}", std::process::ExitCode::SUCCESS), "{line}");
+            assert_eq!(
+                format!("{code:?}"),
+                format!("{:?}", std::process::ExitCode::SUCCESS),
+                "{line}"
+            );
             seen += 1;
         }
     }

@@ -10,6 +10,7 @@ mod counts;
 mod error;
 mod job;
 mod migrations;
+mod owner;
 mod place;
 mod postgres;
 mod presence;

@@ -7,11 +7,13 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
 use diesel::sql_types::{BigInt, Bool};
 use diesel::{PgConnection, RunQueryDsl as _};
 
 use super::DatabaseError;
+use super::owner::belongs_to_its_folder;
 
 /// Any number that no one else uses as an advisory lock: "musubiP" in ASCII.
 const PRESENCE_LOCK: i64 = 0x6d_7573_7562_6950;
@@ -41,6 +43,7 @@ pub(super) fn enter_file(path: &str, company: Company) -> Result<File, DatabaseE
         .mode(0o600)
         .open(&lock);
     let file = opened.map_err(|error| DatabaseError::Open(format!("{lock}: {error}")))?;
+    belongs_to_its_folder(Path::new(&lock));
     let locked = match company {
         Company::Shared => file.try_lock_shared(),
         Company::Alone => file.try_lock(),

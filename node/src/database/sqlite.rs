@@ -15,6 +15,7 @@ use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use super::backup::BeforeChange;
 use super::job::{ReadJob, WriteJob};
 use super::migrations::bring_up_to_date;
+use super::owner::belongs_to_its_folder;
 use super::place::Place;
 use super::queue::Queue;
 use super::{DatabaseError, HospitalConnection, spawn, transaction};
@@ -84,7 +85,10 @@ pub(super) fn make_private(path: &Path) -> Result<(), DatabaseError> {
         .mode(0o600)
         .open(path);
     match made {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            belongs_to_its_folder(path);
+            Ok(())
+        }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(DatabaseError::Open(format!("{}: {error}", path.display()))),
     }

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use super::super::owner::belongs_to_its_folder;
 use super::super::{DatabaseError, Kind, place::Place};
 use super::{BackupError, Occasion, manifest};
 
@@ -87,7 +88,9 @@ impl Folder {
             .recursive(true)
             .mode(0o700)
             .create(&self.0)
-            .map_err(|error| BackupError::file(&self.0, error))
+            .map_err(|error| BackupError::file(&self.0, error))?;
+        belongs_to_its_folder(&self.0);
+        Ok(())
     }
 
     /// A file here for a backup that somebody asked for, of the database at `url`.

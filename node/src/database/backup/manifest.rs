@@ -10,6 +10,7 @@ use federation_protocol::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::owner::belongs_to_its_folder;
 use super::super::{Counts, Kind};
 use super::BackupError;
 
@@ -117,6 +118,8 @@ impl Manifest {
             writeln!(manifest, "{:#}", self.to_json())?;
             manifest.sync_all()
         })
-        .map_err(|error| BackupError::file(&path, error))
+        .map_err(|error| BackupError::file(&path, error))?;
+        belongs_to_its_folder(&path);
+        Ok(())
     }
 }

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use federation_protocol::time::Timestamp;
 
+use super::owner::belongs_to_its_folder;
 use super::place::Place;
 use super::{Counts, DatabaseError};
 
@@ -157,6 +158,7 @@ impl Partial {
             .and_then(|file| file.sync_all())
             .and_then(|()| fs::rename(&self.path, out))
             .map_err(|error| BackupError::file(out, error))?;
+        belongs_to_its_folder(out);
         sync_folder_of(out)
     }
 }

@@ -10,6 +10,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::Text;
 use diesel::{Connection as _, RunQueryDsl as _};
 
+use super::super::owner::belongs_to_its_folder;
 use super::super::place::Place;
 use super::super::presence::{enter_file, enter_session};
 use super::super::{Company, HospitalConnection, counts, migrations, restored, sqlite};
@@ -132,6 +133,7 @@ impl Backup<'_> {
             .mode(0o600)
             .open(copy);
         let mut to = made.map_err(failed)?;
+        belongs_to_its_folder(copy);
         let (mut piece, mut done) = (vec![0; 1 << 20], 0);
         loop {
             let read = from.read(&mut piece).map_err(failed)?;

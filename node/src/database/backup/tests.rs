@@ -361,3 +361,39 @@ fn a_damaged_page_is_found_by_a_check() {
     std::fs::write(path, bytes).unwrap();
     assert_ne!(upkeep::check(&place.url).unwrap(), [""; 0]);
 }
+
+#[test]
+#[expect(
+    clippy::print_stderr,
+    reason = "a skipped test says so where people look"
+)]
+fn what_root_makes_belongs_to_the_node() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    const NODE: u32 = 54_321;
+    let place = empty(Kind::Sqlite).unwrap();
+    let path = place.url.strip_prefix("sqlite:").unwrap();
+    let folder = folder_of(Path::new(path));
+    if chown(folder, Some(NODE), Some(NODE)).is_err() {
+        eprintln!("SKIPPED: only root gives files away");
+        return;
+    }
+    let backups = Folder::at(folder.join("backups"));
+    backups.prepare().unwrap();
+    drop(Database::open(&place.url).unwrap());
+    let file = backups.new_file(&place.url, &occasion(1)).unwrap();
+    create(&place.url, &file, &occasion(1), &mut |_| ()).unwrap();
+    sql(&place, &person("hana")).unwrap();
+    let overwrite = Overwrite::PutAside;
+    restore(&place.url, &file, &occasion(2), overwrite, &mut |_| ()).unwrap();
+
+    let entries = |folder: &Path| {
+        std::fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().path())
+    };
+    let made: Vec<_> = entries(folder).chain(entries(backups.path())).collect();
+    assert!(made.len() >= 6, "{made:?}");
+    for file in made {
+        assert_eq!(file.metadata().unwrap().uid(), NODE, "{file:?}");
+    }
+}
