@@ -97,9 +97,10 @@ fn the_example_of_a_node_shows_every_key() {
 #[test]
 fn the_example_loads_under_each_drop_in() {
     let folder = tempfile::tempdir().unwrap();
-    let drop_ins = files(&deploy().join("systemd/musubi-node.service.d"), ".conf");
-    assert!(!drop_ins.is_empty());
-    for path in drop_ins {
+    let units = ["musubi-node.service.d", "musubi-node-backup.service.d"];
+    let drop_ins = units.map(|unit| files(&deploy().join("systemd").join(unit), ".conf"));
+    assert!(drop_ins.iter().all(|of_unit| !of_unit.is_empty()));
+    for path in drop_ins.into_iter().flatten() {
         let mut environment = BTreeMap::new();
         for (key, value) in &unit(&path)["Service"] {
             match key.as_str() {
@@ -181,4 +182,56 @@ fn each_unit_keeps_its_walls() {
             path.display()
         );
     }
+}
+
+#[test]
+fn each_timer_starts_a_unit_that_is_there_and_is_made_up_for() {
+    let timers = files(&deploy().join("systemd"), ".timer");
+    assert!(!timers.is_empty());
+    for path in timers {
+        assert!(
+            path.with_extension("service").exists(),
+            "{}",
+            path.display()
+        );
+        let unit = unit(&path);
+        let timer = &unit["Timer"];
+        let has = |key: &str| timer.iter().any(|(k, _)| k == key);
+        assert!(has("OnCalendar"), "{}", path.display());
+        let persistent = ("Persistent".to_owned(), "yes".to_owned());
+        assert!(timer.contains(&persistent), "{}", path.display());
+        let wanted = ("WantedBy".to_owned(), "timers.target".to_owned());
+        assert!(unit["Install"].contains(&wanted), "{}", path.display());
+    }
+}
+
+#[test]
+fn what_a_unit_starts_is_what_the_command_line_takes() {
+    let mut seen = 0;
+    for path in files(&deploy().join("systemd"), ".service") {
+        for (_, line) in unit(&path)["Service"]
+            .iter()
+            .filter(|(k, _)| k.starts_with("Exec"))
+        {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let Some(arguments) = words[0].ends_with("/musubi-node").then_some(&words[1..]) else {
+                continue;
+            };
+            assert_eq!(arguments[arguments.len() - 2], "--config", "{line}");
+            let help = [
+                &["musubi-node"],
+                &arguments[..arguments.len() - 2],
+                &["--help"],
+            ]
+            .concat();
+            let code = musubi_node::commands::main(help.into_iter().map(Into::into));
+            assert_eq!(
+                format!("{code:?}"),
+                format!("{:?}", std::process::ExitCode::SUCCESS),
+                "{line}"
+            );
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 3, "check-config, run, backup create");
 }

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use prometheus_client::registry::Registry;
 
 use federation_protocol::member::{MemberId, MemberIdError};
-use federation_service::clock::SharedClock;
+use federation_service::clock::{Clock, SharedClock};
 use federation_service::outbound::OutboundRules;
 use federation_service::tls::{TlsError, TlsIdentity};
 
@@ -15,7 +15,8 @@ use crate::access::{Access, HousePolicy};
 use crate::audit::Audit;
 use crate::config::Config;
 use crate::consent::Consents;
-use crate::database::{Database, DatabaseError};
+use crate::database::backup::{BeforeChange, Folder, Occasion};
+use crate::database::{Company, Database, DatabaseError};
 use crate::federation::directory::{DirectoryError, DirectorySettings, MemberDirectory};
 use crate::federation::metrics::FederationMetrics;
 use crate::federation::{Federation, FederationError, FederationParts, Tasks};
@@ -77,14 +78,17 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// Opens the rooms. Blocks while the database is brought up to date.
+    /// Opens the rooms. Blocks while the database is brought up to date; before that it is backed
+    /// up, as the settings say.
     ///
     /// # Errors
     /// The first room that cannot be used.
     pub fn open(config: Config, clock: SharedClock) -> Result<Self, StartError> {
         let me: MemberId = config.member_urn().parse()?;
         let keys = Arc::new(Keys::load(&config.state_dir.join("keys"))?);
-        let database = Database::open(config.database.as_str())?;
+        let before = before_change(&config, clock.as_ref());
+        let url = config.database.as_str();
+        let database = Database::open_in(url, Company::Shared, before.as_ref())?;
         let audit = Audit::new(database.clone());
         let identity = Identity::new(database.clone(), Arc::clone(&clock));
         let endpoint = config.federation.endpoint.as_str();
@@ -216,6 +220,19 @@ impl Node {
         self.listeners.stop().await;
         drop(self.tasks);
     }
+}
+
+/// The backup that the settings want before the tables are changed.
+pub(crate) fn before_change(config: &Config, clock: &dyn Clock) -> Option<BeforeChange> {
+    let keep = config.backup.keep_before_change;
+    (keep > 0).then(|| BeforeChange {
+        folder: Folder::at(config.backup.folder.clone()),
+        keep,
+        occasion: Occasion {
+            member: config.member_urn(),
+            at: clock.now(),
+        },
+    })
 }
 
 async fn open_federation(

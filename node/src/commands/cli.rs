@@ -1,5 +1,7 @@
 //! What can be typed: every command, option and example of `musubi-node`.
 
+pub(crate) mod upkeep;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -57,6 +59,12 @@ pub(crate) enum Command {
     /// Bearer tokens for staff, systems and people, until sign-in pages exist
     #[command(subcommand)]
     Access(AccessCommand),
+    /// Backups of the database: make, verify, restore
+    #[command(subcommand)]
+    Backup(upkeep::BackupCommand),
+    /// The database's size, soundness and upkeep
+    #[command(subcommand)]
+    Database(upkeep::DatabaseCommand),
 }
 
 /// Which node is meant.

@@ -7,6 +7,8 @@ use std::fmt::Display;
 pub(crate) enum Exit {
     /// Something went wrong here.
     Failure,
+    /// A check found problems.
+    CheckFailed,
     /// Not joined, or not authorised.
     NotAuthorised,
     /// A peer or the registry did not answer.
@@ -26,7 +28,7 @@ impl Exit {
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Failure => 1,
-
+            Self::CheckFailed => 3,
             Self::NotAuthorised => 4,
             Self::Unreachable => 5,
             Self::Refused => 6,

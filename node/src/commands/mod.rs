@@ -3,10 +3,12 @@
 mod access;
 mod ask;
 mod audit;
+mod backup;
 mod check_config;
 mod cli;
 mod code;
 mod consent;
+mod database;
 mod describe;
 mod failure;
 mod init;
@@ -15,6 +17,8 @@ mod load;
 mod output;
 mod person;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -31,7 +35,7 @@ use self::cli::{Cli, Command, ConfigArgs};
 use self::failure::{Exit, Failure, OrFailure as _};
 use crate::app::{Rooms, StartError};
 use crate::config::Config;
-use crate::database::Rid;
+use crate::database::{DatabaseError, Rid};
 use crate::identity::PersonId;
 use crate::records::Address;
 
@@ -71,6 +75,8 @@ fn obey(command: &Command) -> Result<(), Failure> {
         Command::Ask(args) => ask::ask(args),
         Command::Audit(command) => audit::audit(command),
         Command::Access(command) => access::access(command),
+        Command::Backup(command) => backup::backup(command),
+        Command::Database(command) => database::database(command),
     }
 }
 
@@ -94,10 +100,7 @@ fn start_failure(error: &StartError) -> Failure {
             Exit::Config,
             "run `musubi-node init` first, or give the key files back their modes",
         ),
-        StartError::Database(_) => (
-            Exit::TryAgain,
-            "check database.url: the server must run, the file must be writable",
-        ),
+        StartError::Database(error) => return database_failure(error),
         StartError::Federation(_) => (
             Exit::Failure,
             "remove the directory folder in the state directory; it is fetched again",
@@ -106,6 +109,36 @@ fn start_failure(error: &StartError) -> Failure {
         StartError::Listen { .. } => (
             Exit::Failure,
             "stop the program that uses this address, or change the bind setting",
+        ),
+    };
+    Failure::new(exit, error, next)
+}
+
+/// 78 where starting again would not mend it, so that the service manager leaves it alone.
+fn database_failure(error: &DatabaseError) -> Failure {
+    let (exit, next) = match error {
+        DatabaseError::Newer { .. } => (
+            Exit::Config,
+            "install that musubi-node again, or restore the backup that was made before the change \
+             (musubi-node backup restore)",
+        ),
+        DatabaseError::HalfRestored => (
+            Exit::Config,
+            "run `musubi-node backup restore FILE --force` again; what was there before is in a \
+             schema musubi_before_…",
+        ),
+        DatabaseError::NoBackup(_) => (
+            Exit::Config,
+            "make room in backup.dir, or install what is missing; backup.keep_before_change = 0 \
+             does without",
+        ),
+        DatabaseError::InUse => (
+            Exit::TryAgain,
+            "a restore, a vacuum or a reindex works alone on the database, or is to: let one end",
+        ),
+        _ => (
+            Exit::TryAgain,
+            "check database.url: the server must run, the file must be writable",
         ),
     };
     Failure::new(exit, error, next)

@@ -22,7 +22,7 @@ use settings::Settings;
 pub use values::OrganizationCode;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 34] = [
+pub const KEYS: [&str; 37] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -32,6 +32,9 @@ pub const KEYS: [&str; 34] = [
     "state.dir",
     "database.url",
     "database.url_file",
+    "backup.dir",
+    "backup.keep",
+    "backup.keep_before_change",
     "registry.url",
     "registry.root_sha256",
     "federation.bind",
@@ -68,6 +71,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where the records, consents and the audit stand.
     pub database: DatabaseUrl,
+    /// Where its backups gather, and how many stay.
+    pub backup: BackupSettings,
     /// The registry, and the root that this node joined under.
     pub registry: RegistrySettings,
     /// The listener for other members, and how this node asks them.
@@ -118,6 +123,18 @@ impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.split(':').next().unwrap_or_default())
     }
+}
+
+/// Where backups of the database gather, and how many stay: so many databases may it take on the
+/// disk.
+#[derive(Clone, Debug)]
+pub struct BackupSettings {
+    /// The folder; made when it is first needed.
+    pub folder: PathBuf,
+    /// How many of those that `backup create` puts there.
+    pub keep: usize,
+    /// How many of those made before a newer program changes the tables; 0: none is made.
+    pub keep_before_change: usize,
 }
 
 /// The registry, and the root that this node joined under.
@@ -229,9 +246,11 @@ impl Config {
                 "metrics are served to this machine only: bind them to 127.0.0.1 or ::1",
             ));
         }
+        let database = database(settings, &state_dir)?;
         Ok(Self {
             organization: organization(settings)?,
-            database: database(settings, &state_dir)?,
+            backup: backup(settings, &database, &state_dir)?,
+            database,
             registry: RegistrySettings {
                 url: settings.needed("registry.url", "the registry's https address", https)?,
                 root_sha256: settings.needed(
@@ -301,6 +320,29 @@ fn database(settings: &Settings, state_dir: &Path) -> Result<DatabaseUrl, Config
         return Ok(DatabaseUrl(url));
     }
     Err(settings.invalid("database.url", "expected `sqlite:PATH` or `postgres://…`"))
+}
+
+fn backup(
+    settings: &Settings,
+    database: &DatabaseUrl,
+    state_dir: &Path,
+) -> Result<BackupSettings, ConfigError> {
+    let file = database.as_str().strip_prefix("sqlite:").map(Path::new);
+    let beside = file.and_then(Path::parent).unwrap_or(state_dir);
+    let number = |key, default, least: usize| {
+        let parsed = settings.parsed(key, |text| match text.parse::<usize>() {
+            Ok(number) if (least..=1000).contains(&number) => Ok(number),
+            _ => Err(format!("`{text}` is no number from {least} to 1000")),
+        })?;
+        Ok(parsed.unwrap_or(default))
+    };
+    Ok(BackupSettings {
+        folder: settings
+            .path("backup.dir")?
+            .unwrap_or_else(|| beside.join("backups")),
+        keep: number("backup.keep", 14, 1)?,
+        keep_before_change: number("backup.keep_before_change", 3, 0)?,
+    })
 }
 
 fn federation(settings: &Settings, state: &Path) -> Result<FederationSettings, ConfigError> {

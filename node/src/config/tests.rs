@@ -168,3 +168,31 @@ fn a_secret_comes_from_a_file_and_is_never_shown() {
         complaint(WHOLE, &[("MUSUBI_NODE_DATABASE__URL", "mysql://x")]).contains("database.url")
     );
 }
+
+#[test]
+fn backups_gather_beside_the_database_unless_told_otherwise() {
+    let folder_of = |extra: &str| {
+        let config = load(&format!("{WHOLE}{extra}"), &[]).unwrap();
+        let state = config.state_dir.clone();
+        let folder = config.backup.folder.clone();
+        let below = folder.strip_prefix(state.parent().unwrap()).unwrap();
+        (below.to_str().unwrap().to_owned(), config.backup)
+    };
+    let (folder, settings) = folder_of("");
+    assert_eq!(folder, "state/backups");
+    assert_eq!((settings.keep, settings.keep_before_change), (14, 3));
+    assert_eq!(
+        folder_of("[database]\nurl = \"sqlite:big/node.db\"\n").0,
+        "big/backups"
+    );
+    assert_eq!(
+        folder_of("[database]\nurl = \"postgres://db/m\"\n").0,
+        "state/backups"
+    );
+    let (folder, settings) =
+        folder_of("[backup]\ndir = \"nas\"\nkeep = 2\nkeep_before_change = 0\n");
+    assert_eq!(folder, "nas");
+    assert_eq!((settings.keep, settings.keep_before_change), (2, 0));
+    let none_kept = complaint(&format!("{WHOLE}[backup]\nkeep = 0\n"), &[]);
+    assert!(none_kept.contains("backup.keep"), "{none_kept}");
+}

@@ -12,8 +12,25 @@ pub enum DatabaseError {
     #[error("cannot open the database: {0}")]
     Open(String),
     /// A newer program has changed the tables already.
-    #[error("the database was migrated by a newer version (migration {0} is unknown here)")]
-    Newer(String),
+    #[error(
+        "the database was changed by a newer musubi-node (schema {found}; this one knows up to \
+         {known}), and this one would misread it"
+    )]
+    Newer {
+        /// The migration that is not known here.
+        found: String,
+        /// The newest one that is.
+        known: String,
+    },
+    /// Another program has the database open, or works on it alone.
+    #[error("another program has the database open")]
+    InUse,
+    /// A restore broke off in the middle; what stands there is not whole.
+    #[error("a restore of this database broke off before its end")]
+    HalfRestored,
+    /// The tables were to be changed, and the backup before it could not be made.
+    #[error("no backup before the change of the tables, so nothing was changed: {0}")]
+    NoBackup(String),
     /// The tables could not be brought up to date.
     #[error("migration failed: {0}")]
     Migration(String),
@@ -43,7 +60,7 @@ impl DatabaseError {
     pub fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Overloaded | Self::Unreachable(_) | Self::NotCommitted(_)
+            Self::Overloaded | Self::Unreachable(_) | Self::NotCommitted(_) | Self::InUse
         )
     }
 

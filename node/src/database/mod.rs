@@ -4,12 +4,18 @@
 //! `store.rs` does. A room reads with [`Database::read`] and writes with [`Database::transact`];
 //! both give it a [`HospitalConnection`] on a database thread.
 
+pub mod backup;
 mod connection;
+mod counts;
 mod error;
 mod job;
 mod migrations;
+mod owner;
+mod place;
 mod postgres;
+mod presence;
 mod queue;
+mod restored;
 mod rid;
 mod sqlite;
 #[cfg(any(test, feature = "testing"))]
@@ -17,16 +23,23 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod transaction;
+pub mod upkeep;
 
-use std::sync::{Arc, mpsc};
+use std::fs::File;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
+use backup::BeforeChange;
 use job::{ReadJob, Write, WriteJob};
+use place::Place;
 use queue::{Queue, Refused};
 use tokio::sync::oneshot;
 
 pub use connection::{HospitalConnection, MultiBackend};
+pub use counts::Counts;
 pub use error::DatabaseError;
+pub use presence::Company;
+pub use restored::last_restore;
 pub use rid::Rid;
 
 /// At most this many reads, and as many writes, wait; more are refused as `Overloaded`.
@@ -51,11 +64,41 @@ pub enum Kind {
     Postgres,
 }
 
+impl Kind {
+    /// The word in manifests and on screens.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgresql",
+        }
+    }
+
+    /// The kind that `word` names.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Sqlite, Self::Postgres]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+    }
+}
+
 struct Threads {
     kind: Kind,
     reads: Arc<Queue<ReadJob>>,
     writes: Arc<Queue<Box<dyn WriteJob>>>,
     handles: Vec<JoinHandle<()>>,
+    /// Let go after the threads have ended.
+    presence: Option<Presence>,
+}
+
+/// What tells other programs that the database is open. A PostgreSQL database that is shared needs
+/// none: each of its sessions tells it.
+enum Presence {
+    #[expect(dead_code, reason = "held, never read")]
+    File(File),
+    #[expect(dead_code, reason = "held, never read")]
+    Session(Mutex<HospitalConnection>),
 }
 
 impl Drop for Threads {
@@ -68,6 +111,7 @@ impl Drop for Threads {
                 drop(handle.join());
             }
         }
+        self.presence = None;
     }
 }
 
@@ -79,31 +123,48 @@ impl Database {
     /// must be) or `postgres://…`.
     ///
     /// # Errors
-    /// `Url`, `Open`, `Migration`, and `Newer` when a newer program has been here.
+    /// `Url`, `Open`, `Migration`; `Newer` when a newer program has been here; `InUse` while a
+    /// restore or other upkeep is at work; `HalfRestored`.
     pub fn open(url: &str) -> Result<Self, DatabaseError> {
+        Self::open_in(url, Company::Shared, None)
+    }
+
+    /// [`Database::open`], with who else may have it open meanwhile, and with a backup of tables
+    /// that hold something and are about to be changed.
+    ///
+    /// # Errors
+    /// As [`Database::open`], `InUse` also when `company` is not to be had; `NoBackup`.
+    pub fn open_in(
+        url: &str,
+        company: Company,
+        before: Option<&BeforeChange>,
+    ) -> Result<Self, DatabaseError> {
+        let place = Place::of(url)?;
         let reads = Arc::new(Queue::new(QUEUE));
         let writes = Arc::new(Queue::new(QUEUE));
-        let (kind, handles) = if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            if path.is_empty() || path.starts_with(':') {
-                return Err(DatabaseError::Url("sqlite: wants the path of a file"));
+        let (handles, presence) = match &place {
+            Place::Sqlite(path) => {
+                let presence = presence::enter_file(path, company)?;
+                let handles = sqlite::open(path, SQLITE_READERS, &reads, &writes, before)?;
+                (handles, Some(Presence::File(presence)))
             }
-            (
-                Kind::Sqlite,
-                sqlite::open(path, SQLITE_READERS, &reads, &writes)?,
-            )
-        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let handles = postgres::open(url, POSTGRES_READERS, POSTGRES_WRITERS, &reads, &writes)?;
-            (Kind::Postgres, handles)
-        } else {
-            return Err(DatabaseError::Url("sqlite:PATH or postgres://… is wanted"));
+            Place::Postgres(url) => {
+                let lines = (POSTGRES_READERS, POSTGRES_WRITERS);
+                let (handles, session) =
+                    postgres::open(url, lines, &reads, &writes, company, before)?;
+                (
+                    handles,
+                    session.map(|one| Presence::Session(Mutex::new(one))),
+                )
+            }
         };
         Ok(Self {
             threads: Arc::new(Threads {
-                kind,
+                kind: place.kind(),
                 reads,
                 writes,
                 handles,
+                presence,
             }),
         })
     }

@@ -11,10 +11,14 @@ use diesel::connection::{InstrumentationEvent, SimpleConnection};
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::{Connection, PgConnection};
 
+use super::backup::BeforeChange;
 use super::job::{ReadJob, WriteJob};
-use super::migrations::migrate_postgres;
+use super::migrations::bring_up_to_date;
+use super::place::Place;
+use super::presence::enter_session;
 use super::queue::Queue;
-use super::{DatabaseError, HospitalConnection, spawn, transaction};
+use super::restored::refuse_half_restored;
+use super::{Company, DatabaseError, HospitalConnection, spawn, transaction};
 
 const SESSION: &str = "SET TIME ZONE 'UTC'; \
      SET synchronous_commit = on; \
@@ -29,20 +33,36 @@ const RECONNECT_PAUSES_MS: [u64; 5] = [0, 50, 150, 400, 900];
 /// Pauses before a transaction that lost a conflict is done again, in milliseconds.
 const CONFLICT_PAUSES_MS: [u64; 9] = [0, 1, 2, 4, 8, 16, 32, 64, 128];
 
-/// Connects, migrates, and starts the threads.
+/// A reader cannot write, not even outside the transactions it is given.
+const READER: &str = "SET default_transaction_read_only = on;";
+
+/// Connects, migrates (after a backup where there is something to lose), and starts the threads:
+/// as many as `lines` says for reading and for writing. The session that keeps others out is given
+/// back with them, if that is the company wanted.
 pub(super) fn open(
     url: &str,
-    readers: usize,
-    writers: usize,
+    lines: (usize, usize),
     reads: &Arc<Queue<ReadJob>>,
     writes: &Arc<Queue<Box<dyn WriteJob>>>,
-) -> Result<Vec<JoinHandle<()>>, DatabaseError> {
+    company: Company,
+    before: Option<&BeforeChange>,
+) -> Result<(Vec<JoinHandle<()>>, Option<HospitalConnection>), DatabaseError> {
     let mut first = PgConnection::establish(url).map_err(|error| open_error(&error))?;
     first.batch_execute(SESSION)?;
-    migrate_postgres(&mut first)?;
+    enter_session(&mut first, company)?;
+    refuse_half_restored(&mut first)?;
+    let mut first = HospitalConnection::Postgres(first);
+    bring_up_to_date(&mut first, &Place::Postgres(url.to_owned()), before)?;
+    let (readers, writers) = lines;
+    let first_line = Line::new(url, Role::Writer, company);
+    let (mut first_line, session) = match company {
+        // Nobody writes yet, but the node is to be seen from its first moment on.
+        Company::Shared => (first_line.over(first), None),
+        Company::Alone => (first_line, Some(first)),
+    };
     let mut threads = Vec::new();
     for number in 0..readers {
-        let (mut line, reads) = (Line::new(url), Arc::clone(reads));
+        let (mut line, reads) = (Line::new(url, Role::Reader, company), Arc::clone(reads));
         threads.push(spawn(format!("database-read-{number}"), move || {
             while let Some(job) = reads.take() {
                 line.read(job);
@@ -50,14 +70,25 @@ pub(super) fn open(
         })?);
     }
     for number in 0..writers {
-        let (mut line, writes) = (Line::new(url), Arc::clone(writes));
+        let fresh = Line::new(url, Role::Writer, company);
+        let mut line = std::mem::replace(&mut first_line, fresh);
+        let writes = Arc::clone(writes);
         threads.push(spawn(format!("database-write-{number}"), move || {
             while let Some(job) = writes.take() {
                 line.write(job);
             }
         })?);
     }
-    Ok(threads)
+    Ok((threads, session))
+}
+
+/// A session for upkeep, whose statements may take as long as they need.
+pub(super) fn connect_unhurried(url: &str) -> Result<PgConnection, DatabaseError> {
+    let mut connection = PgConnection::establish(url).map_err(|error| open_error(&error))?;
+    connection.batch_execute(SESSION)?;
+    connection
+        .batch_execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;")?;
+    Ok(connection)
 }
 
 /// libpq's message names host and user but never the password.
@@ -107,8 +138,17 @@ impl Trouble {
 /// One thread's connection, made when first needed and again when lost.
 struct Line {
     url: String,
+    role: Role,
+    company: Company,
     connection: Option<HospitalConnection>,
     trouble: Trouble,
+}
+
+/// What a thread's connection is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Reader,
+    Writer,
 }
 
 /// How one attempt at a write ended.
@@ -118,18 +158,37 @@ enum Attempt {
 }
 
 impl Line {
-    fn new(url: &str) -> Self {
+    fn new(url: &str, role: Role, company: Company) -> Self {
         Self {
             url: url.to_owned(),
+            role,
+            company,
             connection: None,
             trouble: Trouble::default(),
         }
+    }
+
+    /// The same line over a connection that was made before.
+    fn over(mut self, connection: HospitalConnection) -> Self {
+        self.connection = Some(self.watched(connection));
+        self
     }
 
     fn connect(&self) -> Result<HospitalConnection, DatabaseError> {
         let mut connection = PgConnection::establish(&self.url)
             .map_err(|error| DatabaseError::Unreachable(error.to_string()))?;
         connection.batch_execute(SESSION)?;
+        if self.role == Role::Reader {
+            connection.batch_execute(READER)?;
+        }
+        // Who is alone has a session that says so.
+        if self.company == Company::Shared {
+            enter_session(&mut connection, Company::Shared)?;
+        }
+        Ok(self.watched(HospitalConnection::Postgres(connection)))
+    }
+
+    fn watched(&self, mut connection: HospitalConnection) -> HospitalConnection {
         let trouble = self.trouble.clone();
         connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
             if let InstrumentationEvent::FinishQuery {
@@ -139,7 +198,7 @@ impl Line {
                 trouble.note(error);
             }
         });
-        Ok(HospitalConnection::Postgres(connection))
+        connection
     }
 
     /// A connection with a transaction just begun on it, which proves that it is alive.

@@ -10,10 +10,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, SqliteConnection};
+use diesel::{Connection, RunQueryDsl, SqliteConnection};
 
+use super::backup::BeforeChange;
 use super::job::{ReadJob, WriteJob};
-use super::migrations::migrate_sqlite;
+use super::migrations::bring_up_to_date;
+use super::owner::belongs_to_its_folder;
+use super::place::Place;
 use super::queue::Queue;
 use super::{DatabaseError, HospitalConnection, spawn, transaction};
 
@@ -30,16 +33,18 @@ const PRAGMAS: &str = "PRAGMA busy_timeout = 10000; \
      PRAGMA temp_store = MEMORY; \
      PRAGMA trusted_schema = OFF;";
 
-/// Opens the file, making it readable by its owner alone if it is new, and migrates it.
+/// Opens the file, making it readable by its owner alone if it is new, and migrates it, after a
+/// backup where there is something to lose.
 pub(super) fn open(
     path: &str,
     readers: usize,
     reads: &Arc<Queue<ReadJob>>,
     writes: &Arc<Queue<Box<dyn WriteJob>>>,
+    before: Option<&BeforeChange>,
 ) -> Result<Vec<JoinHandle<()>>, DatabaseError> {
     make_private(Path::new(path))?;
-    let mut writer = connect_writer(path)?;
-    migrate_sqlite(&mut writer)?;
+    let mut writer = HospitalConnection::Sqlite(connect_writer(path)?);
+    bring_up_to_date(&mut writer, &Place::Sqlite(path.to_owned()), before)?;
     let mut threads = Vec::new();
     for number in 0..readers {
         let mut reader = connect(path)?;
@@ -61,36 +66,43 @@ pub(super) fn open(
 }
 
 /// The writer keeps more pages, and copies the log back into the file less often than every 4 MB:
-/// a load touches index pages all over the file, and each copy waits for the disk.
+/// a load touches index pages all over the file, and each copy waits for the disk. A log that one
+/// large transaction made long is cut back to 64 MiB when it begins anew.
 fn connect_writer(path: &str) -> Result<SqliteConnection, DatabaseError> {
     let mut writer = connect(path)?;
-    writer.batch_execute("PRAGMA cache_size = -131072; PRAGMA wal_autocheckpoint = 10000;")?;
+    writer.batch_execute(
+        "PRAGMA cache_size = -131072; PRAGMA wal_autocheckpoint = 10000; \
+         PRAGMA journal_size_limit = 67108864;",
+    )?;
     Ok(writer)
 }
 
 /// Health records: nobody but the node's own user may read the file (the WAL inherits its mode).
-fn make_private(path: &Path) -> Result<(), DatabaseError> {
+pub(super) fn make_private(path: &Path) -> Result<(), DatabaseError> {
     let made = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path);
     match made {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            belongs_to_its_folder(path);
+            Ok(())
+        }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(DatabaseError::Open(format!("{}: {error}", path.display()))),
     }
 }
 
-fn connect(path: &str) -> Result<SqliteConnection, DatabaseError> {
+/// A connection with the settings that every one has.
+pub(super) fn connect(path: &str) -> Result<SqliteConnection, DatabaseError> {
     let mut connection = SqliteConnection::establish(path)
         .map_err(|error| DatabaseError::Open(error.to_string()))?;
     connection.batch_execute(PRAGMAS)?;
     Ok(connection)
 }
 
-fn write_all(path: &str, connection: SqliteConnection, writes: &Queue<Box<dyn WriteJob>>) {
-    let mut connection = HospitalConnection::Sqlite(connection);
+fn write_all(path: &str, mut connection: HospitalConnection, writes: &Queue<Box<dyn WriteJob>>) {
     let mut group = Vec::with_capacity(GROUP);
     while let Some(first) = writes.take() {
         group.push(first);
@@ -144,4 +156,16 @@ fn attempt(connection: &mut HospitalConnection, job: &mut dyn WriteJob) -> diese
     } else {
         transaction::rollback(connection)
     }
+}
+
+/// What the database finds wrong with itself: nothing when it is sound. Reads all of it.
+pub(super) fn complaints(connection: &mut SqliteConnection) -> Result<Vec<String>, DatabaseError> {
+    #[derive(diesel::QueryableByName)]
+    struct Found {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        integrity_check: String,
+    }
+    let found: Vec<Found> = diesel::sql_query("PRAGMA integrity_check").load(connection)?;
+    let found = found.into_iter().map(|row| row.integrity_check);
+    Ok(found.filter(|line| line != "ok").collect())
 }

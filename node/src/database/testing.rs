@@ -6,7 +6,7 @@
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 
-use super::Database;
+use super::{Database, Kind};
 
 /// A database that is removed with this value.
 pub struct Scratch {
@@ -14,18 +14,26 @@ pub struct Scratch {
     pub database: Database,
     /// Its URL, to open it a second time.
     pub url: String,
+    /// After the database: what is open cannot be removed.
+    #[expect(dead_code, reason = "kept until it is dropped")]
     leftover: Leftover,
 }
 
-#[expect(dead_code, reason = "the folder is kept until it is dropped")]
+/// A place for a database, without tables, that nobody has open. Removed with this value.
+pub struct Empty {
+    /// Its URL.
+    pub url: String,
+    leftover: Leftover,
+}
+
 enum Leftover {
-    Folder(tempfile::TempDir),
+    Folder(#[expect(dead_code, reason = "kept until it is dropped")] tempfile::TempDir),
     Server { admin_url: String, name: String },
 }
 
-impl Drop for Scratch {
+impl Drop for Leftover {
     fn drop(&mut self) {
-        if let Leftover::Server { admin_url, name } = &self.leftover
+        if let Self::Server { admin_url, name } = self
             && let Ok(mut admin) = PgConnection::establish(admin_url)
         {
             drop(admin.batch_execute(&format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")));
@@ -38,16 +46,8 @@ impl Drop for Scratch {
 /// # Panics
 /// When it cannot be made: a test without its database has failed.
 #[must_use]
-#[expect(clippy::expect_used, reason = "tests fail by panicking")]
 pub fn sqlite() -> Scratch {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let url = format!("sqlite:{}", folder.path().join("test.sqlite").display());
-    let database = Database::open(&url).expect("a new SQLite database");
-    Scratch {
-        database,
-        url,
-        leftover: Leftover::Folder(folder),
-    }
+    opened(empty_sqlite())
 }
 
 /// A new database on the test server, or `None` (said on stderr) when there is no test server.
@@ -55,6 +55,50 @@ pub fn sqlite() -> Scratch {
 /// # Panics
 /// When there is a server but it does not serve.
 #[must_use]
+pub fn postgres() -> Option<Scratch> {
+    empty_postgres().map(opened)
+}
+
+/// A place of this kind without tables; `None` as [`postgres`].
+///
+/// # Panics
+/// As [`sqlite`] and [`postgres`].
+#[must_use]
+pub fn empty(kind: Kind) -> Option<Empty> {
+    match kind {
+        Kind::Sqlite => Some(empty_sqlite()),
+        Kind::Postgres => empty_postgres(),
+    }
+}
+
+/// Runs `test` on a place of each kind without tables.
+pub fn on_each_empty(test: impl Fn(&Empty)) {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        if let Some(place) = empty(kind) {
+            test(&place);
+        }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "tests fail by panicking")]
+fn opened(Empty { url, leftover }: Empty) -> Scratch {
+    let database = Database::open(&url).expect("a new database");
+    Scratch {
+        database,
+        url,
+        leftover,
+    }
+}
+
+#[expect(clippy::expect_used, reason = "tests fail by panicking")]
+fn empty_sqlite() -> Empty {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    Empty {
+        url: format!("sqlite:{}", folder.path().join("test.sqlite").display()),
+        leftover: Leftover::Folder(folder),
+    }
+}
+
 #[expect(clippy::expect_used, reason = "tests fail by panicking")]
 #[expect(
     clippy::print_stderr,
@@ -64,7 +108,7 @@ pub fn sqlite() -> Scratch {
     clippy::disallowed_methods,
     reason = "a test setting, not one of the node"
 )]
-pub fn postgres() -> Option<Scratch> {
+fn empty_postgres() -> Option<Empty> {
     let Ok(admin_url) = std::env::var("MUSUBI_TEST_POSTGRES") else {
         eprintln!("SKIPPED (PostgreSQL): set MUSUBI_TEST_POSTGRES or run ./tests/run");
         return None;
@@ -74,11 +118,8 @@ pub fn postgres() -> Option<Scratch> {
     admin
         .batch_execute(&format!("CREATE DATABASE \"{name}\""))
         .expect("a new database");
-    let url = with_database(&admin_url, &name);
-    let database = Database::open(&url).expect("a new PostgreSQL database");
-    Some(Scratch {
-        database,
-        url,
+    Some(Empty {
+        url: with_database(&admin_url, &name),
         leftover: Leftover::Server { admin_url, name },
     })
 }

@@ -12,8 +12,8 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::BigInt;
 
-use super::testing::{on_each, on_each_async, postgres, sqlite};
-use super::{Database, DatabaseError, HospitalConnection, Kind};
+use super::testing::{empty, on_each, on_each_async, on_each_empty, postgres, sqlite};
+use super::{Company, Database, DatabaseError, HospitalConnection, Kind, counts};
 
 diesel::table! {
     note (id) { id -> BigInt, text -> Text, }
@@ -196,8 +196,8 @@ fn a_newer_schema_is_refused() {
                 Ok::<_, DatabaseError>(())
             })
             .unwrap();
-        let newer = Database::open(&scratch.url);
-        assert!(matches!(newer.err(), Some(DatabaseError::Newer(version)) if version == "9999"));
+        let newer = Database::open(&scratch.url).err();
+        assert!(matches!(&newer, Some(DatabaseError::Newer { found, .. }) if found == "9999"));
     }
 }
 
@@ -259,4 +259,99 @@ fn a_lost_postgres_connection_is_made_anew() {
             .unwrap();
         assert_eq!(scratch.database.read_blocking(count).unwrap(), 2 + round);
     }
+}
+
+#[test]
+fn who_wants_to_be_alone_waits_for_nobody_and_keeps_others_out() {
+    on_each_empty(|place| {
+        let shared = Database::open(&place.url).unwrap();
+        let second = Database::open(&place.url).unwrap();
+        let alone = || Database::open_in(&place.url, Company::Alone, None);
+        assert!(matches!(alone().err(), Some(DatabaseError::InUse)));
+        drop(second);
+        assert!(matches!(alone().err(), Some(DatabaseError::InUse)));
+        drop(shared);
+        let alone = alone().unwrap();
+        let refused = Database::open(&place.url);
+        assert!(matches!(refused.err(), Some(DatabaseError::InUse)));
+        make_table(&alone);
+        assert_eq!(alone.read_blocking(count).unwrap(), 0);
+        drop(alone);
+        Database::open(&place.url).unwrap();
+    });
+}
+
+#[test]
+fn a_node_whose_sessions_were_lost_is_seen_again_at_its_next_work() {
+    let Some(place) = empty(Kind::Postgres) else {
+        return;
+    };
+    let node = Database::open(&place.url).unwrap();
+    make_table(&node);
+    node.transact_blocking(|connection| {
+        connection.batch_execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )?;
+        Ok::<_, DatabaseError>(())
+    })
+    .unwrap();
+    node.read_blocking(count).unwrap();
+    let alone = Database::open_in(&place.url, Company::Alone, None);
+    assert!(matches!(alone.err(), Some(DatabaseError::InUse)));
+}
+
+#[test]
+fn reads_leave_the_file_and_its_log_as_they_are() {
+    let scratch = sqlite();
+    make_table(&scratch.database);
+    scratch
+        .database
+        .transact_blocking(|connection| insert(connection, 1))
+        .unwrap();
+    let path = scratch.url.strip_prefix("sqlite:").unwrap();
+    let bytes =
+        || [path.to_owned(), format!("{path}-wal")].map(|file| std::fs::read(file).unwrap());
+    let before = bytes();
+    for _ in 0..40 {
+        let tables = scratch.database.read_blocking(counts::count).unwrap();
+        assert_eq!(tables["note"], 1);
+    }
+    assert!(bytes() == before, "a read wrote to the disk");
+}
+
+#[test]
+fn a_reader_cannot_write_even_outside_its_snapshot() {
+    on_each(|database| {
+        make_table(&database);
+        let refused = database.read_blocking(|connection| {
+            connection.batch_execute("ROLLBACK; INSERT INTO note VALUES (1, 'x'); BEGIN;")?;
+            Ok::<_, DatabaseError>(())
+        });
+        assert!(refused.is_err());
+        assert_eq!(database.read_blocking(count).unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_log_that_one_large_transaction_made_long_is_cut_back() {
+    let scratch = sqlite();
+    make_table(&scratch.database);
+    let path = scratch.url.strip_prefix("sqlite:").unwrap();
+    let length = || std::fs::metadata(format!("{path}-wal")).unwrap().len();
+    scratch
+        .database
+        .transact_blocking(|connection| {
+            connection.batch_execute(
+                "CREATE TABLE scan (bytes BLOB); INSERT INTO scan VALUES (zeroblob(90000000))",
+            )?;
+            Ok::<_, DatabaseError>(())
+        })
+        .unwrap();
+    assert!(length() > 90_000_000);
+    for id in 0..2 {
+        let write = move |connection: &mut HospitalConnection| insert(connection, id);
+        scratch.database.transact_blocking(write).unwrap();
+    }
+    assert!(length() <= 64 << 20, "{}", length());
 }

@@ -27,11 +27,11 @@ use super::metrics::FederationMetrics;
 use super::opening::Opening;
 use super::query::{self, Question};
 use super::redeeming::Redeeming;
-use super::replay::{ReplayWindow, SeenNonce};
+use super::replay::{Amnesia, ReplayWindow, SeenNonce};
 use super::store;
 use crate::audit::{Kind, Line};
 use crate::consent::ConsentError;
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, last_restore};
 use crate::keys::Keys;
 
 /// The path of the echo.
@@ -70,6 +70,7 @@ pub struct Inbound {
     parts: InboundParts,
     door: Door,
     replay: ReplayWindow,
+    amnesia: Option<Amnesia>,
 }
 
 /// An answer that is ready but for the audit.
@@ -100,16 +101,27 @@ enum RedeemingError {
 }
 
 impl Inbound {
-    /// Opens the door, with the replay window that the database kept.
+    /// Opens the door, with the replay window that the database kept. After a restore from a
+    /// backup nothing is answered until every request that may have been seen before is outdated.
     ///
     /// # Errors
     /// The window could not be read: nothing may be answered.
     pub async fn open(parts: InboundParts) -> Result<Self, DatabaseError> {
         let now = parts.clock.now();
-        let stored = parts
+        let (stored, restored_at) = parts
             .database
-            .read(move |connection| store::nonces(connection, now))
+            .read(move |connection| {
+                let stored = store::nonces(connection, now)?;
+                Ok::<_, DatabaseError>((stored, last_restore(connection)?))
+            })
             .await?;
+        let amnesia = restored_at.map(Amnesia::since);
+        if let Some(amnesia) = amnesia.filter(|amnesia| amnesia.lasts_at(now)) {
+            tracing::warn!(
+                "restored from a backup: peers are refused until {}",
+                amnesia.end()
+            );
+        }
         let me = parts.me.clone();
         let door = Door::new(DoorSettings {
             clock: Arc::clone(&parts.clock),
@@ -127,6 +139,7 @@ impl Inbound {
             parts,
             door,
             replay: ReplayWindow::load(stored),
+            amnesia,
         })
     }
 
@@ -222,6 +235,14 @@ impl Inbound {
         );
         if self.replay.reserve(&pair, self.now()).is_err() {
             return Err(self.written(request, Refusal::ReplayDetected, None).await);
+        }
+        if self
+            .amnesia
+            .is_some_and(|amnesia| amnesia.lasts_at(self.now()))
+        {
+            return Err(self
+                .written(request, Refusal::ReplayDetected, Some(pair))
+                .await);
         }
         if request.path == GRANTS_PATH {
             return self.redeem(request, pair).await;

@@ -39,6 +39,41 @@ impl SeenNonce {
     }
 }
 
+/// The time after a restore from a backup in which this node cannot know what it has seen: the
+/// pairs that were stored between the backup and the restore are lost.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct Amnesia {
+    end: Timestamp,
+}
+
+/// How long the longest-lived request that was accepted just before the restore passes the check of
+/// its time: signed ahead by 60 s of skew, 60 s of life, 60 s of skew behind.
+const AMNESIA_SECONDS: i64 = 180;
+
+impl Amnesia {
+    /// After a restore at `restored_at`, before which the node had stopped.
+    ///
+    /// Source: PROTOCOL section 4, check 10.
+    #[must_use]
+    pub fn since(restored_at: Timestamp) -> Self {
+        Self {
+            end: restored_at.plus_seconds(AMNESIA_SECONDS),
+        }
+    }
+
+    /// When it is over.
+    #[must_use]
+    pub fn end(self) -> Timestamp {
+        self.end
+    }
+
+    /// Whether a request that comes at `now` may have been seen before.
+    #[must_use]
+    pub fn lasts_at(self, now: Timestamp) -> bool {
+        now <= self.end
+    }
+}
+
 /// The request was seen before.
 #[derive(Copy, Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("this (key, nonce) pair was seen before")]

@@ -77,6 +77,14 @@ pub struct Records {
     lists: Lists,
 }
 
+/// Makes the whole index anew, whoever made it, with nobody else at work on `database`.
+///
+/// # Errors
+/// The database cannot be read or written.
+pub fn reindex(database: &Database) -> Result<(), DatabaseError> {
+    database.transact_blocking(store::reindex)
+}
+
 impl Records {
     /// The records of the hospital `own`, in `database`. Makes the index anew if an older program
     /// made it, which takes time: call it before the node serves.

@@ -13,7 +13,7 @@ mod write;
 
 #[cfg(test)]
 pub(super) use reindex::{count_index_rows, spoil_index};
-pub(super) use reindex::{look_at_tables, reindex_if_older};
+pub(super) use reindex::{look_at_tables, reindex, reindex_if_older};
 pub(super) use rows::{Stored, read, read_version};
 pub(super) use search::{Plan, candidates, count, rid_of};
 pub(super) use superseded::{Superseded, at_place, changed_since};

@@ -59,6 +59,15 @@ pub(in crate::records) fn reindex_if_older(
     Ok(true)
 }
 
+/// Makes index and facts anew, by whichever reading they were made.
+pub(in crate::records) fn reindex(
+    connection: &mut HospitalConnection,
+) -> Result<(), DatabaseError> {
+    connection.batch_execute("UPDATE records_counter SET extraction = 0 WHERE one = 1")?;
+    reindex_if_older(connection)?;
+    Ok(())
+}
+
 /// Has PostgreSQL count what its planner plans by; SQLite's plans do not depend on counts here.
 pub(in crate::records) fn look_at_tables(
     connection: &mut HospitalConnection,

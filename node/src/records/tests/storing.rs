@@ -268,3 +268,20 @@ fn the_index_is_made_anew_when_resources_are_read_differently() {
         assert_eq!(found.len(), 29);
     });
 }
+
+#[test]
+fn an_index_that_lost_rows_is_made_anew_when_told_to() {
+    on_each(|database| {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let house = runtime.block_on(House::open(database));
+        let before = runtime.block_on(async {
+            house.put(&patient("p")).await;
+            house.put(&lab("o", "p", "c", "2026-01-01")).await;
+            index_rows(&house).await
+        });
+        let lost = house.database.transact_blocking(store::spoil_index);
+        lost.unwrap();
+        crate::records::reindex(&house.database).unwrap();
+        assert_eq!(runtime.block_on(index_rows(&house)), before);
+    });
+}

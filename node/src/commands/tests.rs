@@ -1,0 +1,182 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    reason = "tests fail by panicking"
+)]
+
+//! A node's database through the command line alone: what an operator types, in order.
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::database::Kind;
+use crate::database::testing::{Empty, empty};
+
+/// A node that `init` made, with one chart, on a database of the kind.
+struct Node {
+    folder: tempfile::TempDir,
+    _database: Empty,
+}
+
+/// The exit code, 0 for success.
+fn typed(words: &[&str]) -> u8 {
+    let cli = Cli::try_parse_from([&["musubi-node"], words].concat()).unwrap();
+    obey(&cli.command)
+        .err()
+        .map_or(0, |failure| failure.exit.code())
+}
+
+impl Node {
+    fn made(kind: Kind) -> Option<Self> {
+        let database = empty(kind)?;
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("node");
+        let pin = "A".repeat(43);
+        let made = typed(&[
+            "init",
+            "--dir",
+            dir.to_str().unwrap(),
+            "--member",
+            "0110000001",
+            "--name",
+            "港病院",
+            "--registry",
+            "https://127.0.0.1:9000",
+            "--root-sha256",
+            &pin,
+            "--endpoint",
+            "https://127.0.0.1:9443",
+            "--database",
+            &database.url,
+        ]);
+        assert_eq!(made, 0);
+        let node = Self {
+            folder,
+            _database: database,
+        };
+        node.load("p-1");
+        Some(node)
+    }
+
+    fn load(&self, patient: &str) {
+        let file = self.folder.path().join("chart.ndjson");
+        std::fs::write(
+            &file,
+            format!("{{\"resourceType\":\"Patient\",\"id\":\"{patient}\"}}\n"),
+        )
+        .unwrap();
+        assert_eq!(self.types("load", &[file.to_str().unwrap()]), 0);
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("node/node.toml")
+    }
+
+    fn types(&self, command: &str, rest: &[&str]) -> u8 {
+        let config = self.config();
+        let words: Vec<&str> = command.split(' ').collect();
+        typed(&[&words[..], &["--config", config.to_str().unwrap()], rest].concat())
+    }
+
+    fn holds(&self, patient: &str) -> bool {
+        let args = ConfigArgs {
+            config: self.config(),
+        };
+        chart(&rooms(&args).unwrap(), patient).is_ok()
+    }
+}
+
+fn on_each_kind(test: impl Fn(&Node)) {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        if let Some(node) = Node::made(kind) {
+            test(&node);
+        }
+    }
+}
+
+fn backups(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).unwrap();
+    let files = files.map(|entry| entry.unwrap().path());
+    files
+        .filter(|file| file.extension().unwrap() != "json")
+        .collect()
+}
+
+#[test]
+fn an_operator_backs_up_verifies_and_goes_back() {
+    on_each_kind(|node| {
+        let out = node.folder.path().join("nas");
+        std::fs::create_dir(&out).unwrap();
+        assert_eq!(
+            node.types("backup create", &["--out", out.to_str().unwrap()]),
+            0
+        );
+        let backups = backups(&out);
+        assert_eq!(backups.len(), 1);
+        let file = backups[0].to_str().unwrap();
+        assert_eq!(typed(&["backup", "verify", file]), 0);
+        node.load("p-2");
+
+        assert_eq!(node.types("backup restore", &[file]), 1);
+        assert!(node.holds("p-2"));
+
+        assert_eq!(
+            node.types("backup restore", &[file, "--force", "-o", "json"]),
+            0
+        );
+        assert!(node.holds("p-1"));
+        assert!(!node.holds("p-2"));
+
+        let mut bytes = std::fs::read(file).unwrap();
+        bytes[100] ^= 1;
+        std::fs::write(file, bytes).unwrap();
+        assert_eq!(typed(&["backup", "verify", file]), 3);
+        assert_eq!(node.types("backup restore", &[file, "--force"]), 3);
+    });
+}
+
+#[test]
+fn nobody_restores_or_reindexes_under_a_node_that_runs() {
+    on_each_kind(|node| {
+        let out = node.folder.path().join("backup");
+        let out = out.to_str().unwrap();
+        let args = ConfigArgs {
+            config: node.config(),
+        };
+        let running = rooms(&args).unwrap();
+        assert_eq!(node.types("backup create", &["--out", out]), 0);
+        assert_eq!(node.types("backup restore", &[out, "--force"]), 75);
+        assert_eq!(node.types("database reindex", &[]), 75);
+        drop(running);
+        assert_eq!(node.types("database reindex", &[]), 0);
+        assert_eq!(node.types("backup restore", &[out, "--force"]), 0);
+    });
+}
+
+#[test]
+fn the_default_folder_holds_no_more_backups_than_the_settings_want() {
+    let node = Node::made(Kind::Sqlite).unwrap();
+    let text = std::fs::read_to_string(node.config()).unwrap();
+    let folder = node.folder.path().join("kept");
+    let backup = format!("[backup]\ndir = \"{}\"\nkeep = 1\n", folder.display());
+    std::fs::write(node.config(), text + &backup).unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    let earlier = folder.join("musubi-0110000001-20260101T000000Z.sqlite");
+    std::fs::write(&earlier, "").unwrap();
+    assert_eq!(node.types("backup create", &[]), 0);
+    assert!(!earlier.exists());
+    assert_eq!(backups(&folder).len(), 1);
+}
+
+#[test]
+fn a_database_is_measured_checked_and_vacuumed() {
+    on_each_kind(|node| {
+        assert_eq!(node.types("database size", &["-o", "json"]), 0);
+        assert_eq!(node.types("database check", &[]), 0);
+        assert_eq!(node.types("database vacuum", &[]), 0);
+        assert!(node.holds("p-1"));
+    });
+}

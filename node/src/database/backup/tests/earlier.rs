@@ -1,0 +1,192 @@
+//! Databases as every earlier program left them, opened by this one.
+
+use super::super::super::{Company, migrations};
+use super::*;
+
+/// Rows as the program wrote that knew the migration of this number, in the tables it brought.
+/// `'…'` is read as text or bytes, as the column has it.
+const ROWS: [(&str, &str); 7] = [
+    (
+        "0001",
+        "INSERT INTO audit_line (at, kind, actor_role, outcome, detail) \
+         VALUES (5, 'read', 'physician', 'ok', '{}')",
+    ),
+    (
+        "0002",
+        "INSERT INTO access_token (id, digest, role, created_at, expires_at) \
+         VALUES ('t', 'd', 'system', 5, 6)",
+    ),
+    (
+        "0003",
+        "INSERT INTO directive VALUES ('d', 1, 0, 'hana', NULL, 'active', 5, '{}'); \
+         INSERT INTO directive_version VALUES ('d', 1, 'active', 5, '{}')",
+    ),
+    (
+        "0004",
+        "INSERT INTO resource_version VALUES (1, 1, 1, 1, 5, FALSE, '{}'); \
+         UPDATE records_counter SET rid = 1",
+    ),
+    (
+        "0005",
+        "INSERT INTO person VALUES ('hana', 1, 'p', 5, NULL)",
+    ),
+    ("0006", "INSERT INTO federation_nonce VALUES ('k', 'n', 5)"),
+    ("0010", "INSERT INTO restored VALUES (1, 5, 'digest', TRUE)"),
+];
+
+fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {
+    BeforeChange {
+        folder: Folder::at(folder.join("backups")),
+        keep,
+        occasion: occasion(second),
+    }
+}
+
+fn backups(folder: &Path) -> Vec<PathBuf> {
+    let listed = std::fs::read_dir(folder.join("backups"));
+    let files = listed
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().path());
+    let mut backups: Vec<_> = files
+        .filter(|file| manifest::beside(file).exists())
+        .collect();
+    backups.sort();
+    backups
+}
+
+/// The database as the program left it that knew `count` migrations.
+fn left_by(place: &Empty, count: usize) -> counts::Counts {
+    let known = migrations::known(Place::of(&place.url).unwrap().kind()).unwrap();
+    migrations::migrate_first(&mut raw(&place.url), count).unwrap();
+    for version in &known[..count] {
+        let rows = ROWS.iter().find(|(of, _)| of == version);
+        let (_, rows) = rows.unwrap_or_else(|| panic!("no rows for migration {version}"));
+        sql(place, rows).unwrap();
+    }
+    counts::count(&mut raw(&place.url)).unwrap()
+}
+
+#[test]
+fn every_earlier_schema_is_brought_up_to_date_in_one_step_and_backed_up_before() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let known = migrations::known(kind).unwrap();
+        for count in 1..known.len() {
+            let Some(place) = empty(kind) else { continue };
+            let folder = tempfile::tempdir().unwrap();
+            let earlier = left_by(&place, count);
+
+            let before = before_change(folder.path(), 1, 3);
+            drop(Database::open_in(&place.url, Company::Shared, Some(&before)).unwrap());
+
+            let mut now = raw(&place.url);
+            assert_eq!(migrations::applied(&mut now).unwrap(), known);
+            let rows = counts::count(&mut now).unwrap();
+            for (table, count) in &earlier {
+                if table != "__diesel_schema_migrations" {
+                    assert_eq!(rows.get(table), Some(count), "{table}");
+                }
+            }
+            let backups = backups(folder.path());
+            assert_eq!(backups.len(), 1, "{backups:?}");
+            let verified = verify(&backups[0], &mut |_| ()).unwrap();
+            assert_eq!(verified.problems, [""; 0]);
+            assert_eq!(verified.manifest.tables, earlier);
+            assert_eq!(verified.manifest.schema, known[..count]);
+
+            // And it can be gone back to: what is restored is brought up to date again.
+            let elsewhere = empty(kind).unwrap();
+            restore(
+                &elsewhere.url,
+                &backups[0],
+                &occasion(2),
+                Overwrite::Refuse,
+                &mut |_| (),
+            )
+            .unwrap();
+            drop(Database::open(&elsewhere.url).unwrap());
+            let mut back = raw(&elsewhere.url);
+            assert_eq!(migrations::applied(&mut back).unwrap(), known);
+            assert_eq!(counts::count(&mut back).unwrap(), rows);
+        }
+    }
+}
+
+#[test]
+fn neither_a_new_database_nor_one_that_is_up_to_date_is_backed_up() {
+    on_each_empty(|place| {
+        let folder = tempfile::tempdir().unwrap();
+        let before = before_change(folder.path(), 1, 3);
+        for _ in 0..2 {
+            drop(Database::open_in(&place.url, Company::Shared, Some(&before)).unwrap());
+            sql(place, ROWS[0].1).unwrap();
+        }
+        assert!(!folder.path().join("backups").exists());
+    });
+}
+
+#[test]
+fn no_more_backups_stay_than_the_settings_want() {
+    on_each_empty(|place| {
+        let folder = tempfile::tempdir().unwrap();
+        let kind = Place::of(&place.url).unwrap().kind();
+        left_by(place, 2);
+        for second in 1..=4 {
+            let before = before_change(folder.path(), second, 2);
+            before
+                .back_up(&Place::of(&place.url).unwrap(), "0002")
+                .unwrap();
+        }
+        let stay = backups(folder.path());
+        assert_eq!(stay.len(), 2, "{kind:?}");
+        for (file, second) in stay.iter().zip(["000003Z", "000004Z"]) {
+            assert!(file.to_str().unwrap().contains(second), "{file:?}");
+        }
+        assert_eq!(
+            std::fs::read_dir(folder.path().join("backups"))
+                .unwrap()
+                .count(),
+            4
+        );
+    });
+}
+
+#[test]
+fn tables_are_not_changed_when_the_backup_before_cannot_be_made() {
+    on_each_empty(|place| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("backups"), "in the way").unwrap();
+        left_by(place, 2);
+        let before = before_change(folder.path(), 1, 3);
+        let refused = Database::open_in(&place.url, Company::Shared, Some(&before));
+        assert!(matches!(refused.err(), Some(DatabaseError::NoBackup(_))));
+        assert_eq!(migrations::applied(&mut raw(&place.url)).unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn a_backup_of_a_newer_program_is_not_restored() {
+    on_each_empty(|place| {
+        left_by(place, 6);
+        sql(
+            place,
+            "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')",
+        )
+        .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("backup");
+        create(&place.url, &file, &occasion(1), &mut |_| ()).unwrap();
+        let elsewhere = empty(Place::of(&place.url).unwrap().kind()).unwrap();
+        let refused = restore(
+            &elsewhere.url,
+            &file,
+            &occasion(2),
+            Overwrite::Refuse,
+            &mut |_| (),
+        );
+        assert!(
+            matches!(refused, Err(BackupError::Unsound(_))),
+            "{refused:?}"
+        );
+    });
+}
