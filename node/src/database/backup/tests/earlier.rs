@@ -5,7 +5,7 @@ use super::*;
 
 /// Rows as the program wrote that knew the migration of this number, in the tables it brought.
 /// `'…'` is read as text or bytes, as the column has it.
-const ROWS: [(&str, &str); 7] = [
+const ROWS: [(&str, &str); 8] = [
     (
         "0001",
         "INSERT INTO audit_line (at, kind, actor_role, outcome, detail) \
@@ -31,6 +31,10 @@ const ROWS: [(&str, &str); 7] = [
         "INSERT INTO person VALUES ('hana', 1, 'p', 5, NULL)",
     ),
     ("0006", "INSERT INTO federation_nonce VALUES ('k', 'n', 5)"),
+    (
+        "0008",
+        "INSERT INTO ix_quantity VALUES (1, 5, 5, 0, 0, 0, 1, 5, 1)",
+    ),
     ("0010", "INSERT INTO restored VALUES (1, 5, 'digest', TRUE)"),
 ];
 
