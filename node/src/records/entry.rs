@@ -8,7 +8,6 @@ use super::classify::Facts;
 use super::date::UNDATED;
 use super::extract::Extracted;
 use super::store::Stored;
-use super::{LogicalId, ResourceType};
 
 /// One version of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +29,7 @@ pub struct Entry {
 impl Entry {
     /// The newest version. `own` is the member id of this hospital: what no patient wrote, it wrote.
     pub(super) fn of_stored(stored: Stored, own: &str) -> Option<Self> {
-        let address = Address {
-            kind: ResourceType::coded(stored.kind)?,
-            id: LogicalId::parse(&stored.id)?,
-        };
+        let address = stored.address()?;
         let when = stored.when();
         Some(Self::new(
             address,

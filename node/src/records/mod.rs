@@ -8,17 +8,23 @@ mod address;
 mod bundle;
 mod capability;
 mod classify;
+mod criteria;
 mod cursor;
 mod date;
 mod draft;
 mod entry;
 mod error;
+mod everything;
 mod extract;
 mod fold;
 mod form;
+mod history;
+mod interaction;
 mod json;
 mod load;
+mod patch;
 mod query;
+mod reading;
 mod routes;
 mod search;
 mod store;
@@ -28,6 +34,7 @@ mod system;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod types;
 mod writing;
 
@@ -40,20 +47,24 @@ use federation_service::clock::SharedClock;
 use crate::access::Permit;
 use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
 
-use cursor::Seal;
-use extract::extract;
+use cursor::{Position, Seal};
 use search::{Reach, Search};
 
 pub use address::{Address, LogicalId};
-pub use bundle::Transacted;
+pub use criteria::Criteria;
 pub use cursor::CursorError;
 pub use draft::DraftError;
 pub use entry::{Entry, Page};
 pub use error::{RecordsError, Told};
+pub use everything::{Everything, EverythingQuery};
+pub use history::{HistoryPage, HistoryQuery, Past};
+pub use interaction::HistoryOf;
 pub use load::{LoadError, LoadFormat, LoadFormatError, LoadReport, Refused};
+pub use patch::PatchError;
 pub use query::{QueryError, SearchQuery};
 pub use routes::{configure, configure_own_chart};
 pub use strict::JsonError;
+pub use transaction::{Done, Transacted};
 pub use types::ResourceType;
 pub use writing::{Outcome, Written};
 
@@ -90,71 +101,6 @@ impl Records {
             own,
             seal: Seal::from_seed(seed),
         })
-    }
-
-    /// The newest version.
-    ///
-    /// # Errors
-    /// `NotFound`, also where the permit does not reach; `Deleted`; `Database`.
-    pub async fn read(&self, permit: &Permit, address: &Address) -> Result<Entry, RecordsError> {
-        let wanted = address.clone();
-        let stored = self
-            .database
-            .read(move |connection| Ok::<_, RecordsError>(store::read(connection, &wanted)?))
-            .await?;
-        let stored = stored.ok_or(RecordsError::NotFound)?;
-        within_reach(permit, Rid(stored.patient))?;
-        if stored.deleted {
-            return Err(RecordsError::Deleted);
-        }
-        let entry = Entry::of_stored(stored, &self.own).ok_or(RecordsError::NotFound)?;
-        permitted(permit, entry)
-    }
-
-    /// One version, the newest or a former one.
-    ///
-    /// # Errors
-    /// As [`Records::read`]; `Deleted` for the version that a delete made.
-    pub async fn vread(
-        &self,
-        permit: &Permit,
-        address: &Address,
-        version: i32,
-    ) -> Result<Entry, RecordsError> {
-        let wanted = address.clone();
-        let (stored, former) = self
-            .database
-            .read(move |connection| {
-                let stored = store::read(connection, &wanted)?.ok_or(RecordsError::NotFound)?;
-                let former = store::read_version(connection, stored.rid, version)?;
-                Ok::<_, RecordsError>((stored, former))
-            })
-            .await?;
-        let entry = if stored.version == version {
-            within_reach(permit, Rid(stored.patient))?;
-            if stored.deleted {
-                return Err(RecordsError::Deleted);
-            }
-            Entry::of_stored(stored, &self.own)
-        } else {
-            let former = former.ok_or(RecordsError::NotFound)?;
-            // It may have stood in another chart then.
-            within_reach(permit, Rid(former.patient))?;
-            if former.deleted {
-                return Err(RecordsError::Deleted);
-            }
-            let value = strict::strict(&former.raw).map_err(DraftError::from)?;
-            let mut extracted = extract(address.kind, &value);
-            // What marks it by now marks what it said before, too.
-            let labels = &mut extracted.facts.labels;
-            *labels = labels.or(stored.facts().labels);
-            let address = address.clone();
-            let entry = Entry::of_former(
-                address, version, former.at, extracted, &self.own, former.raw,
-            );
-            Some(entry)
-        };
-        permitted(permit, entry.ok_or(RecordsError::NotFound)?)
     }
 
     /// Searches one type. A page is filled with permitted matches, newest clinical date first.
@@ -196,11 +142,20 @@ impl Records {
         permit: &Permit,
         query: SearchQuery,
     ) -> Result<Page, RecordsError> {
+        self.search_on_within(connection, permit, query)
+    }
+
+    fn search_on_within(
+        &self,
+        connection: &mut HospitalConnection,
+        reach: &impl Reach,
+        query: SearchQuery,
+    ) -> Result<Page, RecordsError> {
         let now = self.clock.now();
-        let mut search = Search::new(query, permit, &self.seal, now)?;
+        let mut search = Search::new(query, reach, &self.seal, now)?;
         while let Some(question) = search.question() {
             let round = question.ask(connection)?;
-            search.take(round, permit, &self.own);
+            search.take(round, reach, &self.own);
         }
         search.page(&self.seal, now)
     }
@@ -215,6 +170,18 @@ impl Records {
         self.database
             .read(move |connection| chart_of(connection, &wanted))
             .await
+    }
+
+    fn seal_position(
+        &self,
+        position: Position,
+        fingerprint: i64,
+        now: Timestamp,
+    ) -> Result<String, RecordsError> {
+        let mut nonce = [0; 12];
+        getrandom::fill(&mut nonce)
+            .map_err(|_no_entropy| RecordsError::Database(DatabaseError::Closed))?;
+        Ok(self.seal.seal(position, fingerprint, now, nonce))
     }
 
     /// `meta.lastUpdated` has milliseconds; what is stored beside it says the same.
