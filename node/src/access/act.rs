@@ -27,7 +27,21 @@ pub enum Act<'a> {
         /// The chart that is searched, where the search names one.
         patient: Option<Rid>,
     },
-    /// Create or update a resource here.
+    /// Read former versions here.
+    History {
+        /// A resource's address, a type's name, or nothing: of everything.
+        of: &'a str,
+        /// The chart it is in, where that is known.
+        patient: Option<Rid>,
+    },
+    /// Read everything about one patient, or of one encounter.
+    Everything {
+        /// The address of the patient or encounter.
+        of: &'a str,
+        /// The chart.
+        patient: Option<Rid>,
+    },
+    /// Create, change or delete a resource here.
     Write {
         /// Its type.
         kind: &'a str,
@@ -81,13 +95,20 @@ impl Act<'_> {
     pub(super) fn reach_of(&self, caller: &Caller) -> Option<Reach> {
         match (self, caller) {
             (
-                Act::Read { .. } | Act::Search { .. },
+                Act::Read { .. }
+                | Act::Search { .. }
+                | Act::History { .. }
+                | Act::Everything { .. },
                 Caller::Physician { .. } | Caller::System { .. },
             ) => Some(Reach::House),
             // Whether a read lies in their own chart, the compartment decides.
-            (Act::Read { .. } | Act::Search { .. }, Caller::Person { patient, .. }) => {
-                Some(Reach::Own(*patient))
-            }
+            (
+                Act::Read { .. }
+                | Act::Search { .. }
+                | Act::History { .. }
+                | Act::Everything { .. },
+                Caller::Person { patient, .. },
+            ) => Some(Reach::Own(*patient)),
             (Act::Write { .. } | Act::Transaction, Caller::System { .. }) => {
                 Some(Reach::HouseWrites)
             }
@@ -109,6 +130,8 @@ impl Act<'_> {
         match self {
             Act::Read { .. } => "read",
             Act::Search { .. } => "search",
+            Act::History { .. } => "history",
+            Act::Everything { .. } => "everything",
             Act::Write { .. } => "write",
             Act::Transaction => "transaction",
             Act::Ask { .. } => "ask",
@@ -121,7 +144,11 @@ impl Act<'_> {
 
     pub(super) const fn kind(&self) -> Kind {
         match self {
-            Act::Read { .. } | Act::Search { .. } | Act::ReadAudit => Kind::Read,
+            Act::Read { .. }
+            | Act::Search { .. }
+            | Act::History { .. }
+            | Act::Everything { .. }
+            | Act::ReadAudit => Kind::Read,
             Act::Write { .. } | Act::Transaction => Kind::Write,
             Act::Ask { .. } => Kind::Query,
             Act::Enroll | Act::Link => Kind::Link,
@@ -131,7 +158,10 @@ impl Act<'_> {
 
     pub(super) const fn patient(&self) -> Option<Rid> {
         match self {
-            Act::Read { patient, .. } | Act::Search { patient, .. } => *patient,
+            Act::Read { patient, .. }
+            | Act::Search { patient, .. }
+            | Act::History { patient, .. }
+            | Act::Everything { patient, .. } => *patient,
             _other => None,
         }
     }
@@ -142,6 +172,8 @@ impl Act<'_> {
                 line.detail("resource", format!("{kind}/{id}"))
             }
             Act::Search { kind, .. } | Act::Write { kind, id: None } => line.detail("type", *kind),
+            Act::History { of: "", .. } => line,
+            Act::History { of, .. } | Act::Everything { of, .. } => line.detail("resource", *of),
             Act::Ask { practitioner } => line.detail("practitioner", *practitioner),
             _plain => line,
         }

@@ -51,7 +51,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 9] = [
+const ACTS: [Act<'static>; 11] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -73,6 +73,14 @@ const ACTS: [Act<'static>; 9] = [
     Act::Link,
     Act::ReadAudit,
     Act::ManageTokens,
+    Act::History {
+        of: "Observation/1",
+        patient: Some(Rid(7)),
+    },
+    Act::Everything {
+        of: "Patient/1",
+        patient: Some(Rid(7)),
+    },
 ];
 
 #[test]
@@ -88,12 +96,12 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
         ));
     }
     insta::assert_snapshot!(table, @r"
-    physician read search ask
+    physician read search ask history everything
     registrar enroll link
-    system    read search write transaction ask
+    system    read search write transaction ask history everything
     auditor   read_audit
     admin     manage_tokens
-    person    read search
+    person    read search history everything
     ");
 }
 

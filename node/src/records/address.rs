@@ -29,6 +29,21 @@ impl LogicalId {
         Self(uuid::Uuid::new_v7(moment).to_string())
     }
 
+    /// Whether it is one of [`LogicalId::fresh`], made at that time.
+    pub(super) fn is_fresh_of(&self, at: federation_protocol::time::Timestamp) -> bool {
+        let uuid = uuid::Uuid::try_parse(&self.0).ok();
+        let moment = uuid
+            .filter(|uuid| uuid.get_version_num() == 7)
+            .and_then(|uuid| uuid.get_timestamp());
+        let milliseconds =
+            |seconds: u64, nanos: u32| u128::from(seconds) * 1_000 + u128::from(nanos / 1_000_000);
+        let at = u128::try_from(at.micros() / 1_000).ok();
+        moment.is_some_and(|moment| {
+            let (seconds, nanos) = moment.to_unix();
+            Some(milliseconds(seconds, nanos)) == at
+        })
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -74,6 +89,16 @@ impl fmt::Display for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_of_ours_tells_when_it_was_given() {
+        use federation_protocol::time::Timestamp;
+        let at = Timestamp::from_micros(1_782_864_000_123_000);
+        let id = LogicalId::fresh(at);
+        assert!(id.is_fresh_of(at));
+        assert!(!id.is_fresh_of(Timestamp::from_micros(1_782_864_000_124_000)));
+        assert!(LogicalId::parse("p").is_none_or(|id| !id.is_fresh_of(at)));
+    }
 
     #[test]
     fn only_relative_references_to_served_types_are_addresses() {

@@ -14,38 +14,53 @@ pub(super) enum Door {
 }
 
 /// The CapabilityStatement of one listener.
-pub(super) fn statement(door: Door, now: Timestamp) -> Value {
+pub(super) fn statement(door: Door, base: &str, now: Timestamp) -> Value {
     let resources: Vec<Value> = ResourceType::all()
         .map(|kind| resource(door, kind))
         .collect();
-    let interactions: &[Value] = match door {
-        Door::Hospital => &[json!({"code": "transaction"})],
-        Door::OwnChart => &[],
+    let interactions: &[&str] = match door {
+        Door::Hospital => &["transaction", "batch", "history-system"],
+        Door::OwnChart => &["history-system"],
     };
-    json!({
+    let mut told = json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": now.to_string(),
         "kind": "instance",
         "software": {"name": "Musubi", "version": env!("CARGO_PKG_VERSION")},
-        "implementation": {"description": "Musubi node"},
+        "implementation": {"description": "Musubi node", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
         "rest": [{
             "mode": "server",
             "security": {"description": "Bearer tokens of this node"},
             "resource": resources,
-            "interaction": interactions
+            "interaction": coded(interactions)
         }]
-    })
+    });
+    // FHIR has no empty lists.
+    if door == Door::Hospital
+        && let Some(members) = told.as_object_mut()
+    {
+        let formats = json!(["application/json-patch+json"]);
+        members.insert("patchFormat".to_owned(), formats);
+    }
+    told
 }
 
 fn resource(door: Door, kind: ResourceType) -> Value {
-    let codes: &[&str] = match door {
-        Door::Hospital => &["read", "vread", "search-type", "create", "update", "delete"],
-        Door::OwnChart => &["read", "vread", "search-type"],
+    let reads = [
+        "read",
+        "vread",
+        "search-type",
+        "history-instance",
+        "history-type",
+    ];
+    let writes: &[&str] = match door {
+        Door::Hospital => &["create", "update", "patch", "delete"],
+        Door::OwnChart => &[],
     };
-    let interactions: Vec<Value> = codes.iter().map(|code| json!({"code": code})).collect();
+    let interactions = coded(&[&reads, writes].concat());
     let parameters: Vec<Value> = kind
         .parameters()
         .iter()
@@ -64,13 +79,40 @@ fn resource(door: Door, kind: ResourceType) -> Value {
         "interaction": interactions,
         "versioning": "versioned-update",
         "readHistory": true,
+        "conditionalRead": "full-support",
         "searchParam": parameters
     });
-    if door == Door::Hospital
-        && let Some(members) = told.as_object_mut()
-    {
-        members.insert("updateCreate".to_owned(), json!(true));
-        members.insert("conditionalCreate".to_owned(), json!(true));
+    let Some(members) = told.as_object_mut() else {
+        return told;
+    };
+    let mut tell = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    tell("updateCreate", json!(door == Door::Hospital));
+    if door == Door::Hospital {
+        tell("conditionalCreate", json!(true));
+        tell("conditionalUpdate", json!(true));
+        tell("conditionalDelete", json!("single"));
+        tell(
+            "referencePolicy",
+            json!(["literal", "logical", "resolves", "local"]),
+        );
+    }
+    if let Some(definition) = everything_of(kind) {
+        tell(
+            "operation",
+            json!([{"name": "everything", "definition": definition}]),
+        );
     }
     told
+}
+
+fn coded(codes: &[&str]) -> Vec<Value> {
+    codes.iter().map(|code| json!({"code": code})).collect()
+}
+
+fn everything_of(kind: ResourceType) -> Option<&'static str> {
+    match kind.name() {
+        "Patient" => Some("http://hl7.org/fhir/OperationDefinition/Patient-everything"),
+        "Encounter" => Some("http://hl7.org/fhir/OperationDefinition/Encounter-everything"),
+        _ => None,
+    }
 }

@@ -4,14 +4,15 @@ use federation_protocol::consent::{ResourceFacts, Span};
 use federation_protocol::time::Timestamp;
 
 use super::Address;
+use super::LogicalId;
 use super::classify::Facts;
 use super::date::UNDATED;
+use super::dress::Dress;
 use super::extract::Extracted;
 use super::store::Stored;
 use super::strict::strict;
 use super::types::Parameter;
 use super::values::{self, Target};
-use super::{LogicalId, ResourceType};
 
 /// One version of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +35,7 @@ pub struct Entry {
 impl Entry {
     /// The newest version. `own` is the member id of this hospital: what no patient wrote, it wrote.
     pub(super) fn of_stored(stored: Stored, own: &str) -> Option<Self> {
-        let address = Address {
-            kind: ResourceType::coded(stored.kind)?,
-            id: LogicalId::parse(&stored.id)?,
-        };
+        let address = stored.address()?;
         let when = stored.when();
         Some(Self::new(
             address,
@@ -149,6 +147,8 @@ pub struct Page {
     pub notes: Vec<String>,
     /// The `_cursor` of the next page; `None` when no permitted match is left.
     pub next: Option<String>,
+    /// How each is cut before it is shown.
+    pub(super) dress: Dress,
     /// How many matches on the way were not permitted. For this hospital's own audit alone.
     pub withheld: usize,
 }

@@ -3,6 +3,7 @@
 use crate::database::DatabaseError;
 
 use super::draft::DraftError;
+use super::patch::PatchError;
 use super::{CursorError, QueryError, ResourceType};
 
 /// Why records were not read or written. Holds no patient data.
@@ -27,9 +28,36 @@ pub enum RecordsError {
     /// The cursor opens no page.
     #[error(transparent)]
     Cursor(#[from] CursorError),
-    /// `If-Match` names another version than the newest.
-    #[error("the resource has changed: If-Match names another version")]
+    /// `If-Match` names another version than the newest, or `If-None-Match: *` finds one.
+    #[error("the version that is there is not the one that If-Match or If-None-Match asks for")]
     VersionConflict,
+    /// An entity tag is none of ours.
+    #[error("If-Match and ifMatch take W/\"version\" or *, If-None-Match takes * here")]
+    EntityTag,
+    /// A conditional update names an id that another resource has.
+    #[error("there is a {0} of that id, and the condition does not match it")]
+    IdTaken(ResourceType),
+    /// A condition on a type asks for nothing.
+    #[error("the condition on {0} asks for nothing")]
+    Unselective(ResourceType),
+    /// What a Bundle asks for is more than one answer holds.
+    #[error("the answer to the Bundle would be larger than 64 MiB; ask in parts")]
+    TooCostly,
+    /// No type of that name is served.
+    #[error("this type is not served here")]
+    NoSuchType,
+    /// The address is one, and this is not done there.
+    #[error("this is not done at that address, but: {0}")]
+    Method(
+        /// The methods that are, as `Allow` has them.
+        &'static str,
+    ),
+    /// The patch cannot be made.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// A patch makes it something that cannot be stored.
+    #[error("the patched resource: {0}")]
+    Patched(DraftError),
     /// A condition (`If-None-Exist`, a conditional reference) matches several resources.
     #[error("a condition on {0} matches more than one resource")]
     Ambiguous(ResourceType),
@@ -44,20 +72,20 @@ pub enum RecordsError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// An entry of a Bundle is not a resource that can be stored.
+    /// An entry of a Bundle cannot be done.
     #[error("entry {entry} of the Bundle: {error}")]
     Entry {
         /// From 0.
         entry: usize,
-        /// What is wrong with it.
-        error: DraftError,
+        /// Why not. Never another `Entry`, a `Bundle` or a `Database`.
+        error: Box<RecordsError>,
     },
     /// What is asked for is FHIR, and not done here.
     #[error("not supported here: {0}")]
     Unsupported(&'static str),
     /// Too many resources would have to be looked at.
     #[error("too much to look at: add a patient, a code or a date to the search")]
-    TooCostly,
+    TooWide,
     /// The database did not do it.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -77,12 +105,31 @@ pub struct Told {
 }
 
 impl RecordsError {
+    /// Names the entry at fault; what is not an entry's fault stays as it is.
+    pub(super) fn of_entry(self, entry: usize) -> Self {
+        match self {
+            Self::Entry { .. } | Self::Bundle { .. } | Self::Database(_) => self,
+            error => Self::Entry {
+                entry,
+                error: Box::new(error),
+            },
+        }
+    }
+
+    /// What was at fault in the only entry.
+    pub(super) fn alone(self) -> Self {
+        match self {
+            Self::Entry { error, .. } => *error,
+            error => error,
+        }
+    }
+
     /// The one place where an error of this room becomes words for outsiders.
     #[must_use]
     pub fn told(&self) -> Told {
         let (status, code) = self.status();
         let expression = match self {
-            Self::Draft(error) => error.expression().map(str::to_owned),
+            Self::Draft(error) | Self::Patched(error) => error.expression().map(str::to_owned),
             Self::Bundle { entry, .. } | Self::Entry { entry, .. } => {
                 Some(format!("Bundle.entry[{entry}]"))
             }
@@ -107,7 +154,16 @@ impl RecordsError {
             Self::Deleted => (410, "deleted"),
             Self::ReadOnly => (403, "forbidden"),
             Self::Draft(error) => draft_status(error),
-            Self::Entry { error, .. } => draft_status(error),
+            Self::Entry { error, .. } => error.status(),
+            Self::Patched(_) => (422, "invalid"),
+            Self::Patch(PatchError::Malformed(_)) => (400, "structure"),
+            Self::Patch(PatchError::Operation { .. }) => (422, "processing"),
+            Self::TooCostly => (413, "too-costly"),
+            Self::EntityTag => (400, "invalid"),
+            Self::IdTaken(_) => (409, "conflict"),
+            Self::Unselective(_) => (412, "required"),
+            Self::NoSuchType => (404, "not-supported"),
+            Self::Method(_) => (405, "not-supported"),
             Self::Query(_) => (400, "invalid"),
             Self::Cursor(CursorError::Expired) => (410, "expired"),
             Self::Cursor(CursorError::Foreign) => (400, "invalid"),
@@ -116,7 +172,7 @@ impl RecordsError {
             Self::Unresolved(_) => (412, "not-found"),
             Self::Bundle { .. } => (400, "invalid"),
             Self::Unsupported(_) => (400, "not-supported"),
-            Self::TooCostly => (400, "too-costly"),
+            Self::TooWide => (400, "too-costly"),
             Self::Database(error) if error.is_passing() => (503, "transient"),
             Self::Database(_) => (500, "exception"),
         }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::strict::{DUPLICATE, JsonError};
+use super::strict::{DUPLICATE, JsonError, TOO_MANY};
 
 /// An object's members with their places in the text.
 #[derive(Debug)]
@@ -50,6 +50,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
                     if members.iter().any(|(other, _)| *other == name) {
                         return Err(A::Error::custom(DUPLICATE));
                     }
+                    if members.len() >= MOST_MEMBERS {
+                        return Err(A::Error::custom(TOO_MANY));
+                    }
                     members.push((name, value));
                 }
                 Ok(members)
@@ -58,6 +61,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
         deserializer.deserialize_map(Each).map(Members)
     }
 }
+
+/// The most members of one object whose places are looked at; FHIR's own have a few dozen.
+const MOST_MEMBERS: usize = 1_000;
 
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -167,10 +173,11 @@ pub(super) fn replaced(text: &str, mut edits: Vec<(Range<usize>, String)>) -> St
     result
 }
 
-/// The places of every text value (quotes included) of a member of that name, at any depth.
+/// The places of every text value (quotes included) of a member of one of these names, at any
+/// depth.
 ///
 /// `text` must be JSON already.
-pub(super) fn places_of<'a>(text: &'a str, name: &str) -> Vec<(Range<usize>, Cow<'a, str>)> {
+pub(super) fn places_of<'a>(text: &'a str, names: &[&str]) -> Vec<(Range<usize>, Cow<'a, str>)> {
     let mut places = Vec::new();
     let mut at = 0;
     let mut named = false;
@@ -196,7 +203,7 @@ pub(super) fn places_of<'a>(text: &'a str, name: &str) -> Vec<(Range<usize>, Cow
                 .starts_with(':')
         });
         if is_name {
-            named = unescaped(token).is_some_and(|found| found == name);
+            named = unescaped(token).is_some_and(|found| names.contains(&found.as_ref()));
         } else {
             if named && let Some(value) = unescaped(token) {
                 places.push((place, value));
@@ -299,7 +306,7 @@ mod tests {
         let text = "{\"reference\":\"a\",\"x\":{\"reference\" : [\"b\"], \"y\":\"reference\"},\
                     \"l\":[{\"reference\":null},\"c\",{\"\\u0072eference\":\"\\u0064\"}],\
                     \"reference2\":\"e\"}";
-        let found: Vec<_> = places_of(text, "reference")
+        let found: Vec<_> = places_of(text, &["reference"])
             .into_iter()
             .map(|(_, v)| v)
             .collect();
@@ -379,7 +386,7 @@ mod tests {
         #[test]
         fn nothing_panics(text in any::<String>()) {
             if let Ok(document) = Document::parse(&text) { document.with(&[("id", "1")]); }
-            places_of(&text, "reference");
+            places_of(&text, &["reference"]);
         }
     }
 }

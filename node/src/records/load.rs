@@ -14,13 +14,13 @@ use tokio::task::JoinHandle;
 
 use crate::access::Permit;
 
-use super::bundle::Transaction;
 use super::draft::{Draft, DraftError};
 use super::json;
 use super::store::{self, Change, Changed, Expect};
 use super::strict::{self, JsonError};
+use super::transaction::Transaction;
 use super::writing::may_write;
-use super::{Address, LogicalId, Outcome, Records, RecordsError};
+use super::{Address, Done, LogicalId, Outcome, Records, RecordsError};
 
 /// Resources of one commit.
 const BATCH: usize = 400;
@@ -306,8 +306,8 @@ impl Load<'_> {
             .records
             .do_transaction(Arc::new(transaction), at)
             .await?;
-        for entry in done.entries {
-            match entry.outcome {
+        for written in done.entries.iter().filter_map(Done::written) {
+            match written.outcome {
                 Outcome::Created => self.report.created += 1,
                 Outcome::Updated | Outcome::Deleted => self.report.updated += 1,
                 Outcome::Unchanged | Outcome::Absent => self.report.unchanged += 1,

@@ -9,20 +9,26 @@ mod beside;
 mod bundle;
 mod capability;
 mod classify;
+mod criteria;
 mod cursor;
 mod date;
 mod draft;
 mod dress;
 mod entry;
 mod error;
+mod everything;
 mod extract;
 mod fold;
 mod form;
+mod history;
+mod interaction;
 mod json;
 mod load;
 mod look;
 mod number;
+mod patch;
 mod query;
+mod reading;
 mod routes;
 mod search;
 mod sorted;
@@ -33,6 +39,7 @@ mod system;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod types;
 mod values;
 mod writing;
@@ -47,7 +54,7 @@ use crate::access::Permit;
 use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
 
 use cursor::{Position, Seal};
-use extract::extract;
+use dress::Dress;
 use query::condition::{Chain, Condition, Has, Rows, Test};
 use query::{Sort, SortBy, Total};
 use search::{Reach, Search};
@@ -55,15 +62,20 @@ use sorted::Lists;
 use types::Role;
 
 pub use address::{Address, LogicalId};
-pub use bundle::Transacted;
+pub use criteria::Criteria;
 pub use cursor::CursorError;
 pub use draft::DraftError;
 pub use entry::{Entry, Page};
 pub use error::{RecordsError, Told};
+pub use everything::{Everything, EverythingQuery};
+pub use history::{HistoryPage, HistoryQuery, Past};
+pub use interaction::HistoryOf;
 pub use load::{LoadError, LoadFormat, LoadFormatError, LoadReport, Refused};
+pub use patch::PatchError;
 pub use query::{Handling, QueryError, SearchQuery};
 pub use routes::{configure, configure_own_chart};
 pub use strict::JsonError;
+pub use transaction::{Done, Transacted};
 pub use types::ResourceType;
 pub use writing::{Outcome, Written};
 
@@ -112,71 +124,6 @@ impl Records {
         })
     }
 
-    /// The newest version.
-    ///
-    /// # Errors
-    /// `NotFound`, also where the permit does not reach; `Deleted`; `Database`.
-    pub async fn read(&self, permit: &Permit, address: &Address) -> Result<Entry, RecordsError> {
-        let wanted = address.clone();
-        let stored = self
-            .database
-            .read(move |connection| Ok::<_, RecordsError>(store::read(connection, &wanted)?))
-            .await?;
-        let stored = stored.ok_or(RecordsError::NotFound)?;
-        within_reach(permit, Rid(stored.patient))?;
-        if stored.deleted {
-            return Err(RecordsError::Deleted);
-        }
-        let entry = Entry::of_stored(stored, &self.own).ok_or(RecordsError::NotFound)?;
-        permitted(permit, entry)
-    }
-
-    /// One version, the newest or a former one.
-    ///
-    /// # Errors
-    /// As [`Records::read`]; `Deleted` for the version that a delete made.
-    pub async fn vread(
-        &self,
-        permit: &Permit,
-        address: &Address,
-        version: i32,
-    ) -> Result<Entry, RecordsError> {
-        let wanted = address.clone();
-        let (stored, former) = self
-            .database
-            .read(move |connection| {
-                let stored = store::read(connection, &wanted)?.ok_or(RecordsError::NotFound)?;
-                let former = store::read_version(connection, stored.rid, version)?;
-                Ok::<_, RecordsError>((stored, former))
-            })
-            .await?;
-        let entry = if stored.version == version {
-            within_reach(permit, Rid(stored.patient))?;
-            if stored.deleted {
-                return Err(RecordsError::Deleted);
-            }
-            Entry::of_stored(stored, &self.own)
-        } else {
-            let former = former.ok_or(RecordsError::NotFound)?;
-            // It may have stood in another chart then.
-            within_reach(permit, Rid(former.patient))?;
-            if former.deleted {
-                return Err(RecordsError::Deleted);
-            }
-            let value = strict::strict(&former.raw).map_err(DraftError::from)?;
-            let mut extracted = extract(address.kind, &value);
-            // What marks it by now marks what it said before, too.
-            let labels = &mut extracted.facts.labels;
-            *labels = labels.or(stored.facts().labels);
-            let address = address.clone();
-            let entry = Entry::of_former(
-                address, stored.rid, version, former.at, extracted, &self.own, former.raw,
-            );
-            Some(entry)
-        };
-        permitted(permit, entry.ok_or(RecordsError::NotFound)?)
-    }
-
     /// Searches one type. A page is filled with permitted matches, newest clinical date first
     /// unless the query wants another order, and with what it wants beside them.
     ///
@@ -184,7 +131,7 @@ impl Records {
     /// is shown twice or passed over, and what was changed or deleted since is shown as it was.
     ///
     /// # Errors
-    /// `Cursor`, also when too much has changed since the first page; `TooCostly`; `Database`.
+    /// `Cursor`, also when too much has changed since the first page; `TooWide`; `Database`.
     pub async fn search(&self, permit: &Permit, query: SearchQuery) -> Result<Page, RecordsError> {
         self.search_as(permit, query).await
     }
@@ -195,6 +142,7 @@ impl Records {
         query: SearchQuery,
     ) -> Result<Page, RecordsError> {
         let query = self.links_followed(reach, query).await?;
+        let dress = Dress::of(&query);
         if query.counts_only() {
             return Ok(Page {
                 total: Some(self.count(reach, &query).await?),
@@ -216,6 +164,7 @@ impl Records {
             _ => None,
         };
         page.notes = notes;
+        page.dress = dress;
         if !includes.is_empty() {
             let beside = self.beside(reach, &page.entries, &includes).await?;
             page.included = beside.entries;
@@ -344,7 +293,7 @@ impl Records {
         let search = Search::resumed(query, MOST_LINKED, reach, None);
         let (found, more) = self.run(search, reach).await?;
         if more.is_some() {
-            return Err(RecordsError::TooCostly);
+            return Err(RecordsError::TooWide);
         }
         Ok(found)
     }
@@ -359,11 +308,20 @@ impl Records {
         permit: &Permit,
         query: SearchQuery,
     ) -> Result<Page, RecordsError> {
+        self.search_on_within(connection, permit, query)
+    }
+
+    fn search_on_within(
+        &self,
+        connection: &mut HospitalConnection,
+        reach: &impl Reach,
+        query: SearchQuery,
+    ) -> Result<Page, RecordsError> {
         let now = self.clock.now();
-        let mut search = Search::new(query, permit, &self.seal, now)?;
+        let mut search = Search::new(query, reach, &self.seal, now)?;
         while let Some(question) = search.question(&self.own) {
             let round = question.ask(connection)?;
-            search.take(round, permit, &self.own)?;
+            search.take(round, reach, &self.own)?;
         }
         search.page(&self.seal, now)
     }
@@ -378,6 +336,18 @@ impl Records {
         self.database
             .read(move |connection| chart_of(connection, &wanted))
             .await
+    }
+
+    fn seal_position(
+        &self,
+        position: Position,
+        fingerprint: i64,
+        now: Timestamp,
+    ) -> Result<String, RecordsError> {
+        let mut nonce = [0; 12];
+        getrandom::fill(&mut nonce)
+            .map_err(|_no_entropy| RecordsError::Database(DatabaseError::Closed))?;
+        Ok(self.seal.seal(position, fingerprint, now, nonce))
     }
 
     /// `meta.lastUpdated` has milliseconds; what is stored beside it says the same.

@@ -37,6 +37,8 @@ pub struct SearchQuery {
     pub(super) cursor: Option<String>,
     /// What was asked and not understood, where the caller was lenient.
     pub(super) ignored: Vec<QueryError>,
+    /// The names of those parameters, as sent.
+    pub(super) left_out: Vec<String>,
     /// Stands for the conditions and the order: a cursor serves only the query it was made for.
     pub(super) fingerprint: i64,
 }
@@ -121,6 +123,7 @@ impl SearchQuery {
                 Ok(()) => seen.push((name, value)),
                 Err(error) if handling == Handling::Lenient && error.is_of_the_name() => {
                     query.ignored.push(error);
+                    query.left_out.push(name.to_owned());
                 }
                 Err(error) => return Err(error),
             }
@@ -174,6 +177,7 @@ impl SearchQuery {
             count: None,
             cursor: None,
             ignored: Vec::new(),
+            left_out: Vec::new(),
             fingerprint: 0,
         }
     }

@@ -5,263 +5,131 @@
 //! OperationOutcome.
 
 mod answer;
+mod base;
+mod batch;
 mod consent;
+mod desk;
+mod manner;
+mod pretty;
 mod question;
+mod reply;
 
-use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
+use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::access::{Access, Act};
+use crate::access::Access;
 use crate::identity::Caller;
 
 use super::capability::{Door, statement};
-use super::form::version_of_etag;
-use super::{Address, LogicalId, Records, RecordsError, ResourceType, SearchQuery};
+use super::interaction::Interaction;
+use super::{Records, RecordsError};
 use answer::{Failure, Fhir};
-use question::{Asked, asked_pairs, body, if_match, only_json};
+use desk::Desk;
+use manner::Manner;
 
 type Answer = Result<HttpResponse, Failure>;
 
 /// Puts `/fhir` on the hospital's listener. The application has `Data` of [`Records`], [`Access`]
 /// and `Consents`, and stands behind the door that makes [`Caller`]s.
 pub fn configure(routes: &mut ServiceConfig) {
+    let interact = |request, payload, caller, access, records| {
+        interact(Door::Hospital, request, payload, caller, access, records)
+    };
+    let metadata = |request, records| metadata(Door::Hospital, request, records);
     routes.service(
         web::scope("/fhir")
-            .route("", web::post().to(transaction))
-            .route("/", web::post().to(transaction))
-            .route(
-                "/metadata",
-                web::get().to(|r, d| metadata(Door::Hospital, r, d)),
-            )
+            .route("", web::post().to(bundle))
+            .route("/", web::post().to(bundle))
+            .route("/metadata", web::get().to(metadata))
+            .route("/metadata", web::head().to(metadata))
             .configure(consent::configure)
-            .configure(reads)
-            .configure(writes)
+            .route("/{tail:.*}", web::to(interact))
             .default_service(web::to(nothing_here)),
     );
 }
 
 /// Puts `/fhir` on the people's listener: one's own chart, to read.
 pub fn configure_own_chart(routes: &mut ServiceConfig) {
+    let interact = |request, payload, caller, access, records| {
+        interact(Door::OwnChart, request, payload, caller, access, records)
+    };
+    let metadata = |request, records| metadata(Door::OwnChart, request, records);
     routes.service(
         web::scope("/fhir")
-            .route(
-                "/metadata",
-                web::get().to(|r, d| metadata(Door::OwnChart, r, d)),
-            )
+            .route("/metadata", web::get().to(metadata))
+            .route("/metadata", web::head().to(metadata))
             .configure(consent::configure)
-            .configure(reads)
+            .route("/{tail:.*}", web::to(interact))
             .default_service(web::to(nothing_here)),
     );
 }
 
-fn reads(routes: &mut ServiceConfig) {
-    let version = "/{type}/{id}/_history/{version}";
-    routes
-        .route("/{type}/_search", web::post().to(search_by_form))
-        .route(version, web::get().to(vread))
-        .route(version, web::head().to(vread))
-        .route("/{type}/{id}", web::get().to(read))
-        .route("/{type}/{id}", web::head().to(read))
-        .route("/{type}", web::get().to(search))
-        .route("/{type}", web::head().to(search));
-}
-
-fn writes(routes: &mut ServiceConfig) {
-    routes
-        .route("/{type}", web::post().to(create))
-        .route("/{type}/{id}", web::put().to(update))
-        .route("/{type}/{id}", web::delete().to(delete));
-}
-
 async fn metadata(door: Door, request: HttpRequest, records: Data<Records>) -> Answer {
-    only_json(&request)?;
-    Ok(Fhir::ok(statement(door, records.clock.now()).to_string()))
+    let manner = Manner::of(&request)?;
+    let told = statement(door, &manner.base, records.clock.now());
+    Ok(Fhir::ok(manner.spelled(told.to_string())))
 }
 
-/// `GET /fhir/{type}/{id}`: the newest version.
-async fn read(
-    request: HttpRequest,
-    address: Path<(String, String)>,
-    caller: Caller,
-    access: Data<Access>,
-    records: Data<Records>,
-) -> Answer {
-    only_json(&request)?;
-    let address = address_of(&address.0, &address.1)?;
-    let patient = records.chart_of(&address).await?;
-    let act = Act::Read {
-        kind: address.kind.name(),
-        id: address.id.as_str(),
-        patient,
-    };
-    let permit = access.permit(&caller, act).await?;
-    let entry = records.read(&permit, &address).await?;
-    Ok(answer::resource(&request, &entry))
-}
-
-/// `GET /fhir/{type}/{id}/_history/{version}`: one version.
-async fn vread(
-    request: HttpRequest,
-    address: Path<(String, String, String)>,
-    caller: Caller,
-    access: Data<Access>,
-    records: Data<Records>,
-) -> Answer {
-    only_json(&request)?;
-    let (kind, id, version) = address.into_inner();
-    let address = address_of(&kind, &id)?;
-    let version = version_of_etag(&format!("\"{version}\"")).ok_or(RecordsError::NotFound)?;
-    let patient = records.chart_of(&address).await?;
-    let act = Act::Read {
-        kind: address.kind.name(),
-        id: address.id.as_str(),
-        patient,
-    };
-    let permit = access.permit(&caller, act).await?;
-    let entry = records.vread(&permit, &address, version).await?;
-    Ok(answer::resource(&request, &entry))
-}
-
-/// `GET /fhir/{type}?…`.
-async fn search(
-    request: HttpRequest,
-    kind: Path<String>,
-    caller: Caller,
-    access: Data<Access>,
-    records: Data<Records>,
-) -> Answer {
-    let asked = asked_pairs(&request, request.query_string().as_bytes())?;
-    found(&request, &kind, asked, &caller, &access, &records).await
-}
-
-/// `POST /fhir/{type}/_search`: the same, with the parameters in the body, the URL, or both.
-async fn search_by_form(
-    request: HttpRequest,
-    kind: Path<String>,
-    payload: Payload,
-    caller: Caller,
-    access: Data<Access>,
-    records: Data<Records>,
-) -> Answer {
-    let form = question::form(&request, payload).await?;
-    let asked = asked_pairs(&request, &form)?;
-    found(&request, &kind, asked, &caller, &access, &records).await
-}
-
-async fn found(
-    request: &HttpRequest,
-    kind: &str,
-    asked: Asked,
-    caller: &Caller,
-    access: &Access,
-    records: &Records,
-) -> Answer {
-    let kind = kind_of(kind)?;
-    let query = SearchQuery::parse(kind, &asked.pairs).map_err(RecordsError::from)?;
-    let patient = match asked.patient() {
-        Some(patient) => records.chart_of(&patient).await?,
-        None => None,
-    };
-    let act = Act::Search {
-        kind: kind.name(),
-        patient,
-    };
-    let permit = access.permit(caller, act).await?;
-    let page = records.search(&permit, query).await?;
-    Ok(answer::searchset(request, kind, &asked, &page))
-}
-
-/// `POST /fhir/{type}`, with `If-None-Exist` perhaps.
-async fn create(
-    request: HttpRequest,
-    kind: Path<String>,
-    payload: Payload,
-    caller: Caller,
-    access: Data<Access>,
-    records: Data<Records>,
-) -> Answer {
-    let kind = kind_of(&kind)?;
-    let condition = question::if_none_exist(&request, kind)?;
-    let act = Act::Write {
-        kind: kind.name(),
-        id: None,
-    };
-    let permit = access.permit(&caller, act).await?;
-    let body = body(&request, payload).await?;
-    let written = records
-        .create(&permit, kind, &body, condition.as_ref())
-        .await?;
-    answer::written(&request, &records, &permit, &written).await
-}
-
-/// `PUT /fhir/{type}/{id}`, with `If-Match` perhaps.
-async fn update(
-    request: HttpRequest,
-    address: Path<(String, String)>,
-    payload: Payload,
-    caller: Caller,
-    access: Data<Access>,
-    records: Data<Records>,
-) -> Answer {
-    let address = address_of(&address.0, &address.1)?;
-    let expected = if_match(&request)?;
-    let act = Act::Write {
-        kind: address.kind.name(),
-        id: Some(address.id.as_str()),
-    };
-    let permit = access.permit(&caller, act).await?;
-    let body = body(&request, payload).await?;
-    let written = records.update(&permit, &address, &body, expected).await?;
-    answer::written(&request, &records, &permit, &written).await
-}
-
-/// `DELETE /fhir/{type}/{id}`, with `If-Match` perhaps.
-async fn delete(
-    request: HttpRequest,
-    address: Path<(String, String)>,
-    caller: Caller,
-    access: Data<Access>,
-    records: Data<Records>,
-) -> Answer {
-    let address = address_of(&address.0, &address.1)?;
-    let expected = if_match(&request)?;
-    let act = Act::Write {
-        kind: address.kind.name(),
-        id: Some(address.id.as_str()),
-    };
-    let permit = access.permit(&caller, act).await?;
-    let written = records.delete(&permit, &address, expected).await?;
-    Ok(answer::deleted(&written))
-}
-
-/// `POST /fhir`: a transaction Bundle.
-async fn transaction(
+/// Every interaction with a type, a resource or a history: see [`Interaction`].
+async fn interact(
+    door: Door,
     request: HttpRequest,
     payload: Payload,
     caller: Caller,
     access: Data<Access>,
     records: Data<Records>,
 ) -> Answer {
-    let permit = access.permit(&caller, Act::Transaction).await?;
-    let body = body(&request, payload).await?;
-    let done = records.transaction(&permit, &body).await?;
-    Ok(answer::transacted(&done))
+    let manner = Manner::of(&request)?;
+    let tail = request.match_info().query("tail");
+    let method = request.method().as_str();
+    let mut pairs = question::pairs(request.query_string().as_bytes())?;
+    let mut body = Some(payload);
+    if method == "POST"
+        && tail.ends_with("/_search")
+        && let Some(payload) = body.take()
+    {
+        let form = question::form(&request, payload).await?;
+        pairs.splice(0..0, question::pairs(&form)?);
+    }
+    let conditions = question::conditions(&request)?;
+    let interaction = Interaction::parse(method, tail, pairs, conditions)?;
+    if door == Door::OwnChart && interaction.writes() {
+        return Err(RecordsError::Method("GET, HEAD").into());
+    }
+    let desk = Desk {
+        caller: &caller,
+        access: &access,
+        records: &records,
+        manner: &manner,
+    };
+    let permit = desk.permit(&interaction).await?;
+    let content = question::content(&request, &interaction, body).await?;
+    let reply = desk.perform(&permit, interaction, content).await?;
+    Ok(reply.response(&manner))
+}
+
+/// `POST /fhir`: a Bundle, batch or transaction.
+async fn bundle(
+    request: HttpRequest,
+    payload: Payload,
+    caller: Caller,
+    access: Data<Access>,
+    records: Data<Records>,
+) -> Answer {
+    let manner = Manner::of(&request)?;
+    let desk = Desk {
+        caller: &caller,
+        access: &access,
+        records: &records,
+        manner: &manner,
+    };
+    let body = question::resource(&request, payload).await?;
+    let answered = batch::answered(&desk, &body).await?;
+    Ok(Fhir::ok(manner.spelled(answered)))
 }
 
 async fn nothing_here() -> Answer {
     Err(RecordsError::NotFound.into())
-}
-
-fn kind_of(name: &str) -> Result<ResourceType, Failure> {
-    ResourceType::named(name).ok_or_else(Failure::no_such_type)
-}
-
-fn address_of(kind: &str, id: &str) -> Result<Address, Failure> {
-    let kind = kind_of(kind)?;
-    let id = LogicalId::parse(id)
-        .ok_or(super::DraftError::Id)
-        .map_err(RecordsError::from)?;
-    Ok(Address { kind, id })
 }
 
 #[cfg(test)]

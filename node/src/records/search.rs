@@ -311,7 +311,7 @@ impl Search {
     /// Takes a round's candidates in.
     ///
     /// # Errors
-    /// `TooCostly` when too many had to be looked at for too few matches.
+    /// `TooWide` when too many had to be looked at for too few matches.
     pub(super) fn take(
         &mut self,
         round: Round,
@@ -357,7 +357,7 @@ impl Search {
         if round.last {
             self.more = More::Exhausted;
         } else if self.looked_at > MOST_LOOKED_AT {
-            return Err(RecordsError::TooCostly);
+            return Err(RecordsError::TooWide);
         }
         Ok(())
     }

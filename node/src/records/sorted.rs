@@ -134,7 +134,7 @@ impl Records {
                 keyed.push((keys(&query.sort, &entry), place));
             }
             if keyed.len() > MOST_SORTED {
-                return Err(RecordsError::TooCostly);
+                return Err(RecordsError::TooWide);
             }
             let Some(position) = position else { break };
             after = Some(position);

@@ -1,7 +1,9 @@
 //! The FHIR tables, and every statement on them.
 
 mod addresses;
+mod compartment;
 mod filter;
+mod history;
 mod index;
 mod reindex;
 mod resources;
@@ -11,10 +13,12 @@ mod statement;
 mod superseded;
 mod write;
 
+pub(super) use compartment::{Compartment, Of, Place, members};
+pub(super) use history::{Moment, Version, Versions, versions};
 #[cfg(test)]
 pub(super) use reindex::{count_index_rows, spoil_index};
 pub(super) use reindex::{look_at_tables, reindex, reindex_if_older};
-pub(super) use rows::{Stored, read, read_version};
+pub(super) use rows::{Former, Stored, read, read_version};
 pub(super) use search::{Plan, candidates, count, rid_of};
 pub(super) use superseded::{Superseded, at_place, changed_since};
 pub(super) use write::{Change, Changed, Expect, apply, lock, matching};

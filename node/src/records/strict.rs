@@ -1,5 +1,6 @@
 //! Reading JSON strictly: no name twice in an object, and refusals that never repeat the text.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
@@ -44,8 +45,12 @@ impl From<serde_json::Error> for JsonError {
 }
 
 pub(super) const DUPLICATE: &str = "musubi: a name twice";
+pub(super) const TOO_MANY: &str = "musubi: too many values";
+/// The most values in one document, so that a body of 32 MiB of `[],[],…` becomes no gigabyte.
+const MOST_VALUES: usize = 500_000;
 const REASONS: &[(&str, &str)] = &[
     (DUPLICATE, "a name stands twice in one object"),
+    (TOO_MANY, "too many values in one document"),
     ("recursion limit", "nested too deep"),
     ("hex escape", "a lone surrogate, or a broken escape"),
     ("number out of range", "a number out of range"),
@@ -77,21 +82,32 @@ pub(super) fn strict(text: &str) -> Result<Value, JsonError> {
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        StrictSeed.deserialize(deserializer).map(Strict)
+        let left = Cell::new(MOST_VALUES);
+        StrictSeed { left: &left }
+            .deserialize(deserializer)
+            .map(Strict)
     }
 }
 
-struct StrictSeed;
+/// Reads one value, and counts it.
+#[derive(Clone, Copy)]
+struct StrictSeed<'c> {
+    left: &'c Cell<usize>,
+}
 
-impl<'de> DeserializeSeed<'de> for StrictSeed {
+impl<'de> DeserializeSeed<'de> for StrictSeed<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        match self.left.get().checked_sub(1) {
+            Some(left) => self.left.set(left),
+            None => return Err(D::Error::custom(TOO_MANY)),
+        }
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for StrictSeed {
+impl<'de> Visitor<'de> for StrictSeed<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,7 +144,7 @@ impl<'de> Visitor<'de> for StrictSeed {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(value) = sequence.next_element_seed(StrictSeed)? {
+        while let Some(value) = sequence.next_element_seed(self)? {
             values.push(value);
         }
         Ok(Value::Array(values))
@@ -137,7 +153,7 @@ impl<'de> Visitor<'de> for StrictSeed {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(StrictSeed)?;
+            let value = members.next_value_seed(self)?;
             if map.insert(name, value).is_some() {
                 return Err(A::Error::custom(DUPLICATE));
             }
@@ -178,6 +194,10 @@ mod tests {
         assert_eq!(reason("{} {}"), "something follows the document");
         assert_eq!(reason("\"\u{1}\""), "a raw control character in a text");
         assert_eq!(reason("{\"secret name\" 1}"), "not well-formed");
+        let many = format!("[{}0]", "0,".repeat(MOST_VALUES));
+        assert_eq!(reason(&many), "too many values in one document");
+        let wide: Vec<String> = (0..2_000).map(|n| format!("\"m{n}\":1")).collect();
+        assert!(Document::parse(&format!("{{{}}}", wide.join(","))).is_err());
         assert_eq!(text(b"\xff"), Err(JsonError::Encoding));
         assert_eq!(text("\u{feff}{}".as_bytes()), Ok("{}"));
         assert!(Document::parse("[1]").is_err());

@@ -5,12 +5,11 @@ use federation_protocol::time::Timestamp;
 use crate::access::Permit;
 use crate::database::HospitalConnection;
 
-use super::draft::Draft;
-use super::store::{self, Change, Changed, Expect};
-use super::{
-    Address, DraftError, LogicalId, Records, RecordsError, ResourceType, SearchQuery, bundle,
-    strict,
-};
+use super::bundle::Content;
+use super::interaction::{Interaction, Target};
+use super::store::{self, Changed, Expect};
+use super::transaction::Done;
+use super::{Address, Criteria, DraftError, Records, RecordsError, ResourceType, strict};
 
 /// What became of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,46 +40,21 @@ pub enum Outcome {
 }
 
 impl Records {
-    /// Creates a resource under an id of ours. With `if_none_exist`, a search for one identifier,
-    /// nothing is written if there is such a resource already: it is named with `Unchanged`.
+    /// Creates a resource under an id of ours. With `if_none_exist`, nothing is written if there is
+    /// such a resource already: it is named with `Unchanged`.
     ///
     /// # Errors
-    /// `ReadOnly`, `Draft`, `Query`, `Ambiguous`, `Unsupported` for other conditions, `Database`.
+    /// `ReadOnly`, `Draft`, `Query`, `Ambiguous`, `Database`.
     pub async fn create(
         &self,
         permit: &Permit,
         kind: ResourceType,
         body: &[u8],
-        if_none_exist: Option<&SearchQuery>,
+        if_none_exist: Option<&Criteria>,
     ) -> Result<Written, RecordsError> {
-        may_write(permit)?;
-        let draft = parse(body, kind)?;
-        let condition = if_none_exist.map(bundle::identifier_of).transpose()?;
-        let at = self.now_in_milliseconds();
-        let address = Address {
-            kind,
-            id: LogicalId::fresh(at),
-        };
-        let change = Change {
-            address,
-            draft: Some(draft),
-            expect: Expect::Anything,
-        };
-        self.database
-            .transact(move |connection| {
-                if let Some((slot, value)) = condition {
-                    store::lock(connection)?;
-                    let there = store::matching(connection, kind, slot, value)?;
-                    if there.len() > 1 {
-                        return Err(RecordsError::Ambiguous(kind));
-                    }
-                    if let Some(address) = there.into_iter().next() {
-                        return unchanged(connection, address);
-                    }
-                }
-                write_one(connection, &change, at)
-            })
-            .await
+        let unless = if_none_exist.cloned();
+        let create = Interaction::Create { kind, unless };
+        written_alone(self.write(permit, create, resource(body)?).await?)
     }
 
     /// Writes a resource at this address, new or a next version. `if_match` is the version that
@@ -95,12 +69,11 @@ impl Records {
         body: &[u8],
         if_match: Option<i32>,
     ) -> Result<Written, RecordsError> {
-        may_write(permit)?;
-        let draft = parse(body, address.kind)?;
-        if draft.id.as_ref() != Some(&address.id) {
-            return Err(DraftError::OtherId.into());
-        }
-        self.change(address, Some(draft), if_match).await
+        let update = Interaction::Update {
+            target: Target::At(address.clone()),
+            expect: expected(if_match),
+        };
+        written_alone(self.write(permit, update, resource(body)?).await?)
     }
 
     /// Deletes a resource; its former versions stay. Deleting what is not there is no error.
@@ -113,35 +86,38 @@ impl Records {
         address: &Address,
         if_match: Option<i32>,
     ) -> Result<Written, RecordsError> {
-        may_write(permit)?;
-        self.change(address, None, if_match).await
+        let delete = Interaction::Delete {
+            target: Target::At(address.clone()),
+            expect: expected(if_match),
+        };
+        written_alone(self.write(permit, delete, Content::Nothing).await?)
     }
 
-    async fn change(
+    /// Does one write, conditional or not.
+    pub(super) async fn write(
         &self,
-        address: &Address,
-        draft: Option<Draft>,
-        if_match: Option<i32>,
-    ) -> Result<Written, RecordsError> {
-        let expect = if_match.map_or(Expect::Anything, Expect::Version);
-        let change = Change {
-            address: address.clone(),
-            draft,
-            expect,
-        };
-        let at = self.now_in_milliseconds();
-        self.database
-            .transact(move |connection| write_one(connection, &change, at))
-            .await
+        permit: &Permit,
+        interaction: Interaction,
+        content: Content,
+    ) -> Result<Done, RecordsError> {
+        may_write(permit)?;
+        self.do_alone(interaction, content).await
     }
 }
 
-fn parse(body: &[u8], kind: ResourceType) -> Result<Draft, DraftError> {
-    let draft = Draft::parse(strict::text(body)?)?;
-    if draft.kind == kind {
-        Ok(draft)
-    } else {
-        Err(DraftError::OtherType(kind))
+fn expected(if_match: Option<i32>) -> Expect {
+    if_match.map_or(Expect::Anything, Expect::Version)
+}
+
+/// A resource's text as it came.
+pub(super) fn resource(body: &[u8]) -> Result<Content, DraftError> {
+    Ok(Content::Resource(strict::text(body)?.into()))
+}
+
+fn written_alone(done: Done) -> Result<Written, RecordsError> {
+    match done {
+        Done::Wrote(written) => Ok(written),
+        _ => Err(RecordsError::NotFound),
     }
 }
 
@@ -164,16 +140,6 @@ pub(super) fn unchanged(
         at: Timestamp::from_micros(stored.at),
         outcome: Outcome::Unchanged,
     })
-}
-
-fn write_one(
-    connection: &mut HospitalConnection,
-    change: &Change,
-    at: Timestamp,
-) -> Result<Written, RecordsError> {
-    let changed = store::apply(connection, std::slice::from_ref(change), at)?;
-    let changed = changed.into_iter().next().unwrap_or(Changed::Absent);
-    written(change.address.clone(), changed, at)
 }
 
 pub(super) fn written(

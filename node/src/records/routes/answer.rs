@@ -1,26 +1,23 @@
-//! Answers: resources in their own bytes, Bundles put together from them, and refusals.
+//! Answers: Bundles put together from resources in their own bytes, and refusals.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    ETAG, HttpDate, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER,
-};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
-use federation_protocol::time::Timestamp;
-use serde_json::json;
+use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::{Value, json};
 
-use super::question::Asked;
-use crate::access::{AccessRefusal, Permit};
+use super::manner::Manner;
+use super::reply::past_entry;
+use crate::access::AccessRefusal;
 use crate::database::DatabaseError;
-use crate::records::form::version_of_etag;
+use crate::records::interaction::Pairs;
 use crate::records::json::quoted;
 use crate::records::{
-    Entry, Outcome, Page, Records, RecordsError, ResourceType, Told, Transacted, Written,
+    Address, Entry, Everything, HistoryPage, Page, RecordsError, ResourceType, Told,
 };
 
-const MEDIA_TYPE: &str = "application/fhir+json; charset=utf-8";
+pub(super) const MEDIA_TYPE: &str = "application/fhir+json; charset=utf-8";
 
 /// Makes responses of FHIR's media type.
 pub(super) struct Fhir;
@@ -33,25 +30,25 @@ impl Fhir {
 
 /// A refusal on its way out. Says nothing that was not meant for outsiders.
 #[derive(Debug)]
-pub(super) struct Failure(Told);
+pub(super) struct Failure {
+    told: Told,
+    /// The methods that are served there, to who used another.
+    allow: Option<&'static str>,
+}
 
 impl Failure {
     fn new(status: u16, code: &'static str, diagnostics: &str) -> Self {
-        let diagnostics = diagnostics.to_owned();
-        Self(Told {
+        let told = Told {
             status,
             code,
-            diagnostics,
+            diagnostics: diagnostics.to_owned(),
             expression: None,
-        })
+        };
+        Self { told, allow: None }
     }
 
     pub(super) fn bad(diagnostics: &str) -> Self {
         Self::new(400, "invalid", diagnostics)
-    }
-
-    pub(super) fn no_such_type() -> Self {
-        Self::new(404, "not-supported", "this type is not served here")
     }
 
     pub(super) fn not_acceptable() -> Self {
@@ -69,40 +66,55 @@ impl Failure {
     pub(super) fn too_large() -> Self {
         Self::new(413, "too-long", "the body is larger than is taken here")
     }
-}
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {}: {}",
-            self.0.status, self.0.code, self.0.diagnostics
-        )
-    }
-}
-
-impl ResponseError for Failure {
-    fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    fn error_response(&self) -> HttpResponse {
+    /// The OperationOutcome.
+    pub(super) fn outcome(&self) -> Value {
         let Told {
             code,
             diagnostics,
             expression,
             ..
-        } = &self.0;
+        } = &self.told;
         let mut issue = json!({"severity": "error", "code": code, "diagnostics": diagnostics});
         if let (Some(expression), Some(members)) = (expression, issue.as_object_mut()) {
             members.insert("expression".to_owned(), json!([expression]));
         }
-        let outcome = json!({"resourceType": "OperationOutcome", "issue": [issue]});
-        let mut response = HttpResponse::build(self.status_code());
-        if self.0.status == 503 {
+        json!({"resourceType": "OperationOutcome", "issue": [issue]})
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Told {
+            status,
+            code,
+            diagnostics,
+            ..
+        } = &self.told;
+        write!(f, "{status} {code}: {diagnostics}")
+    }
+}
+
+impl ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status());
+        if self.told.status == 503 {
             response.insert_header((RETRY_AFTER, "1"));
         }
-        response.content_type(MEDIA_TYPE).body(outcome.to_string())
+        if let Some(allow) = self.allow {
+            response.insert_header((ALLOW, allow));
+        }
+        response
+            .content_type(MEDIA_TYPE)
+            .body(self.outcome().to_string())
     }
 }
 
@@ -111,7 +123,14 @@ impl From<RecordsError> for Failure {
         if let RecordsError::Database(error) = &error {
             tracing::error!(%error, "the records cannot be read or written");
         }
-        Self(error.told())
+        let allow = match &error {
+            RecordsError::Method(allow) => Some(*allow),
+            _ => None,
+        };
+        Self {
+            told: error.told(),
+            allow,
+        }
     }
 }
 
@@ -135,77 +154,119 @@ impl From<AccessRefusal> for Failure {
     }
 }
 
-/// One version of a resource, or 304 to who has it.
-pub(super) fn resource(request: &HttpRequest, entry: &Entry) -> HttpResponse {
-    let known = request
-        .headers()
-        .get(IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok());
-    let mut response = match known.and_then(version_of_etag) {
-        Some(version) if version == entry.version => HttpResponse::NotModified(),
-        _ => HttpResponse::Ok(),
+/// A page of matches and what stands beside them, their bytes as they are stored unless the search
+/// wants them cut.
+pub(super) fn searchset(manner: &Manner, kind: ResourceType, pairs: &Pairs, page: &Page) -> String {
+    let links = Links {
+        address: format!("{}/{kind}", manner.base),
+        pairs,
     };
-    version_headers(&mut response, entry.version, entry.last_updated);
-    response.content_type(MEDIA_TYPE).body(entry.raw.clone())
+    let own = page.entries.iter().map(|entry| (entry, "match"));
+    let included = page.included.iter().map(|entry| (entry, "include"));
+    let mut entries: Vec<String> = own
+        .chain(included)
+        .map(|(entry, mode)| {
+            let shown = page.dress.on(entry.address.kind, &entry.raw);
+            shown_entry(manner, &entry.address, &shown, mode)
+        })
+        .collect();
+    if !page.notes.is_empty() {
+        let said = page.notes.join("; ");
+        let outcome = said_outcome("warning", "not-supported", &said);
+        entries.push(format!(
+            "{{\"resource\":{outcome},\"search\":{{\"mode\":\"outcome\"}}}}"
+        ));
+    }
+    let mut head = links.of(page.next.as_deref());
+    if let Some(total) = page.total {
+        head.push_str(&format!(",\"total\":{total}"));
+    }
+    bundle("searchset", &head, &entries)
 }
 
-fn version_headers(response: &mut HttpResponseBuilder, version: i32, at: Timestamp) {
-    response.insert_header((ETAG, format!("W/\"{version}\"")));
-    let seconds = u64::try_from(at.unix_seconds()).unwrap_or(0);
-    let at: SystemTime = UNIX_EPOCH + Duration::from_secs(seconds);
-    response.insert_header((LAST_MODIFIED, HttpDate::from(at)));
-}
-
-/// What became of a create or an update; with the resource, if `Prefer: return=representation`.
-pub(super) async fn written(
-    request: &HttpRequest,
-    records: &Records,
-    permit: &Permit,
-    written: &Written,
-) -> Result<HttpResponse, Failure> {
-    let Written {
-        address,
-        version,
-        at,
-        outcome,
-    } = written;
-    let mut response = match outcome {
-        Outcome::Created => HttpResponse::Created(),
-        _ => HttpResponse::Ok(),
+/// A page of everything about one patient or encounter.
+pub(super) fn everything(
+    manner: &Manner,
+    address: &str,
+    pairs: &Pairs,
+    page: &Everything,
+) -> String {
+    let links = Links {
+        address: format!("{}/{address}/$everything", manner.base),
+        pairs,
     };
-    version_headers(&mut response, *version, *at);
-    let location = format!("{}/{address}/_history/{version}", base(request));
-    response.insert_header((LOCATION, location));
-    let prefer = request
-        .headers()
-        .get("prefer")
-        .and_then(|value| value.to_str().ok());
-    if prefer.is_some_and(|prefer| prefer.contains("return=representation")) {
-        let entry = records.vread(permit, address, *version).await?;
-        return Ok(response.content_type(MEDIA_TYPE).body(entry.raw));
-    }
-    Ok(response.finish())
+    let own = page.entries.iter().map(|entry| (entry, "match"));
+    let included = page.included.iter().map(|entry| (entry, "include"));
+    let entries: Vec<String> = own
+        .chain(included)
+        .map(|(entry, mode)| found_entry(manner, entry, mode))
+        .collect();
+    bundle("searchset", &links.of(page.next.as_deref()), &entries)
 }
 
-/// 204: it is gone, or was not there.
-pub(super) fn deleted(written: &Written) -> HttpResponse {
-    let mut response = HttpResponse::NoContent();
-    if written.outcome == Outcome::Deleted {
-        response.insert_header((ETAG, format!("W/\"{}\"", written.version)));
-    }
-    response.finish()
+/// A page of a history; `address` is empty, a type's name, or a resource's address.
+pub(super) fn history(manner: &Manner, address: &str, pairs: &Pairs, page: &HistoryPage) -> String {
+    let slash = if address.is_empty() { "" } else { "/" };
+    let links = Links {
+        address: format!("{}/{address}{slash}_history", manner.base),
+        pairs,
+    };
+    let entries: Vec<String> = page
+        .entries
+        .iter()
+        .map(|past| past_entry(past, manner))
+        .collect();
+    bundle("history", &links.of(page.next.as_deref()), &entries)
 }
 
-/// A page of matches, their bytes as they are stored.
-pub(super) fn searchset(
-    request: &HttpRequest,
-    kind: ResourceType,
-    asked: &Asked,
-    page: &Page,
-) -> HttpResponse {
-    let base = base(request);
-    let link = |relation: &str, cursor: Option<&str>| {
-        let kept = asked
+/// A Bundle of entries that are JSON already.
+pub(super) fn bundle(kind: &str, links: &str, entries: &[String]) -> String {
+    let size: usize = entries.iter().map(|entry| entry.len() + 1).sum();
+    let mut body = String::with_capacity(size + links.len() + 128);
+    body.push_str("{\"resourceType\":\"Bundle\",\"type\":");
+    body.push_str(&quoted(kind));
+    body.push_str(links);
+    for (number, entry) in entries.iter().enumerate() {
+        body.push_str(if number == 0 { ",\"entry\":[" } else { "," });
+        body.push_str(entry);
+    }
+    body.push_str(if entries.is_empty() { "}" } else { "]}" });
+    body
+}
+
+fn found_entry(manner: &Manner, entry: &Entry, mode: &str) -> String {
+    shown_entry(manner, &entry.address, &entry.raw, mode)
+}
+
+fn shown_entry(manner: &Manner, address: &Address, raw: &str, mode: &str) -> String {
+    let url = quoted(&format!("{}/{address}", manner.base));
+    format!("{{\"fullUrl\":{url},\"resource\":{raw},\"search\":{{\"mode\":\"{mode}\"}}}}")
+}
+
+/// An OperationOutcome that is no refusal.
+pub(super) fn said_outcome(severity: &str, code: &str, diagnostics: &str) -> String {
+    let issue = json!({"severity": severity, "code": code, "diagnostics": diagnostics});
+    json!({"resourceType": "OperationOutcome", "issue": [issue]}).to_string()
+}
+
+/// The links of a page.
+struct Links<'p> {
+    address: String,
+    pairs: &'p Pairs,
+}
+
+impl Links<'_> {
+    /// `self`, and `next` where there is one, with a comma before them.
+    fn of(&self, next: Option<&str>) -> String {
+        let own = self.link("self", None);
+        match next {
+            Some(cursor) => format!(",\"link\":[{own},{}]", self.link("next", Some(cursor))),
+            None => format!(",\"link\":[{own}]"),
+        }
+    }
+
+    fn link(&self, relation: &str, cursor: Option<&str>) -> String {
+        let kept = self
             .pairs
             .iter()
             .filter(|(name, _)| name != "_cursor" || cursor.is_none());
@@ -213,93 +274,21 @@ pub(super) fn searchset(
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         pairs.extend(cursor.map(|cursor| ("_cursor", cursor)));
-        let url = format!("{base}/{kind}{}", form_of(&pairs));
-        format!("{{\"relation\":\"{relation}\",\"url\":{}}}", quoted(&url))
-    };
-    let mut links = link("self", None);
-    if let Some(cursor) = &page.next {
-        links = format!("{links},{}", link("next", Some(cursor)));
+        let url = quoted(&format!("{}{}", self.address, form_of(&pairs)));
+        format!("{{\"relation\":\"{relation}\",\"url\":{url}}}")
     }
-    let size: usize = page.entries.iter().map(|entry| entry.raw.len() + 160).sum();
-    let mut body = String::with_capacity(size + links.len() + 128);
-    body.push_str("{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"link\":[");
-    body.push_str(&links);
-    body.push(']');
-    for (number, entry) in page.entries.iter().enumerate() {
-        body.push_str(if number == 0 { ",\"entry\":[" } else { "," });
-        let url = quoted(&format!("{base}/{}", entry.address));
-        body.push_str(&format!("{{\"fullUrl\":{url},\"resource\":"));
-        body.push_str(&entry.raw);
-        body.push_str(",\"search\":{\"mode\":\"match\"}}");
-    }
-    body.push_str(if page.entries.is_empty() { "}" } else { "]}" });
-    Fhir::ok(body)
-}
-
-/// What a transaction did, entry by entry.
-pub(super) fn transacted(done: &Transacted) -> HttpResponse {
-    let entries: Vec<_> = done
-        .entries
-        .iter()
-        .map(|written| {
-            let Written {
-                address,
-                version,
-                at,
-                outcome,
-            } = written;
-            match outcome {
-                Outcome::Deleted | Outcome::Absent => json!({"response": {"status": "204"}}),
-                said => json!({"response": {
-                    "status": if *said == Outcome::Created { "201" } else { "200" },
-                    "location": format!("{address}/_history/{version}"),
-                    "etag": format!("W/\"{version}\""),
-                    "lastModified": at.to_string()
-                }}),
-            }
-        })
-        .collect();
-    let bundle =
-        json!({"resourceType": "Bundle", "type": "transaction-response", "entry": entries});
-    Fhir::ok(bundle.to_string())
 }
 
 /// Resources that are JSON already, as a searchset.
-pub(super) fn searchset_of(
-    request: &HttpRequest,
-    kind: &str,
-    raws: &[(String, String)],
-) -> HttpResponse {
-    let base = base(request);
+pub(super) fn searchset_of(manner: &Manner, kind: &str, raws: &[(String, String)]) -> String {
     let entries: Vec<String> = raws
         .iter()
         .map(|(id, raw)| {
-            let url = quoted(&format!("{base}/{kind}/{id}"));
+            let url = quoted(&format!("{}/{kind}/{id}", manner.base));
             format!("{{\"fullUrl\":{url},\"resource\":{raw},\"search\":{{\"mode\":\"match\"}}}}")
         })
         .collect();
-    let entries = match entries.as_slice() {
-        [] => String::new(),
-        some => format!(",\"entry\":[{}]", some.join(",")),
-    };
-    Fhir::ok(format!(
-        "{{\"resourceType\":\"Bundle\",\"type\":\"searchset\"{entries}}}"
-    ))
-}
-
-/// Where `/fhir` is, as the caller called it.
-fn base(request: &HttpRequest) -> String {
-    let scheme = if request.app_config().secure() {
-        "https"
-    } else {
-        "http"
-    };
-    let host = request
-        .headers()
-        .get("host")
-        .and_then(|value| value.to_str().ok());
-    let host = host.unwrap_or_else(|| request.app_config().host());
-    format!("{scheme}://{host}/fhir")
+    bundle("searchset", "", &entries)
 }
 
 fn form_of(pairs: &[(&str, &str)]) -> String {

@@ -2,14 +2,15 @@
 //! hospital's staff. What a person decided about other hospitals is not the staff's to read.
 //! Directives are written through the consent room alone.
 
+use actix_web::HttpRequest;
 use actix_web::web::{self, Data, Path, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
 
 use super::answer::{Failure, searchset_of};
-use super::question::asked_pairs;
+use super::manner::Manner;
+use super::question::{self, patient_of};
 use super::{Answer, Fhir};
 use crate::access::{Access, Act};
-use crate::consent::{Consents, DirectiveId, StoredDirective, Subject};
+use crate::consent::{Consents, DirectiveId, Subject};
 use crate::database::Rid;
 use crate::identity::Caller;
 use crate::records::{Records, RecordsError};
@@ -17,15 +18,19 @@ use crate::records::{Records, RecordsError};
 pub(super) fn configure(routes: &mut ServiceConfig) {
     routes
         .route("/Consent", web::get().to(search))
-        .route("/Consent/{id}", web::get().to(read));
+        .route("/Consent", web::head().to(search))
+        .route("/Consent/{id}", web::get().to(read))
+        .route("/Consent/{id}", web::head().to(read));
 }
 
 async fn read(
+    request: HttpRequest,
     id: Path<String>,
     caller: Caller,
     access: Data<Access>,
     consents: Data<Consents>,
 ) -> Answer {
+    let manner = Manner::of(&request)?;
     access
         .permit(
             &caller,
@@ -39,11 +44,7 @@ async fn read(
     let stored = consents.read(&DirectiveId::known(id.as_str())).await?;
     let stored = stored.filter(|stored| is_theirs(&caller, &stored.subject));
     let stored = stored.ok_or(RecordsError::NotFound)?;
-    Ok(one(&stored))
-}
-
-fn one(stored: &StoredDirective) -> HttpResponse {
-    Fhir::ok(stored.raw.clone())
+    Ok(Fhir::ok(manner.spelled(stored.raw)))
 }
 
 /// Without parameters one's own; `patient` names the chart whose local directives staff ask for.
@@ -54,16 +55,17 @@ async fn search(
     records: Data<Records>,
     consents: Data<Consents>,
 ) -> Answer {
-    let asked = asked_pairs(&request, request.query_string().as_bytes())?;
-    if asked.pairs.iter().any(|(name, _)| name != "patient") || asked.pairs.len() > 1 {
+    let manner = Manner::of(&request)?;
+    let pairs = question::pairs(request.query_string().as_bytes())?;
+    if pairs.iter().any(|(name, _)| name != "patient") || pairs.len() > 1 {
         return Err(Failure::bad("Consent can be searched by patient alone"));
     }
-    let named = match asked.patient() {
+    let named = match patient_of(&pairs) {
         Some(patient) => records.chart_of(&patient).await?,
         None => None,
     };
     let subjects = match &caller {
-        Caller::Person { id, patient } if asked.pairs.is_empty() || named == Some(*patient) => {
+        Caller::Person { id, patient } if pairs.is_empty() || named == Some(*patient) => {
             vec![Subject::Person(id.clone()), Subject::Patient(*patient)]
         }
         Caller::Person { .. } => Vec::new(),
@@ -84,7 +86,8 @@ async fn search(
         let stored = consents.list(subject).await?;
         found.extend(stored.into_iter().map(|one| (one.id.to_string(), one.raw)));
     }
-    Ok(searchset_of(&request, "Consent", &found))
+    let found = searchset_of(&manner, "Consent", &found);
+    Ok(Fhir::ok(manner.spelled(found)))
 }
 
 fn own_chart(caller: &Caller) -> Option<Rid> {

@@ -1,99 +1,114 @@
-//! What a request says besides its path: parameters, conditions, media types, the body.
+//! What a request says besides its path: parameters, conditions, and the body.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderName, IF_MATCH};
+use actix_web::http::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, HttpDate, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+};
 use actix_web::web::{Bytes, Payload};
+use federation_protocol::time::Timestamp;
 
 use super::answer::Failure;
-use crate::records::form::{form_pairs, version_of_etag};
-use crate::records::{Address, RecordsError, ResourceType, SearchQuery};
+use crate::records::bundle::Content;
+use crate::records::form::form_pairs;
+use crate::records::interaction::{Conditions, Interaction, Pairs};
+use crate::records::patch::Patch;
+use crate::records::{Address, DraftError, RecordsError, strict, writing};
 
 /// The largest body: a transaction Bundle with images in it.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
 const LARGEST_FORM: usize = 256 * 1024;
 
-/// A search's parameters, decoded, `_format` judged and taken out.
-pub(super) struct Asked {
-    pub(super) pairs: Vec<(String, String)>,
-}
-
-impl Asked {
-    /// The one patient whose chart is searched, for the audit line.
-    pub(super) fn patient(&self) -> Option<Address> {
-        let named = |name: &str| matches!(name, "patient" | "subject" | "beneficiary");
-        let (_, value) = self.pairs.iter().find(|(name, _)| named(name))?;
-        let id = value.strip_prefix("Patient/").unwrap_or(value);
-        Address::parse(&format!("Patient/{id}"))
-    }
-}
-
-/// The parameters of a URL or a form, and those of the URL besides.
-pub(super) fn asked_pairs(request: &HttpRequest, form: &[u8]) -> Result<Asked, Failure> {
-    only_json(request)?;
+/// Decoded parameters, without those that [`super::manner::Manner`] reads.
+pub(super) fn pairs(form: &[u8]) -> Result<Pairs, Failure> {
     let form = std::str::from_utf8(form).map_err(|_not| Failure::bad("the form is not UTF-8"))?;
     let mut pairs = form_pairs(form);
-    if request.method() == actix_web::http::Method::POST {
-        pairs.extend(form_pairs(request.query_string()));
-    }
-    let mut kept = Vec::with_capacity(pairs.len());
-    for (name, value) in pairs {
-        if name == "_format" {
-            json_format(&value)?
-        } else {
-            kept.push((name, value))
-        }
-    }
-    Ok(Asked { pairs: kept })
+    pairs.retain(|(name, _)| name != "_format" && name != "_pretty");
+    Ok(pairs)
 }
 
-fn json_format(value: &str) -> Result<(), Failure> {
-    // An unescaped `+` of `fhir+json` arrives as a space.
-    match value.split(';').next().unwrap_or_default().trim() {
-        "json"
-        | "text/json"
-        | "application/json"
-        | "application/fhir+json"
-        | "application/fhir json" => Ok(()),
-        _ => Err(Failure::not_acceptable()),
+/// The one patient whose chart is searched, for the audit line.
+pub(super) fn patient_of(pairs: &Pairs) -> Option<Address> {
+    let named = |name: &str| matches!(name, "patient" | "subject" | "beneficiary");
+    let (_, value) = pairs.iter().find(|(name, _)| named(name))?;
+    let id = value.strip_prefix("Patient/").unwrap_or(value);
+    Address::parse(&format!("Patient/{id}"))
+}
+
+/// The conditions in the headers.
+pub(super) fn conditions(request: &HttpRequest) -> Result<Conditions, Failure> {
+    // Header bytes beyond ASCII are UTF-8 here, as FHIR's own examples have them.
+    let header = |name: &str| {
+        let value = request.headers().get(name);
+        let text = value.map(|value| std::str::from_utf8(value.as_bytes()));
+        text.transpose()
+            .map(|text| text.map(str::to_owned))
+            .map_err(|_not| Failure::bad("a conditional header is not UTF-8"))
+    };
+    // A date that is none is passed over, as RFC 9110 section 13.1.3 has it.
+    let since = header(IF_MODIFIED_SINCE.as_str())?
+        .and_then(|text| HttpDate::from_str(&text).ok())
+        .and_then(|date| SystemTime::from(date).duration_since(UNIX_EPOCH).ok())
+        .and_then(|since| i64::try_from(since.as_secs()).ok());
+    Ok(Conditions {
+        if_match: header(IF_MATCH.as_str())?,
+        if_none_match: header(IF_NONE_MATCH.as_str())?,
+        if_none_exist: header("if-none-exist")?,
+        if_modified_since: since.map(Timestamp::from_unix_seconds),
+    })
+}
+
+/// What the interaction brings along: a resource, a patch, nothing.
+pub(super) async fn content(
+    request: &HttpRequest,
+    interaction: &Interaction,
+    payload: Option<Payload>,
+) -> Result<Content, Failure> {
+    match (interaction, payload) {
+        (Interaction::Create { .. } | Interaction::Update { .. }, Some(payload)) => {
+            let body = resource(request, payload).await?;
+            Ok(writing::resource(&body).map_err(RecordsError::from)?)
+        }
+        (Interaction::Patch { .. }, Some(payload)) => {
+            if media_type(request) != "application/json-patch+json" {
+                return Err(Failure::media_type("application/json-patch+json"));
+            }
+            let body = bytes(request, payload, LARGEST_BODY).await?;
+            let text = strict::text(&body)
+                .map_err(DraftError::from)
+                .map_err(RecordsError::from)?;
+            let patch = Patch::parse(text).map_err(RecordsError::from)?;
+            Ok(Content::Patch(Arc::new(patch)))
+        }
+        _ => Ok(Content::Nothing),
     }
 }
 
-/// JSON is all that is spoken here.
-pub(super) fn only_json(request: &HttpRequest) -> Result<(), Failure> {
-    for (name, value) in form_pairs(request.query_string()) {
-        if name == "_format" {
-            json_format(&value)?;
+/// A resource or Bundle, whole.
+pub(super) async fn resource(request: &HttpRequest, payload: Payload) -> Result<Bytes, Failure> {
+    match media_type(request) {
+        "application/fhir+json" | "application/json" | "text/json" => {
+            bytes(request, payload, LARGEST_BODY).await
         }
+        _ => Err(Failure::media_type("application/fhir+json")),
     }
-    let mut accepted = request.headers().get_all(ACCEPT).peekable();
-    let nothing_said = accepted.peek().is_none();
-    let json = accepted
-        .filter_map(|value| value.to_str().ok())
-        .any(|value| {
-            value.split(',').any(|range| {
-                let range = range.split(';').next().unwrap_or_default().trim();
-                matches!(
-                    range,
-                    "*/*"
-                        | "application/*"
-                        | "application/json"
-                        | "application/fhir+json"
-                        | "text/json"
-                )
-            })
-        });
-    if nothing_said || json {
-        Ok(())
-    } else {
-        Err(Failure::not_acceptable())
+}
+
+/// The form of a search.
+pub(super) async fn form(request: &HttpRequest, payload: Payload) -> Result<Bytes, Failure> {
+    match media_type(request) {
+        "application/x-www-form-urlencoded" => bytes(request, payload, LARGEST_FORM).await,
+        "" => Ok(Bytes::new()),
+        _ => Err(Failure::media_type("application/x-www-form-urlencoded")),
     }
 }
 
 fn media_type(request: &HttpRequest) -> &str {
-    let value = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+    let value = request.headers().get(CONTENT_TYPE);
+    let value = value.and_then(|value| value.to_str().ok());
     value
         .unwrap_or_default()
         .split(';')
@@ -102,59 +117,15 @@ fn media_type(request: &HttpRequest) -> &str {
         .trim()
 }
 
-/// A resource or Bundle, whole.
-pub(super) async fn body(request: &HttpRequest, payload: Payload) -> Result<Bytes, Failure> {
-    if !matches!(
-        media_type(request),
-        "application/fhir+json" | "application/json"
-    ) {
-        return Err(Failure::media_type("application/fhir+json"));
+async fn bytes(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes, Failure> {
+    // What is packed could unpack to anything.
+    let coding = request.headers().get(CONTENT_ENCODING);
+    if coding.is_some_and(|coding| coding != "identity") {
+        return Err(Failure::media_type("without a content coding"));
     }
-    bytes(payload, LARGEST_BODY).await
-}
-
-/// The form of a search.
-pub(super) async fn form(request: &HttpRequest, payload: Payload) -> Result<Bytes, Failure> {
-    match media_type(request) {
-        "application/x-www-form-urlencoded" => bytes(payload, LARGEST_FORM).await,
-        "" => Ok(Bytes::new()),
-        _ => Err(Failure::media_type("application/x-www-form-urlencoded")),
-    }
-}
-
-async fn bytes(payload: Payload, limit: usize) -> Result<Bytes, Failure> {
     match payload.to_bytes_limited(limit).await {
         Err(_larger) => Err(Failure::too_large()),
         Ok(Err(_broken_off)) => Err(Failure::bad("the body broke off")),
         Ok(Ok(bytes)) => Ok(bytes),
     }
-}
-
-/// The version that `If-Match` names.
-pub(super) fn if_match(request: &HttpRequest) -> Result<Option<i32>, Failure> {
-    let Some(value) = request.headers().get(IF_MATCH) else {
-        return Ok(None);
-    };
-    let version = value.to_str().ok().and_then(version_of_etag);
-    version
-        .map(Some)
-        .ok_or_else(|| Failure::bad("If-Match is not W/\"version\""))
-}
-
-/// The condition of `If-None-Exist`.
-pub(super) fn if_none_exist(
-    request: &HttpRequest,
-    kind: ResourceType,
-) -> Result<Option<SearchQuery>, Failure> {
-    let name = HeaderName::from_static("if-none-exist");
-    let Some(value) = request.headers().get(name) else {
-        return Ok(None);
-    };
-    // Header bytes beyond ASCII are UTF-8 here, as FHIR's own examples have them.
-    let text = std::str::from_utf8(value.as_bytes())
-        .map_err(|_not| Failure::bad("If-None-Exist is not UTF-8"))?;
-    let pairs = form_pairs(text.strip_prefix('?').unwrap_or(text));
-    Ok(Some(
-        SearchQuery::parse(kind, &pairs).map_err(RecordsError::from)?,
-    ))
 }

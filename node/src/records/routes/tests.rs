@@ -14,12 +14,17 @@ use actix_web::test::TestRequest;
 use actix_web::{App, HttpMessage as _, test};
 use serde_json::{Value, json};
 
+mod bundles;
+mod changing;
+mod looking_back;
+
 use super::*;
 use crate::audit::{Audit, Filter};
 use crate::consent::testing::Home;
 use crate::database::testing::on_each_async;
 use crate::database::{Database, Rid};
 use crate::identity::PersonId;
+use crate::records::{Address, ResourceType};
 
 struct Site {
     home: Home,
@@ -316,9 +321,13 @@ async fn whatever_is_wrong_is_an_operation_outcome_without_patient_data() {
                 post(
                     "/fhir",
                     json_type,
-                    "{\"resourceType\":\"Bundle\",\"type\":\"batch\"}",
+                    "{\"resourceType\":\"Bundle\",\"type\":\"document\"}",
                 ),
             ),
+            (405, TestRequest::delete().uri("/fhir/Patient/_history")),
+            (405, post("/fhir/Patient/1", json_type, "{}")),
+            (412, TestRequest::delete().uri("/fhir/Patient")),
+            (404, post("/fhir/Consent", json_type, "{}")),
             (
                 400,
                 post(
@@ -455,6 +464,26 @@ async fn the_capability_statement_tells_what_the_table_has() {
                 assert_eq!(site.get(&uri).await.status, 200, "{uri}");
             }
         }
+        // What is told to be done is done at its address: nowhere "not here" or "not so".
+        let body = "{\"resourceType\":\"Group\"}";
+        for interaction in resources[0]["interaction"].as_array().unwrap() {
+            let (method, uri) = match text(interaction, "code") {
+                "read" => (Method::GET, "/fhir/Patient/p"),
+                "vread" => (Method::GET, "/fhir/Patient/p/_history/1"),
+                "search-type" => (Method::GET, "/fhir/Patient"),
+                "history-instance" => (Method::GET, "/fhir/Patient/p/_history"),
+                "history-type" => (Method::GET, "/fhir/Patient/_history"),
+                "create" => (Method::POST, "/fhir/Patient"),
+                "update" => (Method::PUT, "/fhir/Patient/p"),
+                "patch" => (Method::PATCH, "/fhir/Patient/p"),
+                "delete" => (Method::DELETE, "/fhir/Patient/p"),
+                other => panic!("{other}"),
+            };
+            site.put(&patient("p")).await;
+            let request = fhir(TestRequest::with_uri(uri).method(method), body);
+            let status = site.system(request).await.status.as_u16();
+            assert!(matches!(status, 200 | 204 | 400 | 415), "{uri}: {status}");
+        }
         let person = Caller::Person {
             id: PersonId::random(),
             patient: Rid(1),
@@ -468,7 +497,7 @@ async fn the_capability_statement_tells_what_the_table_has() {
                 .as_array()
                 .unwrap()
                 .len(),
-            3
+            5
         );
     })
     .await;

@@ -3,9 +3,9 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, SmallInt, Text};
 
-use super::super::Address;
 use super::super::classify::{Facts, categories_of_bits, category_numbered};
 use super::super::date::Span;
+use super::super::{Address, LogicalId, ResourceType};
 use super::statement::Statement;
 use crate::database::{DatabaseError, HospitalConnection};
 use federation_protocol::label::Labels;
@@ -63,6 +63,14 @@ pub(in crate::records) struct Stored {
 }
 
 impl Stored {
+    /// Where it is; `None` for a type that this program does not know.
+    pub(in crate::records) fn address(&self) -> Option<Address> {
+        Some(Address {
+            kind: ResourceType::coded(self.kind)?,
+            id: LogicalId::parse(&self.id)?,
+        })
+    }
+
     /// What the decision looks at, as it was read from the resource when it was written.
     pub(in crate::records) fn facts(&self) -> Facts {
         Facts {

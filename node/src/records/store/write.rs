@@ -36,6 +36,10 @@ pub(in crate::records) enum Expect {
     Anything,
     /// This version.
     Version(i32),
+    /// Some version that is not deleted.
+    Something,
+    /// No version, or a deleted one.
+    Nothing,
     /// Whatever; but nothing is written if it says the same already.
     Difference,
 }
@@ -83,12 +87,13 @@ pub(in crate::records) fn apply(
     Ok(changed)
 }
 
-/// The addresses of resources of this type that carry a token, not deleted; at most two.
+/// The addresses of resources of this type that carry a token, not deleted; at most `limit`.
 pub(in crate::records) fn matching(
     connection: &mut HospitalConnection,
     kind: ResourceType,
     slot: i16,
     value: i64,
+    limit: usize,
 ) -> Result<Vec<Address>, DatabaseError> {
     let mut statement = Statement::<(diesel::sql_types::Text,)>::new(
         "SELECT r.id FROM ix_token t JOIN resource r ON r.rid = t.rid WHERE t.slot = ",
@@ -97,7 +102,8 @@ pub(in crate::records) fn matching(
         .int(slot)
         .sql(" AND t.value = ")
         .int(value)
-        .sql(" ORDER BY t.rid LIMIT 2");
+        .sql(" ORDER BY t.rid LIMIT 0 + ")
+        .int(i64::try_from(limit).unwrap_or(i64::MAX));
     let ids = statement.load::<(String,)>(connection)?;
     Ok(ids
         .into_iter()
@@ -255,20 +261,19 @@ impl<'c> Writer<'c> {
         let address = &change.address;
         self.flush()?;
         let old = rows::read(self.connection, address)?.filter(|old| !old.deleted);
-        let Some(old) = old else {
-            let expected = matches!(change.expect, Expect::Version(_));
-            return Ok(if expected {
-                Changed::Conflict
-            } else {
-                Changed::Absent
-            });
-        };
-        if matches!(change.expect, Expect::Version(version) if version != old.version) {
+        if !change.expect.holds(old.as_ref()) {
             return Ok(Changed::Conflict);
         }
+        let Some(old) = old else {
+            return Ok(Changed::Absent);
+        };
         self.supersede(&old)?;
         let version = old.version.saturating_add(1);
-        let tombstone = ResourceRow::empty(address, old.rid, version, old.patient);
+        // What marked it marks its history still.
+        let tombstone = ResourceRow {
+            labels: old.facts().labels.to_bits(),
+            ..ResourceRow::empty(address, old.rid, version, old.patient)
+        };
         overwrite(self.connection, &tombstone, self.commit, true)?;
         Ok(Changed::Deleted { version })
     }
@@ -321,29 +326,32 @@ impl<'c> Writer<'c> {
     }
 }
 
+impl Expect {
+    /// Whether a change may be made over what is there, deleted resources left out.
+    fn holds(self, living: Option<&Stored>) -> bool {
+        match (self, living) {
+            (Self::Anything | Self::Difference, _) => true,
+            (Self::Version(version), Some(there)) => there.version == version,
+            (Self::Version(_), None) => false,
+            (Self::Something, there) => there.is_some(),
+            (Self::Nothing, there) => there.is_none(),
+        }
+    }
+}
+
 /// Why a change is not made, if it is not.
 fn unexpected(change: &Change, draft: &Draft, old: Option<&Stored>) -> Option<Changed> {
     let living = old.filter(|old| !old.deleted);
-    match change.expect {
-        Expect::Anything => None,
-        Expect::Version(version) => {
-            let same = living.is_some_and(|old| old.version == version);
-            (!same).then_some(Changed::Conflict)
-        }
-        Expect::Difference => {
-            let old = living?;
-            let again = draft.stored_as(
-                &change.address.id,
-                old.version,
-                Timestamp::from_micros(old.at),
-            );
-            let same = again == old.raw;
-            same.then_some(Changed::Unchanged {
-                version: old.version,
-                at: old.at,
-            })
-        }
+    if !change.expect.holds(living) {
+        return Some(Changed::Conflict);
     }
+    let old = living.filter(|_| change.expect == Expect::Difference)?;
+    let at = Timestamp::from_micros(old.at);
+    let same = draft.stored_as(&change.address.id, old.version, at) == old.raw;
+    same.then_some(Changed::Unchanged {
+        version: old.version,
+        at: old.at,
+    })
 }
 
 /// Adds a row for an address that is referred to and not here, outside a usual write.

@@ -138,7 +138,7 @@ async fn thirty_two_conditional_creates_at_once_make_one_resource() {
                 let house = Arc::clone(&house);
                 tokio::spawn(async move {
                     let kind = ResourceType::named("Patient").unwrap();
-                    let query = SearchQuery::parse(kind, &[("identifier", "urn:p|one")]).unwrap();
+                    let query = Criteria::parse(kind, "identifier=urn:p|one").unwrap();
                     let body = patient("ignored")
                         .to_string()
                         .replace("\"ignored\"", "\"one\"");
@@ -169,6 +169,55 @@ async fn thirty_two_conditional_creates_at_once_make_one_resource() {
         );
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn updates_at_once_under_if_match_lose_none() {
+    on_each_async(async |database| {
+        let house = Arc::new(House::open(database).await);
+        let at = address("Patient/p");
+        let mut counted = patient("p");
+        counted["multipleBirthInteger"] = json!(0);
+        house.put(&counted).await;
+        let jobs: Vec<_> = (0..8)
+            .map(|_| {
+                let (house, at) = (Arc::clone(&house), at.clone());
+                tokio::spawn(async move {
+                    for _ in 0..4 {
+                        raise(&house, &at).await;
+                    }
+                })
+            })
+            .collect();
+        for job in jobs {
+            job.await.unwrap();
+        }
+        let entry = house.records.read(&house.permit, &at).await.unwrap();
+        let counted: Value = serde_json::from_str(&entry.raw).unwrap();
+        assert_eq!(
+            (entry.version, counted["multipleBirthInteger"].clone()),
+            (33, json!(32))
+        );
+    })
+    .await;
+}
+
+/// Reads, adds one, writes what was read, until nobody else was there before.
+async fn raise(house: &House, at: &Address) {
+    loop {
+        let entry = house.records.read(&house.permit, at).await.unwrap();
+        let mut next: Value = serde_json::from_str(&entry.raw).unwrap();
+        next["multipleBirthInteger"] = json!(next["multipleBirthInteger"].as_i64().unwrap() + 1);
+        let (body, version) = (next.to_string(), Some(entry.version));
+        let update = house
+            .records
+            .update(&house.permit, at, body.as_bytes(), version);
+        match update.await {
+            Ok(_) => return,
+            Err(RecordsError::VersionConflict) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use super::*;
 
 /// Rows as the program wrote that knew the migration of this number, in the tables it brought.
 /// `'…'` is read as text or bytes, as the column has it.
-const ROWS: [(&str, &str); 8] = [
+const ROWS: [(&str, &str); 9] = [
     (
         "0001",
         "INSERT INTO audit_line (at, kind, actor_role, outcome, detail) \
@@ -31,6 +31,7 @@ const ROWS: [(&str, &str); 8] = [
         "INSERT INTO person VALUES ('hana', 1, 'p', 5, NULL)",
     ),
     ("0006", "INSERT INTO federation_nonce VALUES ('k', 'n', 5)"),
+    ("0007", "UPDATE records_counter SET rid = 1"),
     (
         "0008",
         "INSERT INTO ix_quantity VALUES (1, 5, 5, 0, 0, 0, 1, 5, 1)",

@@ -1,0 +1,220 @@
+//! How an answer is wanted: in which format, with how much in it, and how strictly the question is
+//! read.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::ACCEPT;
+
+use super::answer::Failure;
+use super::base::base;
+use super::pretty::indented;
+use crate::records::Handling;
+use crate::records::form::form_pairs;
+
+/// What a request says of its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Manner {
+    pub(super) base: String,
+    pub(super) returns: Returns,
+    pub(super) handling: Handling,
+    /// `_pretty=true`.
+    pretty: bool,
+}
+
+/// `Prefer: return=…`: what a write is answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Returns {
+    /// Nothing but headers.
+    #[default]
+    Minimal,
+    /// The resource as it is stored.
+    Representation,
+    /// An OperationOutcome.
+    Outcome,
+}
+
+impl Manner {
+    /// Reads `_format` and `Accept`, `_pretty` and `Prefer`.
+    ///
+    /// # Errors
+    /// 406 for whoever takes no JSON.
+    ///
+    /// Source: FHIR R4 http, sections "mime-type" and "ops"; RFC 7240.
+    pub(super) fn of(request: &HttpRequest) -> Result<Self, Failure> {
+        let pairs = form_pairs(request.query_string());
+        let named = |name: &str| {
+            let mut values = pairs.iter().filter(|(given, _)| given == name);
+            values.next().map(|(_, value)| value.as_str())
+        };
+        let acceptable = match named("_format") {
+            // The parameter counts, the header does not.
+            Some(format) => is_json(format),
+            None => takes_json(request),
+        };
+        if !acceptable {
+            return Err(Failure::not_acceptable());
+        }
+        let (returns, handling) = preferences(request);
+        Ok(Self {
+            base: base(request),
+            returns,
+            handling,
+            pretty: named("_pretty") == Some("true"),
+        })
+    }
+
+    /// The text of an answer, indented if that was asked for.
+    pub(super) fn spelled(&self, text: String) -> String {
+        if self.pretty { indented(&text) } else { text }
+    }
+}
+
+/// A format's name or media type. An unescaped `+` of `fhir+json` arrives as a space.
+fn is_json(format: &str) -> bool {
+    matches!(
+        format.split(';').next().unwrap_or_default().trim(),
+        "json"
+            | "text/json"
+            | "application/json"
+            | "application/fhir+json"
+            | "application/fhir json"
+    )
+}
+
+fn takes_json(request: &HttpRequest) -> bool {
+    let mut accepted = request.headers().get_all(ACCEPT).peekable();
+    if accepted.peek().is_none() {
+        return true;
+    }
+    let mut ranges = accepted
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    ranges.any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default();
+        let json = matches!(media_type, "*/*" | "application/*") || is_json(media_type);
+        json && parts.all(|parameter| match parameter.split_once('=') {
+            Some(("q", weight)) => weight.parse() != Ok(0.0),
+            Some(("fhirVersion", version)) => version == "4.0",
+            _ => true,
+        })
+    })
+}
+
+fn preferences(request: &HttpRequest) -> (Returns, Handling) {
+    let values = request.headers().get_all("prefer");
+    let stated = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split([',', ';']));
+    let (mut returns, mut handling) = (None, None);
+    for preference in stated {
+        let Some((name, value)) = preference.split_once('=') else {
+            continue;
+        };
+        // The first of a name counts; what is not known is as if it were not there.
+        match (name.trim(), value.trim().trim_matches('"')) {
+            ("return", "minimal") => drop(returns.get_or_insert(Returns::Minimal)),
+            ("return", "representation") => drop(returns.get_or_insert(Returns::Representation)),
+            ("return", "OperationOutcome") => drop(returns.get_or_insert(Returns::Outcome)),
+            ("handling", "strict") => drop(handling.get_or_insert(Handling::Strict)),
+            ("handling", "lenient") => drop(handling.get_or_insert(Handling::Lenient)),
+            _ => {}
+        }
+    }
+    (returns.unwrap_or_default(), handling.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn manner(uri: &str, headers: &[(&'static str, &str)]) -> Option<Manner> {
+        let mut request = TestRequest::get().uri(uri);
+        for (name, value) in headers {
+            request = request.append_header((*name, *value));
+        }
+        Manner::of(&request.to_http_request()).ok()
+    }
+
+    #[test]
+    fn only_who_takes_json_is_answered() {
+        for taken in [
+            "*/*",
+            "application/fhir+json",
+            "text/html, application/json;q=0.9",
+            "application/fhir+json; fhirVersion=4.0",
+        ] {
+            assert!(manner("/x", &[("accept", taken)]).is_some(), "{taken}");
+        }
+        for refused in [
+            "application/fhir+xml",
+            "text/html",
+            "application/json;q=0",
+            "application/fhir+json; fhirVersion=5.0",
+        ] {
+            assert!(manner("/x", &[("accept", refused)]).is_none(), "{refused}");
+        }
+        let xml = [("accept", "application/fhir+xml")];
+        assert!(manner("/x?_format=application/fhir+json", &xml).is_some());
+        assert!(manner("/x?_format=xml", &[("accept", "*/*")]).is_none());
+        assert!(manner("/x?_format=ttl", &[]).is_none());
+    }
+
+    #[test]
+    fn preferences_are_read_and_unknown_ones_passed_over() {
+        let of = |values: &[&str]| {
+            let headers: Vec<_> = values.iter().map(|value| ("prefer", *value)).collect();
+            let manner = manner("/x", &headers).unwrap();
+            (manner.returns, manner.handling)
+        };
+        assert_eq!(of(&[]), (Returns::Minimal, Handling::Strict));
+        assert_eq!(
+            of(&["respond-async, return=representation; handling=lenient"]),
+            (Returns::Representation, Handling::Lenient)
+        );
+        assert_eq!(
+            of(&[
+                "return=OperationOutcome",
+                "return=minimal, handling=\"strict\""
+            ]),
+            (Returns::Outcome, Handling::Strict)
+        );
+        assert_eq!(
+            of(&["return=everything"]),
+            (Returns::Minimal, Handling::Strict)
+        );
+    }
+
+    #[test]
+    fn a_base_is_never_what_a_stranger_makes_it() {
+        let base = |peer: &str, headers: &[(&'static str, &str)]| {
+            let mut request = TestRequest::get()
+                .uri("/x")
+                .peer_addr(peer.parse().unwrap());
+            for (name, value) in headers {
+                request = request.insert_header((*name, *value));
+            }
+            super::base(&request.to_http_request())
+        };
+        let forwarded = [
+            ("host", "inner:8080"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "fhir.minato.example"),
+        ];
+        assert_eq!(
+            base("127.0.0.1:1", &forwarded),
+            "https://fhir.minato.example/fhir"
+        );
+        assert_eq!(base("192.0.2.1:1", &forwarded), "http://inner:8080/fhir");
+        assert_eq!(
+            base("192.0.2.1:1", &[("host", "a\"><b>")]),
+            "http://localhost:8080/fhir"
+        );
+        assert_eq!(
+            base("192.0.2.1:1", &[("host", "a/evil?")]),
+            "http://localhost:8080/fhir"
+        );
+    }
+}

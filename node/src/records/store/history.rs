@@ -1,0 +1,176 @@
+//! The versions that there were, newest first: the former ones and the newest, as one sequence.
+//!
+//! A version's place is its commit, its row and its number. It never changes, so pages read from
+//! the newest backwards part the history whatever is written meanwhile.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Integer, SmallInt, Text};
+
+use super::super::date::Span;
+use super::super::{Address, LogicalId, ResourceType};
+use super::statement::Statement;
+use crate::database::{DatabaseError, HospitalConnection};
+
+/// Which versions are wanted.
+#[derive(Debug, Clone, Default)]
+pub(in crate::records) struct Versions {
+    pub(in crate::records) kind: Option<ResourceType>,
+    pub(in crate::records) rid: Option<i64>,
+    pub(in crate::records) chart: Option<i64>,
+    /// Written then or later, microseconds UTC.
+    pub(in crate::records) since: Option<i64>,
+    /// The newest at some moment of it.
+    pub(in crate::records) current_in: Option<Span>,
+    /// Before this place, so older.
+    pub(in crate::records) before: Option<Moment>,
+}
+
+/// A version's place in the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::records) struct Moment {
+    pub(in crate::records) txn: i64,
+    pub(in crate::records) rid: i64,
+    pub(in crate::records) version: i32,
+}
+
+/// One version as it is stored.
+#[derive(Debug, Clone, Queryable)]
+pub(in crate::records) struct Version {
+    pub(in crate::records) rid: i64,
+    kind: i16,
+    id: String,
+    pub(in crate::records) version: i32,
+    txn: i64,
+    pub(in crate::records) at: i64,
+    pub(in crate::records) deleted: bool,
+    /// Whether the version before it was a deletion.
+    pub(in crate::records) revived: bool,
+    /// The marks of the newest version.
+    pub(in crate::records) labels: i64,
+    pub(in crate::records) raw: String,
+    /// What it said before it was deleted; empty for what is not.
+    pub(in crate::records) before: String,
+}
+
+type ColumnTypes = (
+    BigInt,
+    SmallInt,
+    Text,
+    Integer,
+    BigInt,
+    BigInt,
+    Bool,
+    Bool,
+    BigInt,
+    Text,
+    Text,
+);
+
+impl Version {
+    pub(in crate::records) fn moment(&self) -> Moment {
+        Moment {
+            txn: self.txn,
+            rid: self.rid,
+            version: self.version,
+        }
+    }
+
+    /// `None` for a type that this program does not know.
+    pub(in crate::records) fn address(&self) -> Option<Address> {
+        Some(Address {
+            kind: ResourceType::coded(self.kind)?,
+            id: LogicalId::parse(&self.id)?,
+        })
+    }
+}
+
+/// The next `limit` of these versions.
+pub(in crate::records) fn versions(
+    connection: &mut HospitalConnection,
+    wanted: &Versions,
+    limit: usize,
+) -> Result<Vec<Version>, DatabaseError> {
+    let mut found = part(connection, wanted, limit, &NEWEST)?;
+    found.extend(part(connection, wanted, limit, &FORMER)?);
+    found.sort_unstable_by_key(|version| std::cmp::Reverse(version.moment()));
+    found.truncate(limit);
+    Ok(found)
+}
+
+/// What differs between the two tables; the versions are aliased `v`, their resources `r`.
+struct Part {
+    select: &'static str,
+    /// The index of the newest versions has their types.
+    kind: &'static str,
+    /// When the next version came, where there is one.
+    ended_after: Option<&'static str>,
+}
+
+const NEWEST: Part = Part {
+    select: "SELECT r.rid, r.type, r.id, v.version, v.txn, v.at, v.deleted, \
+         EXISTS (SELECT 1 FROM resource_version b WHERE b.rid = v.rid \
+             AND b.version = v.version - 1 AND b.deleted), \
+         r.labels, v.raw, \
+         CASE WHEN v.deleted THEN COALESCE((SELECT b.raw FROM resource_version b \
+             WHERE b.rid = v.rid AND b.version = v.version - 1), '') ELSE '' END \
+         FROM resource v JOIN resource r ON r.rid = v.rid WHERE v.version > 0",
+    kind: " AND v.type = ",
+    ended_after: None,
+};
+
+const FORMER: Part = Part {
+    select: "SELECT r.rid, r.type, r.id, v.version, v.txn, v.at, v.deleted, \
+         EXISTS (SELECT 1 FROM resource_version b WHERE b.rid = v.rid \
+             AND b.version = v.version - 1 AND b.deleted), \
+         r.labels, v.raw, \
+         CASE WHEN v.deleted THEN COALESCE((SELECT b.raw FROM resource_version b \
+             WHERE b.rid = v.rid AND b.version = v.version - 1), '') ELSE '' END \
+         FROM resource_version v JOIN resource r ON r.rid = v.rid WHERE v.version > 0",
+    kind: " AND r.type = ",
+    ended_after: Some(
+        " AND COALESCE((SELECT n.at FROM resource_version n WHERE n.rid = v.rid \
+         AND n.version = v.version + 1), r.at) > ",
+    ),
+};
+
+fn part(
+    connection: &mut HospitalConnection,
+    wanted: &Versions,
+    limit: usize,
+    part: &Part,
+) -> Result<Vec<Version>, DatabaseError> {
+    let mut statement = Statement::<ColumnTypes>::new(part.select);
+    if let Some(rid) = wanted.rid {
+        statement.sql(" AND v.rid = ").int(rid);
+    }
+    if let Some(kind) = wanted.kind {
+        statement.sql(part.kind).int(kind.code());
+    }
+    if let Some(chart) = wanted.chart {
+        statement.sql(" AND v.patient = ").int(chart);
+    }
+    if let Some(since) = wanted.since {
+        statement.sql(" AND v.at >= ").int(since);
+    }
+    if let Some(Span { lo, hi }) = wanted.current_in {
+        statement.sql(" AND v.at <= ").int(hi);
+        if let Some(ended_after) = part.ended_after {
+            statement.sql(ended_after).int(lo);
+        }
+    }
+    if let Some(Moment { txn, rid, version }) = wanted.before {
+        statement
+            .sql(" AND (v.txn, v.rid, v.version) < (")
+            .int(txn)
+            .sql(", ")
+            .int(rid)
+            .sql(", ")
+            .int(version)
+            .sql(")");
+    }
+    // The sum: see `candidates`.
+    statement
+        .sql(" ORDER BY v.txn DESC, v.rid DESC, v.version DESC LIMIT 0 + ")
+        .int(i64::try_from(limit).unwrap_or(i64::MAX));
+    Ok(statement.load::<Version>(connection)?)
+}

@@ -1,0 +1,191 @@
+//! References between the entries of a transaction, and those that name their target by a
+//! condition.
+
+use std::collections::HashMap;
+
+use super::super::draft::Draft;
+use super::super::json::{places_of, quoted, replaced};
+use super::super::{Address, Criteria, RecordsError, ResourceType};
+use super::found::Found;
+use super::task::{Deed, Task};
+use super::{Step, Transaction};
+
+/// A reference `Type?criteria`.
+#[derive(Debug, Clone)]
+pub(super) struct Reference {
+    /// The first entry that has it.
+    pub(super) entry: usize,
+    pub(super) text: String,
+    pub(super) criteria: Criteria,
+}
+
+/// Every distinct conditional reference in the tasks' resources.
+pub(super) fn conditional(tasks: &[Task]) -> Result<Vec<Reference>, RecordsError> {
+    let mut found: Vec<Reference> = Vec::new();
+    for (place, task) in tasks.iter().enumerate() {
+        let text = task.resource().unwrap_or_default();
+        for (_, reference) in places_of(text, &["reference"]) {
+            let Some((kind, criteria)) = reference.split_once('?') else {
+                continue;
+            };
+            let Some(kind) = ResourceType::named(kind) else {
+                continue;
+            };
+            if found.iter().any(|known| known.text == reference) {
+                continue;
+            }
+            let criteria = Criteria::parse(kind, criteria);
+            found.push(Reference {
+                entry: place,
+                criteria: criteria.map_err(|error| error.of_entry(place))?,
+                text: reference.into_owned(),
+            });
+        }
+    }
+    Ok(found)
+}
+
+impl Transaction {
+    /// What each name in the Bundle stands for: a `fullUrl`, or a conditional reference.
+    pub(super) fn targets(
+        &self,
+        steps: &[Option<Step>],
+        found: &Found,
+    ) -> Result<HashMap<&str, Address>, RecordsError> {
+        let mut targets = HashMap::new();
+        for (task, step) in self.tasks.iter().zip(steps) {
+            let (Some(url), Some(Step::Change { address } | Step::Keep { address })) =
+                (&task.full_url, step)
+            else {
+                continue;
+            };
+            targets.insert(url.as_str(), address.clone());
+        }
+        for (reference, there) in self.references.iter().zip(&found.references) {
+            let target = self
+                .meant(reference, there.as_ref(), steps)
+                .map_err(|error| error.of_entry(reference.entry))?;
+            targets.insert(&reference.text, target);
+        }
+        Ok(targets)
+    }
+
+    /// The one resource that a conditional reference means: one that is here, or one that an entry
+    /// writes. The latter is found by an identifier alone.
+    fn meant(
+        &self,
+        reference: &Reference,
+        there: Option<&Address>,
+        steps: &[Option<Step>],
+    ) -> Result<Address, RecordsError> {
+        let kind = reference.criteria.kind();
+        let mut meant: Vec<&Address> = there.into_iter().collect();
+        if let Some(token) = reference.criteria.identifier() {
+            for (task, step) in self.tasks.iter().zip(steps) {
+                let Some(Step::Change { address }) = step else {
+                    continue;
+                };
+                if address.kind == kind && !meant.contains(&address) && task.carries(token) {
+                    meant.push(address);
+                }
+            }
+        }
+        match meant.as_slice() {
+            [] => Err(RecordsError::Unresolved(kind)),
+            [one] => Ok((*one).clone()),
+            _ => Err(RecordsError::Ambiguous(kind)),
+        }
+    }
+}
+
+impl Task {
+    /// Whether its resource carries a token of the index.
+    fn carries(&self, token: (i16, i64)) -> bool {
+        let draft = match &self.deed {
+            Deed::Write(write) => self.resource().map(|text| write.draft(text)),
+            _ => None,
+        };
+        matches!(draft, Some(Ok(Draft { extracted, .. })) if extracted.tokens.contains(&token))
+    }
+}
+
+/// Members whose values are addresses: references, and elements of the types url and uri that
+/// Bundles are known to link with.
+const LINKS: [&str; 8] = [
+    "reference",
+    "url",
+    "uri",
+    "valueUri",
+    "valueUrl",
+    "valueUuid",
+    "valueOid",
+    "valueCanonical",
+];
+
+/// A resource's text with these names replaced where they are links, the narrative's too, and every
+/// other byte as it was.
+pub(super) fn resolved(text: &str, targets: &HashMap<&str, Address>) -> String {
+    if targets.is_empty() {
+        return text.to_owned();
+    }
+    let links = places_of(text, &LINKS)
+        .into_iter()
+        .filter_map(|(place, link)| {
+            let target = targets.get(link.as_ref())?;
+            Some((place, quoted(&target.to_string())))
+        });
+    let narratives = places_of(text, &["div"])
+        .into_iter()
+        .filter_map(|(place, div)| Some((place, quoted(&relinked(&div, targets)?))));
+    replaced(text, links.chain(narratives).collect())
+}
+
+/// A narrative with its `href`s and `src`s replaced; `None` if there are none to replace.
+fn relinked(div: &str, targets: &HashMap<&str, Address>) -> Option<String> {
+    let mut edits = Vec::new();
+    for attribute in ["href=\"", "src=\""] {
+        for (at, _) in div.match_indices(attribute) {
+            let start = at + attribute.len();
+            let link = div.get(start..)?.split('"').next().unwrap_or_default();
+            if let Some(target) = targets.get(link) {
+                edits.push((start..start + link.len(), target.to_string()));
+            }
+        }
+    }
+    (!edits.is_empty()).then(|| replaced(div, edits))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn to_seven() -> HashMap<&'static str, Address> {
+        HashMap::from([("urn:uuid:1", Address::parse("Patient/7").unwrap())])
+    }
+
+    #[test]
+    fn only_the_links_change() {
+        let text = "{ \"a\":[{\"reference\" : \"urn:uuid:1\"},{\"reference\":\"Patient/9\"}],\
+                    \"b\":\"urn:uuid:1\", \"n\":1.50}";
+        let expected = text.replacen("\"urn:uuid:1\"", "\"Patient/7\"", 1);
+        assert_eq!(resolved(text, &to_seven()), expected);
+        let identifier = "{\"identifier\":[{\"value\":\"urn:uuid:1\"}],\"id\":\"urn:uuid:1\"}";
+        assert_eq!(resolved(identifier, &to_seven()), identifier);
+        let linked = "{\"content\":[{\"attachment\":{\"url\":\"urn:uuid:1\"}}],\
+                      \"text\":{\"div\":\"<a href=\\\"urn:uuid:1\\\">x</a> urn:uuid:1\"}}";
+        let expected = linked.replacen("urn:uuid:1", "Patient/7", 2);
+        assert_eq!(resolved(linked, &to_seven()), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in any::<String>()) {
+            resolved(&text, &to_seven());
+            let div = serde_json::json!({"div": format!("<a href=\"{text}\" src=\"urn:uuid:1")});
+            resolved(&div.to_string(), &to_seven());
+        }
+    }
+}
