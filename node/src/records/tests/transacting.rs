@@ -356,3 +356,14 @@ async fn entries_are_updated_patched_and_deleted_on_conditions() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_lone_create_takes_a_question_mark_for_a_name_like_any_other() {
+    on_each_async(async |database| {
+        let house = House::open(database).await;
+        let mut result = lab("o", "x", "c", "2026-01-01");
+        result["subject"]["reference"] = json!("Patient?identifier=urn:p%7Cnobody");
+        assert_eq!(house.put(&result).await.outcome, Outcome::Created);
+    })
+    .await;
+}
