@@ -294,7 +294,11 @@ impl Transaction {
         changes: &[Change],
         at: Timestamp,
     ) -> Result<Transacted, RecordsError> {
-        let changed = store::apply(connection, changes, at)?;
+        // A transaction that only reads, or finds written what it asks for, is no commit.
+        let changed = match changes {
+            [] => Vec::new(),
+            changes => store::apply(connection, changes, at)?,
+        };
         let mut done: HashMap<Address, Result<Written, RecordsError>> = HashMap::new();
         for (change, changed) in changes.iter().zip(changed) {
             let address = change.address.clone();
