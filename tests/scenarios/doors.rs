@@ -5,7 +5,7 @@ use reqwest::Method;
 use scenarios::{Store, Town, charts};
 
 /// Methods and paths of the hospital and patient listeners, and one that is nowhere.
-const ROUTES: [(&str, &str); 17] = [
+const ROUTES: [(&str, &str); 22] = [
     ("GET", "/livez"),
     ("HEAD", "/readyz"),
     ("GET", "/metrics"),
@@ -15,8 +15,13 @@ const ROUTES: [(&str, &str); 17] = [
     ("HEAD", "/fhir/Patient/hana"),
     ("GET", "/fhir/Observation?patient=hana"),
     ("GET", "/fhir/Observation/lab-1/_history/1"),
+    ("GET", "/fhir/Observation/lab-1/_history"),
+    ("GET", "/fhir/Observation/_history"),
+    ("GET", "/fhir/_history"),
+    ("GET", "/fhir/Patient/hana/$everything"),
     ("POST", "/fhir/Observation/_search"),
     ("PUT", "/fhir/Observation/new-1"),
+    ("PATCH", "/fhir/Observation/lab-1"),
     ("DELETE", "/fhir/Observation/none"),
     ("POST", "/fhir"),
     ("GET", "/fhir/Consent?patient=hana"),

@@ -17,6 +17,7 @@ pub(super) enum Door {
 pub(super) fn statement(door: Door, base: &str, now: Timestamp) -> Value {
     let resources: Vec<Value> = ResourceType::all()
         .map(|kind| resource(door, kind))
+        .chain([consent()])
         .collect();
     let interactions: &[&str] = match door {
         Door::Hospital => &["transaction", "batch", "history-system"],
@@ -77,7 +78,7 @@ fn resource(door: Door, kind: ResourceType) -> Value {
     let mut told = json!({
         "type": kind.name(),
         "interaction": interactions,
-        "versioning": "versioned-update",
+        "versioning": "versioned",
         "readHistory": true,
         "conditionalRead": "full-support",
         "searchParam": parameters
@@ -91,10 +92,7 @@ fn resource(door: Door, kind: ResourceType) -> Value {
         tell("conditionalCreate", json!(true));
         tell("conditionalUpdate", json!(true));
         tell("conditionalDelete", json!("single"));
-        tell(
-            "referencePolicy",
-            json!(["literal", "logical", "resolves", "local"]),
-        );
+        tell("referencePolicy", json!(["literal", "logical"]));
     }
     if let Some(definition) = everything_of(kind) {
         tell(
@@ -103,6 +101,16 @@ fn resource(door: Door, kind: ResourceType) -> Value {
         );
     }
     told
+}
+
+/// Directives, which the consent room keeps: to read, whoever asks.
+fn consent() -> Value {
+    json!({
+        "type": "Consent",
+        "interaction": coded(&["read", "search-type"]),
+        "versioning": "no-version",
+        "searchParam": [{"name": "patient", "type": "reference"}]
+    })
 }
 
 fn coded(codes: &[&str]) -> Vec<Value> {

@@ -134,14 +134,6 @@ impl Interaction {
         let parts: Vec<&str> = path.split('/').collect();
         let reads = matches!(method, "GET" | "HEAD");
         match (parts.as_slice(), method) {
-            (["_history"], _) if reads => Ok(Self::History {
-                of: HistoryOf::System,
-                pairs,
-            }),
-            ([kind, "_history"], _) if reads => Ok(Self::History {
-                of: HistoryOf::Kind(kind_of(kind)?),
-                pairs,
-            }),
             ([kind, "_search"], "POST") => Ok(Self::Search {
                 kind: kind_of(kind)?,
                 pairs,
@@ -153,30 +145,49 @@ impl Interaction {
                 | [_, _, "_history" | "$everything"]
                 | [_, _, "_history", _],
                 _,
-            ) if !reads => Err(RecordsError::Method(READS)),
-            ([kind], _) => Self::of_kind(method, kind_of(kind)?, pairs, &conditions),
+            ) => match reads {
+                true => Self::look_around(&parts, pairs, &conditions),
+                false => Err(RecordsError::Method(READS)),
+            },
             // An operation that is not done here, or not on this type.
             ([_, name], _) if name.starts_with('$') => Err(RecordsError::NotFound),
+            ([kind], _) => Self::of_kind(method, kind_of(kind)?, pairs, &conditions),
             ([kind, id], _) => Self::of_one(method, address_of(kind, id)?, &conditions),
-            ([kind, id, "_history"], _) if reads => Ok(Self::History {
+            _ => Err(RecordsError::NotFound),
+        }
+    }
+
+    /// Histories, former versions, `$everything`.
+    fn look_around(
+        parts: &[&str],
+        pairs: Pairs,
+        conditions: &Conditions,
+    ) -> Result<Self, RecordsError> {
+        match parts {
+            ["_history"] => Ok(Self::History {
+                of: HistoryOf::System,
+                pairs,
+            }),
+            [kind, "_history"] => Ok(Self::History {
+                of: HistoryOf::Kind(kind_of(kind)?),
+                pairs,
+            }),
+            [kind, id, "_history"] => Ok(Self::History {
                 of: HistoryOf::One(address_of(kind, id)?),
                 pairs,
             }),
-            ([kind, id, "_history", version], _) if reads => {
-                let address = address_of(kind, id)?;
+            [kind, id, "_history", version] => {
                 let version = version_of_etag(&format!("\"{version}\""));
                 Ok(Self::Read {
-                    address,
+                    address: address_of(kind, id)?,
                     version: Some(version.ok_or(RecordsError::NotFound)?),
                     known: conditions.known(),
                 })
             }
-            ([kind @ ("Patient" | "Encounter"), id, "$everything"], _) if reads => {
-                Ok(Self::Everything {
-                    of: address_of(kind, id)?,
-                    pairs,
-                })
-            }
+            [kind @ ("Patient" | "Encounter"), id, "$everything"] => Ok(Self::Everything {
+                of: address_of(kind, id)?,
+                pairs,
+            }),
             _ => Err(RecordsError::NotFound),
         }
     }

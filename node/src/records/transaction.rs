@@ -26,7 +26,7 @@ use super::{
     Address, Criteria, DraftError, Entry, Page, Records, RecordsError, ResourceType, Written,
 };
 use found::Found;
-use references::Reference;
+use references::{Names, Reference};
 use task::{Deed, Task, Verb};
 
 /// What a transaction did, in the order of its entries.
@@ -166,8 +166,12 @@ impl Records {
             content,
         };
         let done = async {
-            let transaction = Arc::new(Transaction::of(vec![entry], at)?);
-            self.do_transaction(transaction, at).await
+            let transaction = Transaction {
+                tasks: vec![Task::of(entry, at)?],
+                // Only a Bundle's references can be conditions.
+                references: Vec::new(),
+            };
+            self.do_transaction(Arc::new(transaction), at).await
         };
         let done = done.await.map_err(RecordsError::alone)?;
         done.entries
@@ -271,7 +275,11 @@ impl Transaction {
                     reason: "another entry has the same address",
                 });
             }
-            let change = write.change(address, there, &targets);
+            let names = Names {
+                targets: &targets,
+                root: task.root(),
+            };
+            let change = write.change(address, there, &names);
             changes.push((write.verb, change.map_err(|error| error.of_entry(place))?));
         }
         changes.sort_by_key(|(verb, _)| *verb);
@@ -286,7 +294,11 @@ impl Transaction {
         changes: &[Change],
         at: Timestamp,
     ) -> Result<Transacted, RecordsError> {
-        let changed = store::apply(connection, changes, at)?;
+        // A transaction that only reads, or finds written what it asks for, is no commit.
+        let changed = match changes {
+            [] => Vec::new(),
+            changes => store::apply(connection, changes, at)?,
+        };
         let mut done: HashMap<Address, Result<Written, RecordsError>> = HashMap::new();
         for (change, changed) in changes.iter().zip(changed) {
             let address = change.address.clone();

@@ -106,10 +106,11 @@ struct Part {
     ended_after: Option<&'static str>,
 }
 
+// One subquery for a value each: PostgreSQL would answer an EXISTS by reading the whole table.
 const NEWEST: Part = Part {
     select: "SELECT r.rid, r.type, r.id, v.version, v.txn, v.at, v.deleted, \
-         EXISTS (SELECT 1 FROM resource_version b WHERE b.rid = v.rid \
-             AND b.version = v.version - 1 AND b.deleted), \
+         COALESCE((SELECT b.deleted FROM resource_version b \
+             WHERE b.rid = v.rid AND b.version = v.version - 1), FALSE), \
          r.labels, v.raw, \
          CASE WHEN v.deleted THEN COALESCE((SELECT b.raw FROM resource_version b \
              WHERE b.rid = v.rid AND b.version = v.version - 1), '') ELSE '' END \
@@ -120,8 +121,8 @@ const NEWEST: Part = Part {
 
 const FORMER: Part = Part {
     select: "SELECT r.rid, r.type, r.id, v.version, v.txn, v.at, v.deleted, \
-         EXISTS (SELECT 1 FROM resource_version b WHERE b.rid = v.rid \
-             AND b.version = v.version - 1 AND b.deleted), \
+         COALESCE((SELECT b.deleted FROM resource_version b \
+             WHERE b.rid = v.rid AND b.version = v.version - 1), FALSE), \
          r.labels, v.raw, \
          CASE WHEN v.deleted THEN COALESCE((SELECT b.raw FROM resource_version b \
              WHERE b.rid = v.rid AND b.version = v.version - 1), '') ELSE '' END \

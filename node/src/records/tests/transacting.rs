@@ -356,3 +356,39 @@ async fn entries_are_updated_patched_and_deleted_on_conditions() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_changes_nothing_is_no_commit() {
+    on_each_async(async |database| {
+        let house = House::open(database).await;
+        house.put(&patient("p")).await;
+        let newest = async || {
+            let look = |connection: &mut _| store::read(connection, &address("Patient/p"));
+            let seen = house.database.read::<_, DatabaseError, _>(look).await;
+            seen.unwrap().unwrap().newest_txn
+        };
+        let before = newest().await;
+        let condition = Some("identifier=urn:p|p");
+        let story = bundle(&[
+            json!({"request": {"method": "GET", "url": "Patient/p"}}),
+            post("urn:uuid:p", "Patient", patient("p"), condition),
+        ]);
+        assert_eq!(
+            transact(&house, &story).await.unwrap()[0].outcome,
+            Outcome::Unchanged
+        );
+        assert_eq!(newest().await, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lone_create_takes_a_question_mark_for_a_name_like_any_other() {
+    on_each_async(async |database| {
+        let house = House::open(database).await;
+        let mut result = lab("o", "x", "c", "2026-01-01");
+        result["subject"]["reference"] = json!("Patient?identifier=urn:p%7Cnobody");
+        assert_eq!(house.put(&result).await.outcome, Outcome::Created);
+    })
+    .await;
+}

@@ -122,37 +122,52 @@ const LINKS: [&str; 8] = [
     "valueCanonical",
 ];
 
-/// A resource's text with these names replaced where they are links, the narrative's too, and every
-/// other byte as it was.
-pub(super) fn resolved(text: &str, targets: &HashMap<&str, Address>) -> String {
-    if targets.is_empty() {
-        return text.to_owned();
-    }
-    let links = places_of(text, &LINKS)
-        .into_iter()
-        .filter_map(|(place, link)| {
-            let target = targets.get(link.as_ref())?;
-            Some((place, quoted(&target.to_string())))
-        });
-    let narratives = places_of(text, &["div"])
-        .into_iter()
-        .filter_map(|(place, div)| Some((place, quoted(&relinked(&div, targets)?))));
-    replaced(text, links.chain(narratives).collect())
+/// What the names in one entry's resource stand for.
+pub(super) struct Names<'n> {
+    pub(super) targets: &'n HashMap<&'n str, Address>,
+    /// The server that the entry comes from: what relative references in it are relative to.
+    pub(super) root: Option<&'n str>,
 }
 
-/// A narrative with its `href`s and `src`s replaced; `None` if there are none to replace.
-fn relinked(div: &str, targets: &HashMap<&str, Address>) -> Option<String> {
-    let mut edits = Vec::new();
-    for attribute in ["href=\"", "src=\""] {
-        for (at, _) in div.match_indices(attribute) {
-            let start = at + attribute.len();
-            let link = div.get(start..)?.split('"').next().unwrap_or_default();
-            if let Some(target) = targets.get(link) {
-                edits.push((start..start + link.len(), target.to_string()));
+impl Names<'_> {
+    /// Source: FHIR R4 Bundle, section "Resolving references in Bundles".
+    fn target(&self, link: &str) -> Option<&Address> {
+        let absolute = || {
+            Address::parse(link)?;
+            self.targets.get(format!("{}/{link}", self.root?).as_str())
+        };
+        self.targets.get(link).or_else(absolute)
+    }
+
+    /// A resource's text with these names replaced where they are links, the narrative's too, and
+    /// every other byte as it was.
+    pub(super) fn resolved_in(&self, text: &str) -> String {
+        if self.targets.is_empty() {
+            return text.to_owned();
+        }
+        let links = places_of(text, &LINKS)
+            .into_iter()
+            .filter_map(|(place, link)| Some((place, quoted(&self.target(&link)?.to_string()))));
+        let narratives = places_of(text, &["div"])
+            .into_iter()
+            .filter_map(|(place, div)| Some((place, quoted(&self.relinked(&div)?))));
+        replaced(text, links.chain(narratives).collect())
+    }
+
+    /// A narrative with its `href`s and `src`s replaced; `None` if there are none to replace.
+    fn relinked(&self, div: &str) -> Option<String> {
+        let mut edits = Vec::new();
+        for attribute in ["href=\"", "src=\""] {
+            for (at, _) in div.match_indices(attribute) {
+                let start = at + attribute.len();
+                let link = div.get(start..)?.split('"').next().unwrap_or_default();
+                if let Some(target) = self.target(link) {
+                    edits.push((start..start + link.len(), target.to_string()));
+                }
             }
         }
+        (!edits.is_empty()).then(|| replaced(div, edits))
     }
-    (!edits.is_empty()).then(|| replaced(div, edits))
 }
 
 #[cfg(test)]
@@ -162,8 +177,18 @@ mod tests {
 
     use super::*;
 
-    fn to_seven() -> HashMap<&'static str, Address> {
-        HashMap::from([("urn:uuid:1", Address::parse("Patient/7").unwrap())])
+    fn resolved(text: &str) -> String {
+        let seven = || Address::parse("Patient/7").unwrap();
+        let targets = HashMap::from([
+            ("urn:uuid:1", seven()),
+            ("https://his.example/fhir/Patient/old", seven()),
+        ]);
+        let root = Some("https://his.example/fhir");
+        let names = Names {
+            targets: &targets,
+            root,
+        };
+        names.resolved_in(text)
     }
 
     #[test]
@@ -171,21 +196,27 @@ mod tests {
         let text = "{ \"a\":[{\"reference\" : \"urn:uuid:1\"},{\"reference\":\"Patient/9\"}],\
                     \"b\":\"urn:uuid:1\", \"n\":1.50}";
         let expected = text.replacen("\"urn:uuid:1\"", "\"Patient/7\"", 1);
-        assert_eq!(resolved(text, &to_seven()), expected);
+        assert_eq!(resolved(text), expected);
         let identifier = "{\"identifier\":[{\"value\":\"urn:uuid:1\"}],\"id\":\"urn:uuid:1\"}";
-        assert_eq!(resolved(identifier, &to_seven()), identifier);
+        assert_eq!(resolved(identifier), identifier);
         let linked = "{\"content\":[{\"attachment\":{\"url\":\"urn:uuid:1\"}}],\
                       \"text\":{\"div\":\"<a href=\\\"urn:uuid:1\\\">x</a> urn:uuid:1\"}}";
         let expected = linked.replacen("urn:uuid:1", "Patient/7", 2);
-        assert_eq!(resolved(linked, &to_seven()), expected);
+        let relative =
+            "{\"a\":{\"reference\":\"Patient/old\"},\"b\":{\"reference\":\"Patient/x\"}}";
+        assert_eq!(
+            resolved(relative),
+            relative.replace("Patient/old", "Patient/7")
+        );
+        assert_eq!(resolved(linked), expected);
     }
 
     proptest! {
         #[test]
         fn nothing_panics(text in any::<String>()) {
-            resolved(&text, &to_seven());
+            resolved(&text);
             let div = serde_json::json!({"div": format!("<a href=\"{text}\" src=\"urn:uuid:1")});
-            resolved(&div.to_string(), &to_seven());
+            resolved(&div.to_string());
         }
     }
 }

@@ -1,7 +1,5 @@
 //! One task of a transaction: a write, a read, or a search.
 
-use std::collections::HashMap;
-
 use federation_protocol::time::Timestamp;
 
 use super::super::bundle::{BundleEntry, Content};
@@ -14,8 +12,9 @@ use super::super::store::{Change, Expect};
 use super::super::{
     Address, Criteria, DraftError, LogicalId, Records, RecordsError, ResourceType, SearchQuery,
 };
+use super::Done;
 use super::found::There;
-use super::{Done, references};
+use super::references::Names;
 use crate::database::HospitalConnection;
 
 #[derive(Debug, Clone)]
@@ -85,6 +84,15 @@ impl Task {
         };
         let deed = Deed::Write(Write::of(verb, target, expect, content, at)?);
         Ok(Self { full_url, deed })
+    }
+
+    /// The server that its `fullUrl` is on, where that is an address of FHIR's REST API.
+    pub(super) fn root(&self) -> Option<&str> {
+        let url = self.full_url.as_deref()?;
+        let (rest, id) = url.rsplit_once('/')?;
+        let (root, kind) = rest.rsplit_once('/')?;
+        let there = ResourceType::named(kind).is_some() && LogicalId::parse(id).is_some();
+        (there && root.starts_with("http")).then_some(root)
     }
 
     pub(super) fn resource(&self) -> Option<&str> {
@@ -188,19 +196,19 @@ impl Write {
         &self,
         address: &Address,
         there: &There,
-        targets: &HashMap<&str, Address>,
+        names: &Names<'_>,
     ) -> Result<Change, RecordsError> {
         let draft = match &self.content {
             Content::Nothing => None,
             Content::Resource(text) => {
-                let draft = self.draft(&references::resolved(text, targets))?;
+                let draft = self.draft(&names.resolved_in(text))?;
                 let must_name = self.verb == Verb::Update && self.criteria.is_none();
                 if (must_name || self.names_id) && draft.id.as_ref() != Some(&address.id) {
                     return Err(DraftError::OtherId.into());
                 }
                 Some(draft)
             }
-            Content::Patch(patch) => Some(self.patched(patch, address, there, targets)?),
+            Content::Patch(patch) => Some(self.patched(patch, address, there, names)?),
         };
         Ok(Change {
             address: address.clone(),
@@ -224,11 +232,11 @@ impl Write {
         patch: &Patch,
         address: &Address,
         there: &There,
-        targets: &HashMap<&str, Address>,
+        names: &Names<'_>,
     ) -> Result<Draft, RecordsError> {
         let base = there.base.as_ref().ok_or(RecordsError::NotFound)?;
         let text = patch.apply(&base.raw)?;
-        let text = references::resolved(&text, targets);
+        let text = names.resolved_in(&text);
         let draft = self.draft(&text).map_err(RecordsError::Patched)?;
         if draft.id.as_ref() == Some(&address.id) {
             Ok(draft)
