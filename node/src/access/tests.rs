@@ -51,7 +51,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 9] = [
+const ACTS: [Act<'static>; 12] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -73,6 +73,15 @@ const ACTS: [Act<'static>; 9] = [
     Act::Link,
     Act::ReadAudit,
     Act::ManageTokens,
+    Act::Export {
+        scope: "Patient",
+        job: "j",
+    },
+    Act::Download {
+        job: "j",
+        file: "Patient.1.ndjson",
+    },
+    Act::CancelExport { job: "j" },
 ];
 
 #[test]
@@ -90,9 +99,9 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
     insta::assert_snapshot!(table, @r"
     physician read search ask
     registrar enroll link
-    system    read search write transaction ask
+    system    read search write transaction ask export download cancel_export
     auditor   read_audit
-    admin     manage_tokens
+    admin     manage_tokens cancel_export
     person    read search
     ");
 }

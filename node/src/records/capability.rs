@@ -71,6 +71,22 @@ fn resource(door: Door, kind: ResourceType) -> Value {
     {
         members.insert("updateCreate".to_owned(), json!(true));
         members.insert("conditionalCreate".to_owned(), json!(true));
+        if let Some(operation) = export_of(kind) {
+            members.insert("operation".to_owned(), json!([operation]));
+        }
     }
     told
+}
+
+/// The export of charts that is asked for under this type.
+///
+/// Source: Bulk Data Access 2.0.0.
+fn export_of(kind: ResourceType) -> Option<Value> {
+    let level = match kind.name() {
+        "Patient" => "patient",
+        "Group" => "group",
+        _ => return None,
+    };
+    let definition = format!("http://hl7.org/fhir/uv/bulkdata/OperationDefinition/{level}-export");
+    Some(json!({"name": "export", "definition": definition}))
 }

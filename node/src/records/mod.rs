@@ -35,6 +35,7 @@ pub mod testing;
 mod tests;
 mod types;
 mod values;
+mod walk;
 mod writing;
 
 use std::sync::Arc;
@@ -60,11 +61,13 @@ pub use cursor::CursorError;
 pub use draft::DraftError;
 pub use entry::{Entry, Page};
 pub use error::{RecordsError, Told};
+pub(crate) use form::form_pairs;
 pub use load::{LoadError, LoadFormat, LoadFormatError, LoadReport, Refused};
 pub use query::{Handling, QueryError, SearchQuery};
 pub use routes::{configure, configure_own_chart};
 pub use strict::JsonError;
 pub use types::ResourceType;
+pub use walk::{Charts, Mark, Seen, Stretch, Walk};
 pub use writing::{Outcome, Written};
 
 /// The hospital's records. Cheap to clone.
