@@ -60,7 +60,8 @@ pub struct Asked {
     pub(super) kinds: Option<Vec<ResourceType>>,
     /// Of a type that is named here, only what one of its searches finds.
     pub filters: Vec<SearchQuery>,
-    elements: Vec<(Option<ResourceType>, String)>,
+    /// `_elements`, as a search of each type that it is about would have it.
+    shapes: Vec<SearchQuery>,
     /// Only these patients' charts.
     pub(super) patients: Option<Vec<Address>>,
     /// What was asked and not understood, where the caller was lenient.
@@ -92,6 +93,9 @@ pub enum AskedError {
     /// A `_typeFilter` is no search.
     #[error("`_typeFilter`: {0}")]
     Filter(#[from] QueryError),
+    /// `_elements` names what is no element.
+    #[error("`_elements`: {0}")]
+    Elements(QueryError),
     /// The body is no Parameters resource of this operation.
     #[error("the body is no Parameters resource with a name and a value each")]
     Parameters,
@@ -151,7 +155,7 @@ impl Asked {
             since: None,
             kinds: None,
             filters: Vec::new(),
-            elements: Vec::new(),
+            shapes: Vec::new(),
             patients: None,
             notes: Vec::new(),
         };
@@ -237,20 +241,34 @@ impl Asked {
     }
 
     fn take_elements(&mut self, value: &str) -> Result<(), AskedError> {
+        if !self.shapes.is_empty() {
+            return Err(wrong("_elements", "only once"));
+        }
+        let mut named = Vec::new();
         for element in value
             .split(',')
             .map(str::trim)
             .filter(|one| !one.is_empty())
         {
             let (kind, name) = match element.split_once('.') {
-                Some((kind, name)) => (Some(kind), name),
+                Some((kind, name)) => (ResourceType::named(kind), name),
                 None => (None, element),
             };
-            let kind = kind.map(|kind| {
-                let unknown = || wrong("_elements", "wanted: element or Type.element");
-                ResourceType::named(kind).ok_or_else(unknown)
-            });
-            self.elements.push((kind.transpose()?, name.to_owned()));
+            if kind.is_none() && element.contains('.') {
+                return Err(wrong("_elements", "wanted: element or Type.element"));
+            }
+            named.push((kind, name));
+        }
+        for kind in ResourceType::all() {
+            let own = named
+                .iter()
+                .filter(|(of, _)| of.is_none_or(|of| of == kind));
+            let names: Vec<&str> = own.map(|(_, name)| *name).collect();
+            if !names.is_empty() {
+                let shape = [("_elements", names.join(","))];
+                let shape = SearchQuery::parse(kind, &shape).map_err(AskedError::Elements)?;
+                self.shapes.push(shape);
+            }
         }
         Ok(())
     }
@@ -287,11 +305,9 @@ impl Asked {
             .collect()
     }
 
-    /// The elements that resources of this type are cut to; empty: they stay whole.
-    pub(super) fn elements_of(&self, kind: ResourceType) -> Vec<String> {
-        let of_it = |of: &Option<ResourceType>| of.is_none_or(|of| of == kind);
-        let elements = self.elements.iter().filter(|(of, _)| of_it(of));
-        elements.map(|(_, name)| name.clone()).collect()
+    /// What resources of this type are cut to; `None`: they stay whole.
+    pub(super) fn shape_of(&self, kind: ResourceType) -> Option<&SearchQuery> {
+        self.shapes.iter().find(|shape| shape.kind() == kind)
     }
 }
 
@@ -349,104 +365,4 @@ fn pair_of(parameter: &Value) -> Option<(String, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        reason = "tests fail by panicking"
-    )]
-    use serde_json::json;
-
-    use super::*;
-
-    fn asked(pairs: &[(&str, &str)], handling: Handling) -> Result<Asked, AskedError> {
-        let owned = pairs
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
-        Asked::by_query(owned.collect(), handling)
-    }
-
-    fn strictly(pairs: &[(&str, &str)]) -> Result<Asked, AskedError> {
-        asked(pairs, Handling::Strict)
-    }
-
-    #[test]
-    fn every_spelling_of_ndjson_is_taken_and_nothing_else() {
-        for good in [
-            "application/fhir+ndjson",
-            "application/fhir ndjson",
-            "ndjson",
-        ] {
-            assert!(strictly(&[("_outputFormat", good)]).is_ok(), "{good}");
-        }
-        assert!(strictly(&[("_outputFormat", "text/csv")]).is_err());
-    }
-
-    #[test]
-    fn what_is_not_understood_is_refused_or_told() {
-        for (name, value) in [
-            ("includeAssociatedData", "x"),
-            ("_type", "Unicorn"),
-            ("_type", "Patient,Person"),
-            ("_typeFilter", "Observation?colour=red"),
-        ] {
-            assert!(strictly(&[(name, value)]).is_err(), "{name}={value}");
-            let lenient = asked(&[(name, value)], Handling::Lenient).unwrap();
-            assert_eq!(lenient.notes.len(), 1, "{name}={value}");
-            assert_eq!(
-                Asked::of_kept(&lenient.kept()).unwrap().notes,
-                lenient.notes
-            );
-        }
-        for (name, value) in [
-            ("_since", "yesterday"),
-            ("_typeFilter", "Patient?_sort=_id"),
-        ] {
-            assert!(
-                asked(&[(name, value)], Handling::Lenient).is_err(),
-                "{name}={value}"
-            );
-        }
-    }
-
-    #[test]
-    fn type_filters_are_searches_of_types_that_are_wanted() {
-        let filter = "Observation?status=final,amended&code=a%2Cb,Patient?gender=female";
-        let both = strictly(&[("_typeFilter", filter)]).unwrap();
-        let kinds: Vec<_> = both.filters.iter().map(|one| one.kind().name()).collect();
-        assert_eq!(kinds, ["Observation", "Patient"]);
-        assert!(strictly(&[("_type", "Patient"), ("_typeFilter", filter)]).is_err());
-    }
-
-    #[test]
-    fn nothing_is_wanted_of_a_type_that_was_not_asked_for() {
-        let observation = ResourceType::named("Observation").unwrap();
-        let only = strictly(&[("_type", "Observation")]).unwrap();
-        assert_eq!(only.walked(), [observation]);
-        let practitioners = strictly(&[("_type", "Practitioner")]).unwrap();
-        assert!(!practitioners.wants(observation));
-        assert!(practitioners.walked().contains(&observation));
-    }
-
-    #[test]
-    fn a_parameters_resource_asks_like_a_query_and_may_name_patients() {
-        let body = json!({"resourceType": "Parameters", "parameter": [
-            {"name": "_since", "valueInstant": "2026-07-01T09:00:00+09:00"},
-            {"name": "_type", "valueString": "Patient"},
-            {"name": "patient", "valueReference": {"reference": "Patient/hana"}}
-        ]});
-        let read =
-            |body: &Value| Asked::by_parameters(body.to_string().as_bytes(), Handling::Strict);
-        let by_body = read(&body).unwrap();
-        let by_query = strictly(&[
-            ("_since", "2026-07-01T09:00:00 09:00"),
-            ("_type", "Patient"),
-        ]);
-        assert_eq!(by_body.since, by_query.unwrap().since);
-        assert_eq!(by_body.patients.unwrap()[0].to_string(), "Patient/hana");
-        assert!(strictly(&[("patient", "Patient/hana")]).is_err());
-        assert!(read(&json!({"resourceType": "Patient"})).is_err());
-        let nested = json!({"resourceType": "Parameters", "parameter": [{"name": "_type"}]});
-        assert!(read(&nested).is_err());
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ mod asked;
 mod error;
 mod files;
 mod job;
+mod members;
 pub mod routes;
 mod run;
 mod store;

@@ -10,11 +10,11 @@ use serde_json::json;
 
 use super::asked::stands_beside_charts;
 use super::files::{FileName, Part};
-use super::job::{Job, Place, Scope, State};
-use super::{Desk, ExportError, store};
+use super::job::{Job, Place, State};
+use super::{Desk, ExportError, members, store};
 use crate::access::Permit;
 use crate::audit::{self, Kind, Line};
-use crate::records::{Address, Charts, Entry, RecordsError, ResourceType, Seen, Stretch, Walk};
+use crate::records::{Address, Charts, ResourceType, Seen, Stretch, Walk};
 
 /// How many references are remembered, not to be written down again and again.
 const MOST_REMEMBERED: usize = 50_000;
@@ -101,7 +101,7 @@ impl Run {
 
     /// Finds out whose charts are meant, and brings the files to where they were committed.
     async fn prepare(&mut self) -> Result<(), ExportError> {
-        self.walk.charts = charts(&self.desk, &self.job, &self.permit).await?;
+        self.walk.charts = members::charts(&self.desk, &self.job, &self.permit).await?;
         let files = self.desk.files_of(&self.job.id).await?;
         self.files = files.iter().cloned().collect();
         let (folder, id) = (self.desk.folder.clone(), self.job.id.clone());
@@ -160,8 +160,8 @@ impl Run {
     fn take(&mut self, piece: &mut Piece, seen: &Seen) {
         let kind = seen.entry.address.kind;
         if seen.wanted && self.job.asked.wants(kind) {
-            let elements = self.job.asked.elements_of(kind);
-            piece.add(Part::Output, kind.name(), &seen.line(&elements));
+            let line = seen.line(self.job.asked.shape_of(kind));
+            piece.add(Part::Output, kind.name(), &line);
         }
         if !self.walk.looks_further {
             return;
@@ -345,43 +345,6 @@ impl Desk {
         }
         Ok(())
     }
-}
-
-/// Whose charts a job is about.
-async fn charts(desk: &Desk, job: &Job, permit: &Permit) -> Result<Charts, ExportError> {
-    let asked = job.asked.patients.clone();
-    let patients = match (&job.charted.scope, asked) {
-        (Scope::Everyone, None) => return Ok(Charts::Every),
-        (Scope::Everyone, Some(asked)) => asked,
-        (Scope::Group(_), asked) => {
-            let group = job.charted.scope.group().ok_or(ExportError::NotFound)?;
-            let version = job.charted.version;
-            let group = desk.records.vread(permit, &group, version).await?;
-            let mut members = members(&group)?;
-            if let Some(asked) = asked {
-                let asked: HashSet<Address> = asked.into_iter().collect();
-                members.retain(|member| asked.contains(member));
-            }
-            members
-        }
-    };
-    Ok(desk.records.charts(permit, patients).await?)
-}
-
-/// The patients in a Group: those that are members still.
-fn members(group: &Entry) -> Result<Vec<Address>, ExportError> {
-    let group: serde_json::Value =
-        serde_json::from_str(&group.raw).map_err(|_stored| RecordsError::NotFound)?;
-    let members = group.get("member").and_then(|list| list.as_array());
-    let active = members
-        .into_iter()
-        .flatten()
-        .filter(|member| member.get("inactive") != Some(&json!(true)));
-    let references = active.filter_map(|member| member.pointer("/entity/reference")?.as_str());
-    let patients = references.filter_map(Address::parse);
-    Ok(patients
-        .filter(|one| one.kind.name() == "Patient")
-        .collect())
 }
 
 /// A Bundle, on one line, that deletes what was deleted.

@@ -33,14 +33,6 @@ impl Dress {
         }
     }
 
-    /// Cut to these elements; empty: whole.
-    pub(super) fn of_elements(elements: Vec<String>) -> Self {
-        Self {
-            summary: Summary::False,
-            elements,
-        }
-    }
-
     /// The resource as it is shown.
     pub(super) fn on<'r>(&self, kind: ResourceType, raw: &'r str) -> Cow<'r, str> {
         let whole = matches!(self.summary, Summary::False | Summary::Count);

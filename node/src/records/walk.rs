@@ -115,12 +115,15 @@ impl Seen {
         related.filter_map(|reference| Address::parse(reference))
     }
 
-    /// The resource on one line, as NDJSON wants it. With `elements` (names of top-level elements)
-    /// cut to them and to what is mandatory, and marked so.
+    /// The resource on one line, as NDJSON wants it; with the `_elements` of a search cut to them and
+    /// to what is mandatory, and marked so.
     #[must_use]
-    pub fn line(&self, elements: &[String]) -> String {
-        let dress = Dress::of_elements(elements.to_vec());
-        let mut line = on_one_line(&dress.on(self.entry.address.kind, &self.entry.raw));
+    pub fn line(&self, shape: Option<&SearchQuery>) -> String {
+        let (kind, raw) = (self.entry.address.kind, &self.entry.raw);
+        let mut line = match shape {
+            Some(shape) => on_one_line(&Dress::of(shape).on(kind, raw)),
+            None => on_one_line(raw),
+        };
         line.push('\n');
         line
     }

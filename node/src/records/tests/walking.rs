@@ -38,7 +38,7 @@ async fn walked(
         let piece = piece.await.unwrap();
         assert!(piece.found.len() <= walk.at_once);
         let wanted = piece.found.iter().filter(|seen| seen.wanted);
-        found.extend(wanted.map(|seen| serde_json::from_str(&seen.line(&[])).unwrap()));
+        found.extend(wanted.map(|seen| serde_json::from_str(&seen.line(None)).unwrap()));
         deleted.extend(piece.deleted.iter().map(ToString::to_string));
         match piece.next {
             Some(id) => behind = Some(id),
@@ -291,10 +291,12 @@ async fn a_line_has_no_line_end_within_and_keeps_its_numbers() {
         .records
         .walk(&house.permit, kind("Observation"), &walk, None);
     let piece = piece.await.unwrap();
-    let line = piece.found[0].line(&[]);
+    let line = piece.found[0].line(None);
     assert_eq!(line.matches('\n').count(), 1);
     assert!(line.ends_with('\n') && !line.contains('\r'));
     assert!(line.contains("7.20") && line.contains("a\\nb"));
-    let cut = piece.found[0].line(&["valueQuantity".to_owned()]);
+    let shape = [("_elements", "valueQuantity")];
+    let shape = SearchQuery::parse(kind("Observation"), &shape).unwrap();
+    let cut = piece.found[0].line(Some(&shape));
     assert!(cut.contains("7.20") && cut.contains("SUBSETTED") && !cut.contains("subject"));
 }
