@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::consent::Consents;
 use crate::database::backup::{BeforeChange, Folder, Occasion};
 use crate::database::{Company, Database, DatabaseError};
+use crate::export::{ExportError, Exports};
 use crate::federation::directory::{DirectoryError, DirectorySettings, MemberDirectory};
 use crate::federation::metrics::FederationMetrics;
 use crate::federation::{Federation, FederationError, FederationParts, Tasks};
@@ -40,6 +41,9 @@ pub enum StartError {
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// What was left of exports cannot be gone on with.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// The copy of the directory, or the replay window, cannot be used.
     #[error(transparent)]
     Federation(#[from] FederationError),
@@ -153,6 +157,7 @@ impl Rooms {
 pub struct Node {
     rooms: Arc<Rooms>,
     federation: Arc<Federation>,
+    exports: Exports,
     listeners: Listeners,
     tasks: Tasks,
 }
@@ -169,7 +174,15 @@ impl Node {
         let acceptor = federation_service::tls::federation_acceptor(&identity)?;
         let mut registry = Registry::default();
         let federation = Arc::new(open_federation(&rooms, identity, &mut registry).await?);
+        let exports = Exports::new(
+            rooms.database.clone(),
+            rooms.records.clone(),
+            rooms.access.clone(),
+            Arc::clone(&rooms.clock),
+            rooms.config.export.clone(),
+        );
         let house = House {
+            exports: exports.clone(),
             federation: Arc::clone(&federation),
             identity: rooms.identity.clone(),
             access: rooms.access.clone(),
@@ -183,6 +196,7 @@ impl Node {
         };
         let listeners = Listeners::open(&rooms.config, acceptor, &house)?;
         let tasks = federation.spawn_tasks();
+        exports.go_on().await?;
         let Addresses {
             federation: for_peers,
             hospital,
@@ -192,6 +206,7 @@ impl Node {
         Ok(Self {
             rooms,
             federation,
+            exports,
             listeners,
             tasks,
         })
@@ -218,6 +233,7 @@ impl Node {
     /// Stops: no new connections, what is in flight is finished, the database is closed.
     pub async fn stop(self) {
         self.listeners.stop().await;
+        self.exports.stop().await;
         drop(self.tasks);
     }
 }

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use crate::access::Access;
 use crate::config::{self, Config};
 use crate::consent::Consents;
+use crate::export::{self, Exports};
 use crate::federation::{self, Federation};
 use crate::identity::{self, Identity};
 use crate::metrics::{Metrics, RequestLabels};
@@ -57,6 +58,7 @@ pub(crate) struct House {
     pub(crate) access: Access,
     pub(crate) records: Records,
     pub(crate) consents: Consents,
+    pub(crate) exports: Exports,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -222,6 +224,7 @@ struct Served {
     access: Data<Access>,
     records: Data<Records>,
     consents: Data<Consents>,
+    exports: Data<Exports>,
 }
 
 impl Served {
@@ -232,6 +235,7 @@ impl Served {
             access: Data::new(house.access.clone()),
             records: Data::new(house.records.clone()),
             consents: Data::new(house.consents.clone()),
+            exports: Data::new(house.exports.clone()),
         }
     }
 
@@ -248,10 +252,11 @@ impl Served {
         let served = self.clone();
         move |routes| {
             served.data(routes);
-            routes.service(
+            routes.app_data(served.exports.clone()).service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::staff_door))
                     .configure(federation::configure_hospital)
+                    .configure(export::routes::configure)
                     .configure(records::configure)
                     .default_service(web::to(nothing_here)),
             );

@@ -15,6 +15,7 @@ mod decisions;
 mod doors;
 mod endings;
 mod fourteen_checks;
+mod kill_export;
 mod kill_nine;
 mod real_input;
 mod sameness;

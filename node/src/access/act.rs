@@ -50,6 +50,25 @@ pub enum Act<'a> {
     },
     /// Write a transaction Bundle here.
     Transaction,
+    /// Export charts to files, for a system of the hospital's own; begin it, or go on with it.
+    Export {
+        /// Whose: `Patient` for everybody, `Group/id` for its members.
+        scope: &'a str,
+        /// The job.
+        job: &'a str,
+    },
+    /// Fetch a file of an export.
+    Download {
+        /// The job.
+        job: &'a str,
+        /// The file's name.
+        file: &'a str,
+    },
+    /// End an export and remove its files.
+    CancelExport {
+        /// The job.
+        job: &'a str,
+    },
     /// Redeem a visit code, or ask peers under a grant.
     Ask {
         /// The practitioner who asks.
@@ -100,7 +119,8 @@ impl Act<'_> {
                 | Act::History { .. }
                 | Act::Everything { .. },
                 Caller::Physician { .. } | Caller::System { .. },
-            ) => Some(Reach::House),
+            )
+            | (Act::Export { .. }, Caller::System { .. }) => Some(Reach::House),
             // Whether a read lies in their own chart, the compartment decides.
             (
                 Act::Read { .. }
@@ -116,7 +136,9 @@ impl Act<'_> {
             (Act::Ask { practitioner }, Caller::Physician { id }) if id == practitioner => {
                 Some(Reach::Act)
             }
-            (Act::Ask { .. }, Caller::System { .. })
+            // What a file holds was judged when it was written.
+            (Act::Ask { .. } | Act::Download { .. }, Caller::System { .. })
+            | (Act::CancelExport { .. }, Caller::System { .. } | Caller::Admin { .. })
             | (Act::Enroll | Act::Link, Caller::Registrar { .. })
             | (Act::ReadAudit, Caller::Auditor { .. })
             | (Act::ManageTokens, Caller::Admin { .. }) => Some(Reach::Act),
@@ -134,6 +156,9 @@ impl Act<'_> {
             Act::Everything { .. } => "everything",
             Act::Write { .. } => "write",
             Act::Transaction => "transaction",
+            Act::Export { .. } => "export",
+            Act::Download { .. } => "download",
+            Act::CancelExport { .. } => "cancel_export",
             Act::Ask { .. } => "ask",
             Act::Enroll => "enroll",
             Act::Link => "link",
@@ -150,6 +175,7 @@ impl Act<'_> {
             | Act::Everything { .. }
             | Act::ReadAudit => Kind::Read,
             Act::Write { .. } | Act::Transaction => Kind::Write,
+            Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
             Act::Ask { .. } => Kind::Query,
             Act::Enroll | Act::Link => Kind::Link,
             Act::ManageTokens => Kind::AccessToken,
@@ -174,6 +200,9 @@ impl Act<'_> {
             Act::Search { kind, .. } | Act::Write { kind, id: None } => line.detail("type", *kind),
             Act::History { of: "", .. } => line,
             Act::History { of, .. } | Act::Everything { of, .. } => line.detail("resource", *of),
+            Act::Export { scope, job } => line.detail("scope", *scope).detail("job", *job),
+            Act::Download { job, file } => line.detail("job", *job).detail("file", *file),
+            Act::CancelExport { job } => line.detail("job", *job),
             Act::Ask { practitioner } => line.detail("practitioner", *practitioner),
             _plain => line,
         }

@@ -51,7 +51,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 11] = [
+const ACTS: [Act<'static>; 14] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -81,6 +81,15 @@ const ACTS: [Act<'static>; 11] = [
         of: "Patient/1",
         patient: Some(Rid(7)),
     },
+    Act::Export {
+        scope: "Patient",
+        job: "j",
+    },
+    Act::Download {
+        job: "j",
+        file: "Patient.1.ndjson",
+    },
+    Act::CancelExport { job: "j" },
 ];
 
 #[test]
@@ -98,9 +107,9 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
     insta::assert_snapshot!(table, @r"
     physician read search ask history everything
     registrar enroll link
-    system    read search write transaction ask history everything
+    system    read search write transaction ask history everything export download cancel_export
     auditor   read_audit
-    admin     manage_tokens
+    admin     manage_tokens cancel_export
     person    read search history everything
     ");
 }

@@ -24,6 +24,8 @@ pub enum Kind {
     Write,
     /// An answer to a peer: what was shown and what was withheld.
     Disclosure,
+    /// Charts exported to files: begun, ended, a file fetched, cancelled.
+    Export,
     /// Something refused, to a peer or to a caller of this node.
     Refusal,
     /// A consent token was minted.
@@ -46,11 +48,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Query,
         Kind::Read,
         Kind::Write,
         Kind::Disclosure,
+        Kind::Export,
         Kind::Refusal,
         Kind::TokenMinted,
         Kind::Directive,
@@ -70,6 +73,7 @@ impl Kind {
             Kind::Read => "read",
             Kind::Write => "write",
             Kind::Disclosure => "disclosure",
+            Kind::Export => "export",
             Kind::Refusal => "refusal",
             Kind::TokenMinted => "token_minted",
             Kind::Directive => "directive",

@@ -101,6 +101,7 @@ fn start_failure(error: &StartError) -> Failure {
             "run `musubi-node init` first, or give the key files back their modes",
         ),
         StartError::Database(error) => return database_failure(error),
+        StartError::Export(_) => (Exit::TryAgain, "check the database, then start again"),
         StartError::Federation(_) => (
             Exit::Failure,
             "remove the directory folder in the state directory; it is fetched again",

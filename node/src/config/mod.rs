@@ -22,7 +22,7 @@ use settings::Settings;
 pub use values::OrganizationCode;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 37] = [
+pub const KEYS: [&str; 41] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -35,6 +35,10 @@ pub const KEYS: [&str; 37] = [
     "backup.dir",
     "backup.keep",
     "backup.keep_before_change",
+    "export.dir",
+    "export.max_disk",
+    "export.jobs",
+    "export.keep",
     "registry.url",
     "registry.root_sha256",
     "federation.bind",
@@ -73,6 +77,8 @@ pub struct Config {
     pub database: DatabaseUrl,
     /// Where its backups gather, and how many stay.
     pub backup: BackupSettings,
+    /// Where exports are written, and how much room they may take.
+    pub export: ExportSettings,
     /// The registry, and the root that this node joined under.
     pub registry: RegistrySettings,
     /// The listener for other members, and how this node asks them.
@@ -135,6 +141,20 @@ pub struct BackupSettings {
     pub keep: usize,
     /// How many of those made before a newer program changes the tables; 0: none is made.
     pub keep_before_change: usize,
+}
+
+/// Where exports of charts are written for the hospital's own systems, and how much room they may
+/// take.
+#[derive(Clone, Debug)]
+pub struct ExportSettings {
+    /// The folder; made when it is first needed.
+    pub folder: PathBuf,
+    /// Bytes that the files of all exports may have together.
+    pub max_disk: u64,
+    /// How many exports may be made at the same time.
+    pub jobs: u32,
+    /// How long a complete export stays.
+    pub keep: Duration,
 }
 
 /// The registry, and the root that this node joined under.
@@ -249,7 +269,8 @@ impl Config {
         let database = database(settings, &state_dir)?;
         Ok(Self {
             organization: organization(settings)?,
-            backup: backup(settings, &database, &state_dir)?,
+            backup: backup(settings, beside_database(&database, &state_dir))?,
+            export: export(settings, beside_database(&database, &state_dir))?,
             database,
             registry: RegistrySettings {
                 url: settings.needed("registry.url", "the registry's https address", https)?,
@@ -322,13 +343,26 @@ fn database(settings: &Settings, state_dir: &Path) -> Result<DatabaseUrl, Config
     Err(settings.invalid("database.url", "expected `sqlite:PATH` or `postgres://…`"))
 }
 
-fn backup(
-    settings: &Settings,
-    database: &DatabaseUrl,
-    state_dir: &Path,
-) -> Result<BackupSettings, ConfigError> {
+/// The folder of the database's file; the state directory where it is on a server.
+fn beside_database<'p>(database: &'p DatabaseUrl, state_dir: &'p Path) -> &'p Path {
     let file = database.as_str().strip_prefix("sqlite:").map(Path::new);
-    let beside = file.and_then(Path::parent).unwrap_or(state_dir);
+    file.and_then(Path::parent).unwrap_or(state_dir)
+}
+
+fn export(settings: &Settings, beside: &Path) -> Result<ExportSettings, ConfigError> {
+    let hour = Duration::from_secs(3_600);
+    let max_disk = settings.parsed("export.max_disk", values::size)?;
+    Ok(ExportSettings {
+        folder: settings
+            .path("export.dir")?
+            .unwrap_or_else(|| beside.join("exports")),
+        max_disk: max_disk.map_or(20 << 30, |bytes| u64::try_from(bytes).unwrap_or(u64::MAX)),
+        jobs: bounded(settings, "export.jobs", 2, 64)?,
+        keep: settings.duration("export.keep", hour * 24, hour / 60..=hour * 24 * 30)?,
+    })
+}
+
+fn backup(settings: &Settings, beside: &Path) -> Result<BackupSettings, ConfigError> {
     let number = |key, default, least: usize| {
         let parsed = settings.parsed(key, |text| match text.parse::<usize>() {
             Ok(number) if (least..=1000).contains(&number) => Ok(number),

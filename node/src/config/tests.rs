@@ -196,3 +196,18 @@ fn backups_gather_beside_the_database_unless_told_otherwise() {
     let none_kept = complaint(&format!("{WHOLE}[backup]\nkeep = 0\n"), &[]);
     assert!(none_kept.contains("backup.keep"), "{none_kept}");
 }
+
+#[test]
+fn exports_have_bounds_and_a_folder_beside_the_database() {
+    let export = load(WHOLE, &[]).unwrap().export;
+    assert!(export.folder.ends_with("state/exports"));
+    assert_eq!((export.jobs, export.max_disk), (2, 20 << 30));
+    assert_eq!(export.keep, Duration::from_secs(86_400));
+    let with = |line: &str| format!("{WHOLE}\n[export]\n{line}\n");
+    let told = load(&with("dir = \"bulk\"\nmax_disk = \"3GiB\"\njobs = 1"), &[]);
+    let told = told.unwrap().export;
+    assert!(told.folder.ends_with("bulk"));
+    assert_eq!((told.jobs, told.max_disk), (1, 3 << 30));
+    assert!(complaint(&with("jobs = 0"), &[]).contains("export.jobs"));
+    assert!(complaint(&with("max_disc = \"1GiB\""), &[]).contains("export.max_disk"));
+}

@@ -69,7 +69,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is too long"))
 }
 
-/// A number of bytes: a number, or one with `KiB` or `MiB`.
+/// A number of bytes: a number, or one with `KiB`, `MiB` or `GiB`.
 ///
 /// # Errors
 /// A sentence for the operator.
@@ -82,7 +82,12 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
         "" | "B" => 1,
         "KiB" => 1024,
         "MiB" => 1024 * 1024,
-        _ => return Err(format!("`{text}` needs a unit: KiB or MiB, as in `8MiB`")),
+        "GiB" => 1024 * 1024 * 1024,
+        _ => {
+            return Err(format!(
+                "`{text}` needs a unit: KiB, MiB or GiB, as in `8MiB`"
+            ));
+        }
     };
     number
         .checked_mul(factor)
@@ -147,6 +152,7 @@ mod tests {
     fn a_size_is_bytes_or_binary_multiples() {
         assert_eq!(size("8MiB").unwrap(), 8 * 1024 * 1024);
         assert_eq!(size("300").unwrap(), 300);
+        assert_eq!(size("2GiB").unwrap(), 2 * 1024 * 1024 * 1024);
         assert!(size("8MB").is_err());
         assert!(size("").is_err());
     }

@@ -94,11 +94,9 @@ fn resource(door: Door, kind: ResourceType) -> Value {
         tell("conditionalDelete", json!("single"));
         tell("referencePolicy", json!(["literal", "logical"]));
     }
-    if let Some(definition) = everything_of(kind) {
-        tell(
-            "operation",
-            json!([{"name": "everything", "definition": definition}]),
-        );
+    let operations = operations(door, kind);
+    if !operations.is_empty() {
+        tell("operation", json!(operations));
     }
     told
 }
@@ -117,10 +115,30 @@ fn coded(codes: &[&str]) -> Vec<Value> {
     codes.iter().map(|code| json!({"code": code})).collect()
 }
 
+fn operations(door: Door, kind: ResourceType) -> Vec<Value> {
+    let everything = everything_of(kind)
+        .map(|definition| json!({"name": "everything", "definition": definition}));
+    let export = export_of(kind).filter(|_| door == Door::Hospital);
+    everything.into_iter().chain(export).collect()
+}
+
 fn everything_of(kind: ResourceType) -> Option<&'static str> {
     match kind.name() {
         "Patient" => Some("http://hl7.org/fhir/OperationDefinition/Patient-everything"),
         "Encounter" => Some("http://hl7.org/fhir/OperationDefinition/Encounter-everything"),
         _ => None,
     }
+}
+
+/// The export of charts that is asked for under this type.
+///
+/// Source: Bulk Data Access 2.0.0.
+fn export_of(kind: ResourceType) -> Option<Value> {
+    let level = match kind.name() {
+        "Patient" => "patient",
+        "Group" => "group",
+        _ => return None,
+    };
+    let definition = format!("http://hl7.org/fhir/uv/bulkdata/OperationDefinition/{level}-export");
+    Some(json!({"name": "export", "definition": definition}))
 }

@@ -1,7 +1,7 @@
 //! Small texts of HTTP that conditions and versions come in.
 
 /// Name–value pairs of a query string, `%XX` and `+` decoded.
-pub(super) fn form_pairs(query: &str) -> Vec<(String, String)> {
+pub(crate) fn form_pairs(query: &str) -> Vec<(String, String)> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())

@@ -239,6 +239,12 @@ pub(super) fn quoted(value: &str) -> String {
     Value::from(value).to_string()
 }
 
+/// The document without line ends. Between its tokens they say nothing, and inside a text no JSON has
+/// them bare.
+pub(super) fn on_one_line(text: &str) -> String {
+    text.replace(['\n', '\r'], "")
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(

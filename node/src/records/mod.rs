@@ -42,6 +42,7 @@ mod tests;
 mod transaction;
 mod types;
 mod values;
+mod walk;
 mod writing;
 
 use std::sync::Arc;
@@ -68,6 +69,7 @@ pub use draft::DraftError;
 pub use entry::{Entry, Page};
 pub use error::{RecordsError, Told};
 pub use everything::{Everything, EverythingQuery};
+pub(crate) use form::form_pairs;
 pub use history::{HistoryPage, HistoryQuery, Past};
 pub use interaction::HistoryOf;
 pub use load::{LoadError, LoadFormat, LoadFormatError, LoadReport, Refused};
@@ -77,6 +79,7 @@ pub use routes::{configure, configure_own_chart};
 pub use strict::JsonError;
 pub use transaction::{Done, Transacted};
 pub use types::ResourceType;
+pub use walk::{Charts, Mark, Seen, Stretch, Walk};
 pub use writing::{Outcome, Written};
 
 /// The hospital's records. Cheap to clone.

@@ -20,6 +20,7 @@ mod searching;
 mod secrets;
 mod storing;
 mod transacting;
+mod walking;
 
 use std::sync::Arc;
 

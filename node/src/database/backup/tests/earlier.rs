@@ -5,7 +5,7 @@ use super::*;
 
 /// Rows as the program wrote that knew the migration of this number, in the tables it brought.
 /// `'…'` is read as text or bytes, as the column has it.
-const ROWS: [(&str, &str); 9] = [
+const ROWS: &[(&str, &str)] = &[
     (
         "0001",
         "INSERT INTO audit_line (at, kind, actor_role, outcome, detail) \
@@ -35,6 +35,13 @@ const ROWS: [(&str, &str); 9] = [
     (
         "0008",
         "INSERT INTO ix_quantity VALUES (1, 5, 5, 0, 0, 0, 1, 5, 1)",
+    ),
+    (
+        "0009",
+        "INSERT INTO export_job VALUES ('j', 'system', 'his', 'Patient', '{}', 'https://x', 1, 5, \
+         5, 'running', 'Patient', '', NULL, NULL); \
+         INSERT INTO export_file VALUES ('j', 'output', 'Patient', 1, 1, 9); \
+         INSERT INTO export_reference VALUES ('j', 'Practitioner', 'p', FALSE)",
     ),
     ("0010", "INSERT INTO restored VALUES (1, 5, 'digest', TRUE)"),
 ];
