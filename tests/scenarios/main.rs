@@ -16,6 +16,7 @@ mod doors;
 mod endings;
 mod fourteen_checks;
 mod kill_nine;
+mod other_clients;
 mod real_input;
 mod sameness;
 mod silent_hospital;
