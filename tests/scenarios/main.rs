@@ -17,6 +17,7 @@ mod endings;
 mod fourteen_checks;
 mod kill_export;
 mod kill_nine;
+mod other_clients;
 mod real_input;
 mod sameness;
 mod silent_hospital;
