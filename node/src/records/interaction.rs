@@ -216,6 +216,10 @@ impl Interaction {
     ) -> Result<Self, RecordsError> {
         match method {
             "GET" | "HEAD" => Ok(Self::Search { kind, pairs }),
+            // `If-None-Exist` is where a condition goes; one in the URL must not be passed over.
+            "POST" if !pairs.is_empty() => Err(RecordsError::Unsupported(
+                "parameters of a create; its condition goes into If-None-Exist",
+            )),
             "POST" => Ok(Self::Create {
                 kind,
                 unless: conditions.unless(written_here(kind)?)?,
@@ -352,6 +356,7 @@ mod tests {
             ("POST", "Patient/_search", "Search"),
             ("GET", "Patient/1/$everything", "Everything"),
             ("POST", "Patient", "Create"),
+            ("POST", "Patient?identifier=urn:x|1", "400"),
             ("PUT", "Patient/1", "Update"),
             ("PUT", "Patient?identifier=1", "Update"),
             ("PATCH", "Patient?identifier=1", "Patch"),

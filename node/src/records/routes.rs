@@ -116,7 +116,7 @@ async fn bundle(
     access: Data<Access>,
     records: Data<Records>,
 ) -> Answer {
-    let manner = Manner::of(&request)?;
+    let manner = Manner::of_bundle(&request)?;
     let desk = Desk {
         caller: &caller,
         access: &access,

@@ -266,7 +266,10 @@ async fn the_capability_statement_tells_both_operations() {
     let kinds = told["rest"][0]["resource"].as_array().unwrap();
     let exports: Vec<_> = kinds
         .iter()
-        .filter(|kind| kind["operation"][0]["name"] == "export")
+        .filter(|kind| {
+            let operations = kind["operation"].as_array().into_iter().flatten();
+            operations.into_iter().any(|one| one["name"] == "export")
+        })
         .map(|kind| kind["type"].as_str().unwrap())
         .collect();
     assert_eq!(exports, ["Patient", "Group"]);

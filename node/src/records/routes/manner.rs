@@ -21,12 +21,11 @@ pub(super) struct Manner {
 }
 
 /// `Prefer: return=…`: what a write is answered with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Returns {
     /// Nothing but headers.
-    #[default]
     Minimal,
-    /// The resource as it is stored.
+    /// The resource as it is stored: what clients expect that say nothing.
     Representation,
     /// An OperationOutcome.
     Outcome,
@@ -40,6 +39,18 @@ impl Manner {
     ///
     /// Source: FHIR R4 http, sections "mime-type" and "ops"; RFC 7240.
     pub(super) fn of(request: &HttpRequest) -> Result<Self, Failure> {
+        Self::with(request, Returns::Representation)
+    }
+
+    /// The same for a Bundle of requests: its answer would grow by all that it brought.
+    ///
+    /// # Errors
+    /// As [`Manner::of`].
+    pub(super) fn of_bundle(request: &HttpRequest) -> Result<Self, Failure> {
+        Self::with(request, Returns::Minimal)
+    }
+
+    fn with(request: &HttpRequest, unless_stated: Returns) -> Result<Self, Failure> {
         let pairs = form_pairs(request.query_string());
         let named = |name: &str| {
             let mut values = pairs.iter().filter(|(given, _)| given == name);
@@ -56,7 +67,7 @@ impl Manner {
         let (returns, handling) = preferences(request);
         Ok(Self {
             base: base(request),
-            returns,
+            returns: returns.unwrap_or(unless_stated),
             handling,
             pretty: named("_pretty") == Some("true"),
         })
@@ -100,7 +111,7 @@ fn takes_json(request: &HttpRequest) -> bool {
     })
 }
 
-fn preferences(request: &HttpRequest) -> (Returns, Handling) {
+fn preferences(request: &HttpRequest) -> (Option<Returns>, Handling) {
     let values = request.headers().get_all("prefer");
     let stated = values
         .filter_map(|value| value.to_str().ok())
@@ -120,7 +131,7 @@ fn preferences(request: &HttpRequest) -> (Returns, Handling) {
             _ => {}
         }
     }
-    (returns.unwrap_or_default(), handling.unwrap_or_default())
+    (returns, handling.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -169,7 +180,7 @@ mod tests {
             let manner = manner("/x", &headers).unwrap();
             (manner.returns, manner.handling)
         };
-        assert_eq!(of(&[]), (Returns::Minimal, Handling::Strict));
+        assert_eq!(of(&[]), (Returns::Representation, Handling::Strict));
         assert_eq!(
             of(&["respond-async, return=representation; handling=lenient"]),
             (Returns::Representation, Handling::Lenient)
@@ -183,7 +194,7 @@ mod tests {
         );
         assert_eq!(
             of(&["return=everything"]),
-            (Returns::Minimal, Handling::Strict)
+            (Returns::Representation, Handling::Strict)
         );
     }
 
