@@ -3,7 +3,7 @@
 use crate::database::DatabaseError;
 
 use super::draft::DraftError;
-use super::{CursorError, QueryError, ResourceType};
+use super::{CursorError, ParametersError, QueryError, ResourceType};
 
 /// Why records were not read or written. Holds no patient data.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,9 @@ pub enum RecordsError {
     /// What is asked for is FHIR, and not done here.
     #[error("not supported here: {0}")]
     Unsupported(&'static str),
+    /// The Parameters of an operation are not understood.
+    #[error(transparent)]
+    Parameters(#[from] ParametersError),
     /// Too many resources would have to be looked at.
     #[error("too much to look at: add a patient, a code or a date to the search")]
     TooCostly,
@@ -86,6 +89,7 @@ impl RecordsError {
             Self::Bundle { entry, .. } | Self::Entry { entry, .. } => {
                 Some(format!("Bundle.entry[{entry}]"))
             }
+            Self::Parameters(error) => Some(error.expression.clone()),
             _ => None,
         };
         let diagnostics = match self {
@@ -108,6 +112,7 @@ impl RecordsError {
             Self::ReadOnly => (403, "forbidden"),
             Self::Draft(error) => draft_status(error),
             Self::Entry { error, .. } => draft_status(error),
+            Self::Parameters(_) => (400, "invalid"),
             Self::Query(_) => (400, "invalid"),
             Self::Cursor(CursorError::Expired) => (410, "expired"),
             Self::Cursor(CursorError::Foreign) => (400, "invalid"),

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::classify::{Facts, facts};
 use super::date::Span;
+use super::matching::insured::insured_ids;
 use super::system::hash_code;
 use super::types::{Parameter, Role};
 use super::values::{self, Measure, Target, span};
@@ -30,7 +31,7 @@ pub(super) struct Extracted {
 
 /// Raised with every change of what is extracted: the index is then made anew when the database is
 /// opened. (A new table of types or of labels does the same by itself.)
-pub(super) const EXTRACTION_VERSION: i64 = 2;
+pub(super) const EXTRACTION_VERSION: i64 = 3;
 
 /// Reads what the index needs.
 pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
@@ -54,6 +55,9 @@ pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
         found
             .references
             .push((kind.encounter_slot(), encounter.clone()));
+    }
+    for id in insured_ids(kind, resource) {
+        found.tokens.push((kind.insured_slot(), id.family_hash()));
     }
     found.once();
     found

@@ -6,6 +6,7 @@
 
 mod answer;
 mod consent;
+mod matching;
 mod question;
 
 use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
@@ -34,6 +35,7 @@ pub fn configure(routes: &mut ServiceConfig) {
                 web::get().to(|r, d| metadata(Door::Hospital, r, d)),
             )
             .configure(consent::configure)
+            .configure(matching::configure)
             .configure(reads)
             .configure(writes)
             .default_service(web::to(nothing_here)),

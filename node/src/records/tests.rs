@@ -14,6 +14,7 @@ mod differential;
 mod finding;
 mod judging;
 mod loading;
+mod matching;
 mod searching;
 mod secrets;
 mod storing;

@@ -288,7 +288,7 @@ pub(super) fn searchset_of(
 }
 
 /// Where `/fhir` is, as the caller called it.
-fn base(request: &HttpRequest) -> String {
+pub(super) fn base(request: &HttpRequest) -> String {
     let scheme = if request.app_config().secure() {
         "https"
     } else {
