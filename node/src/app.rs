@@ -24,7 +24,7 @@ use crate::identity::Identity;
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
 use crate::metrics::Metrics;
-use crate::records::Records;
+use crate::records::{Indexing, Records};
 use crate::server::{Addresses, House, ListenError, Listeners, Readiness};
 
 /// Why a node could not be opened or started.
@@ -155,6 +155,7 @@ pub struct Node {
     federation: Arc<Federation>,
     listeners: Listeners,
     tasks: Tasks,
+    indexing: Indexing,
 }
 
 impl Node {
@@ -183,6 +184,7 @@ impl Node {
         };
         let listeners = Listeners::open(&rooms.config, acceptor, &house)?;
         let tasks = federation.spawn_tasks();
+        let indexing = rooms.records.keep_indexing();
         let Addresses {
             federation: for_peers,
             hospital,
@@ -194,6 +196,7 @@ impl Node {
             federation,
             listeners,
             tasks,
+            indexing,
         })
     }
 
@@ -219,6 +222,7 @@ impl Node {
     pub async fn stop(self) {
         self.listeners.stop().await;
         drop(self.tasks);
+        drop(self.indexing);
     }
 }
 

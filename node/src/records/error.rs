@@ -113,6 +113,7 @@ impl RecordsError {
             Self::Draft(error) => draft_status(error),
             Self::Entry { error, .. } => draft_status(error),
             Self::Parameters(_) => (400, "invalid"),
+            Self::Query(QueryError::TooEarly { .. }) => (503, "transient"),
             Self::Query(_) => (400, "invalid"),
             Self::Cursor(CursorError::Expired) => (410, "expired"),
             Self::Cursor(CursorError::Foreign) => (400, "invalid"),
@@ -131,6 +132,7 @@ impl RecordsError {
 fn draft_status(error: &DraftError) -> (u16, &'static str) {
     match error {
         DraftError::Json(_) => (400, "structure"),
+        DraftError::Definition(_) => (422, "invalid"),
         _ => (400, "invalid"),
     }
 }

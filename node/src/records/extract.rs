@@ -39,12 +39,8 @@ pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
         patient: patient(kind, resource),
         encounter: first_reference(resource, &["encounter", "context"], "Encounter"),
         when: when(kind, resource),
-        tokens: Vec::new(),
-        dates: Vec::new(),
-        texts: Vec::new(),
-        references: Vec::new(),
-        measures: Vec::new(),
         facts: facts(kind, resource),
+        ..Extracted::by(&[], resource)
     };
     for parameter in kind.parameters() {
         if matches!(parameter.role, Role::Indexed | Role::Chart) {
@@ -105,6 +101,31 @@ fn when(kind: ResourceType, resource: &Value) -> Span {
 }
 
 impl Extracted {
+    /// What these parameters say, and nothing else.
+    pub(super) fn by(parameters: &[&'static Parameter], resource: &Value) -> Self {
+        let mut found = Self {
+            patient: None,
+            encounter: None,
+            when: Span::NONE,
+            tokens: Vec::new(),
+            dates: Vec::new(),
+            texts: Vec::new(),
+            references: Vec::new(),
+            measures: Vec::new(),
+            facts: Facts::none(),
+        };
+        found.read_by(parameters, resource);
+        found
+    }
+
+    /// Adds what these parameters say.
+    pub(super) fn read_by(&mut self, parameters: &[&'static Parameter], resource: &Value) {
+        for parameter in parameters {
+            self.read(parameter, resource);
+        }
+        self.once();
+    }
+
     /// What one parameter says.
     fn read(&mut self, parameter: &Parameter, resource: &Value) {
         let slot = parameter.slot;

@@ -23,6 +23,7 @@ mod load;
 mod look;
 mod matching;
 mod number;
+mod own;
 mod query;
 mod routes;
 mod search;
@@ -63,6 +64,8 @@ pub use entry::{Entry, Page};
 pub use error::{RecordsError, Told};
 pub use load::{LoadError, LoadFormat, LoadFormatError, LoadReport, Refused};
 pub use matching::{Grade, Match, MatchQuestion, ParametersError};
+pub use own::DefinitionRefused;
+pub(crate) use own::Indexing;
 pub use query::{Handling, QueryError, SearchQuery};
 pub use routes::{configure, configure_own_chart};
 pub use strict::JsonError;
@@ -403,7 +406,7 @@ fn newest_first(query: &SearchQuery) -> bool {
                 by: SortBy::Parameter(by),
                 descending: true,
             },
-        ] => by.definition.code() == "date" && query.kind.in_a_chart(),
+        ] => by.definition.code() == "date" && by.slot > 0 && query.kind.in_a_chart(),
         _ => false,
     }
 }

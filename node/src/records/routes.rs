@@ -17,7 +17,7 @@ use crate::identity::Caller;
 
 use super::capability::{Door, statement};
 use super::form::version_of_etag;
-use super::{Address, LogicalId, Records, RecordsError, ResourceType, SearchQuery};
+use super::{Address, Handling, LogicalId, Records, RecordsError, ResourceType};
 use answer::{Failure, Fhir};
 use question::{Asked, asked_pairs, body, if_match, only_json};
 
@@ -77,7 +77,9 @@ fn writes(routes: &mut ServiceConfig) {
 
 async fn metadata(door: Door, request: HttpRequest, records: Data<Records>) -> Answer {
     only_json(&request)?;
-    Ok(Fhir::ok(statement(door, records.clock.now()).to_string()))
+    let mut told = statement(door, records.clock.now());
+    records.own_parameters().await?.list_in(&mut told);
+    Ok(Fhir::ok(told.to_string()))
 }
 
 /// `GET /fhir/{type}/{id}`: the newest version.
@@ -159,7 +161,7 @@ async fn found(
     records: &Records,
 ) -> Answer {
     let kind = kind_of(kind)?;
-    let query = SearchQuery::parse(kind, &asked.pairs).map_err(RecordsError::from)?;
+    let query = records.query(kind, &asked.pairs, Handling::Strict).await?;
     let patient = match asked.patient() {
         Some(patient) => records.chart_of(&patient).await?,
         None => None,

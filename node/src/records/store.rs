@@ -3,6 +3,7 @@
 mod addresses;
 mod filter;
 mod index;
+mod own;
 mod reindex;
 mod resources;
 mod rows;
@@ -11,6 +12,7 @@ mod statement;
 mod superseded;
 mod write;
 
+pub(super) use own::{has_nothing_to_index, index_some, own_parameters};
 #[cfg(test)]
 pub(super) use reindex::{count_index_rows, spoil_index};
 pub(super) use reindex::{look_at_tables, reindex, reindex_if_older};

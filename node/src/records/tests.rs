@@ -15,6 +15,7 @@ mod finding;
 mod judging;
 mod loading;
 mod matching;
+mod own;
 mod searching;
 mod secrets;
 mod storing;

@@ -66,6 +66,7 @@ fn insured(kind: ResourceType, person: &Person) -> Option<Condition> {
             slots: vec![kind.insured_slot()],
             test: Test::Token(values),
             identifying: true,
+            own: None,
         })
     })
 }

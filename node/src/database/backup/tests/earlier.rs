@@ -5,7 +5,7 @@ use super::*;
 
 /// Rows as the program wrote that knew the migration of this number, in the tables it brought.
 /// `'…'` is read as text or bytes, as the column has it.
-const ROWS: [(&str, &str); 8] = [
+const ROWS: [(&str, &str); 9] = [
     (
         "0001",
         "INSERT INTO audit_line (at, kind, actor_role, outcome, detail) \
@@ -36,6 +36,10 @@ const ROWS: [(&str, &str); 8] = [
         "INSERT INTO ix_quantity VALUES (1, 5, 5, 0, 0, 0, 1, 5, 1)",
     ),
     ("0010", "INSERT INTO restored VALUES (1, 5, 'digest', TRUE)"),
+    (
+        "0011",
+        "INSERT INTO own_parameter VALUES (-1, 6, 'ward', 'w', '{}', 'ready', 5)",
+    ),
 ];
 
 fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {
