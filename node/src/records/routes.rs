@@ -269,4 +269,8 @@ fn address_of(kind: &str, id: &str) -> Result<Address, Failure> {
 }
 
 #[cfg(test)]
+mod own_parameters;
+#[cfg(test)]
+mod site;
+#[cfg(test)]
 mod tests;

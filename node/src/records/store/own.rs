@@ -192,12 +192,25 @@ pub(in crate::records) fn index_some(
 /// Takes rows of one slot out; after the last one the number rests.
 fn take_out(connection: &mut HospitalConnection, slot: i16) -> Result<(), DatabaseError> {
     for (table, key) in TABLES {
-        let columns = key.trim_matches(['(', ')']);
         let mut delete = Statement::<()>::new("DELETE FROM ");
-        delete.sql(table).sql(" WHERE ").sql(key);
-        delete.sql(" IN (SELECT ").sql(columns).sql(" FROM ");
-        delete.sql(table).sql(" WHERE slot = ").int(slot);
-        delete.sql(" LIMIT ").int(MOST_TAKEN_OUT).sql(")");
+        delete.sql(table).sql(" WHERE ");
+        match connection {
+            // By place: the planner knows nothing of a new slot, and would take every row for one.
+            HospitalConnection::Postgres(_) => {
+                delete.sql("ctid = ANY (ARRAY(SELECT ctid");
+            }
+            HospitalConnection::Sqlite(_) => {
+                let columns = key.trim_matches(['(', ')']);
+                delete.sql("slot = ").int(slot).sql(" AND ").sql(key);
+                delete.sql(" IN (SELECT * FROM (SELECT ").sql(columns);
+            }
+        }
+        delete.sql(" FROM ").sql(table).sql(" WHERE slot = ");
+        delete
+            .int(slot)
+            .sql(" LIMIT ")
+            .int(MOST_TAKEN_OUT)
+            .sql("))");
         if delete.run(connection)? > 0 {
             return Ok(());
         }

@@ -71,6 +71,21 @@ async fn delete(house: &House, place: &str) {
     gone.unwrap();
 }
 
+/// Encounters `e0`, `e1`, … on ten wards.
+async fn load(house: &House, count: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("e.ndjson");
+    let lines: Vec<String> = (0..count)
+        .map(|n| encounter(&format!("e{n}"), &format!("{}", n % 10)).to_string())
+        .collect();
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let load = house
+        .records
+        .load(&house.permit, &[file], LoadFormat::Auto, &mut |_| {})
+        .await;
+    assert_eq!(load.unwrap().created, count);
+}
+
 /// Makes the whole index anew: the rows must be those that were there.
 async fn is_as_if_made_anew(house: &House) {
     let before = index_rows(house).await;
@@ -123,17 +138,7 @@ async fn a_node_killed_in_the_middle_goes_on_where_it_was_and_writes_go_on_meanw
     for scratch in std::iter::once(sqlite()).chain(postgres()) {
         let Scratch { database, url, .. } = &scratch;
         let house = House::open(database.clone()).await;
-        let folder = tempfile::tempdir().unwrap();
-        let lines: Vec<String> = (0..1_200)
-            .map(|n| encounter(&format!("e{n}"), &format!("{}", n % 10)).to_string())
-            .collect();
-        let file = folder.path().join("e.ndjson");
-        std::fs::write(&file, lines.join("\n")).unwrap();
-        let load = house
-            .records
-            .load(&house.permit, &[file], LoadFormat::Auto, &mut |_| {})
-            .await;
-        assert_eq!(load.unwrap().created, 1_200);
+        load(&house, 1_200).await;
         house.put(&ward_parameter()).await;
         let mut steps = Vec::new();
         let mut house = house;
@@ -182,24 +187,40 @@ async fn a_node_killed_in_the_middle_goes_on_where_it_was_and_writes_go_on_meanw
         assert_eq!(asked, wanted);
         assert_eq!(found(&house, "Encounter", "ward=moved").await.len(), 11);
         is_as_if_made_anew(&house).await;
+        // Given up, and killed while the rows are taken out.
+        delete(&house, "SearchParameter/own-ward").await;
+        let rows = index_rows(&house).await;
+        assert!(house.records.index_some().await.unwrap());
+        assert!(index_rows(&house).await < rows);
+        drop(house);
+        let house = House::open(Database::open(url).unwrap()).await;
+        finish(&house).await;
+        is_as_if_made_anew(&house).await;
     }
 }
 
 #[tokio::test]
-async fn a_task_reads_older_resources_by_itself() {
+async fn a_task_reads_older_resources_by_itself_while_others_write() {
     on_each_async(async |database| {
         let house = House::open(database).await;
-        house.put(&encounter("old", "3")).await;
+        load(&house, 1_000).await;
         let indexing = house.records.keep_indexing();
         house.put(&ward_parameter()).await;
+        for n in 0..40 {
+            house
+                .put(&encounter(&format!("e{}", n * 25), "moved"))
+                .await;
+        }
         for _ in 0..1_000 {
             if percent(&house, "Encounter", "ward=3").await.is_none() {
                 break;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        assert_eq!(found(&house, "Encounter", "ward=3").await, ["old"]);
+        let moved = found(&house, "Encounter", "ward=moved").await;
+        assert_eq!(moved.len(), 40);
         drop(indexing);
+        is_as_if_made_anew(&house).await;
     })
     .await;
 }

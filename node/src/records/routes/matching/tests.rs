@@ -6,68 +6,13 @@
     reason = "tests fail by panicking"
 )]
 
-use actix_web::dev::Service as _;
 use actix_web::test::TestRequest;
-use actix_web::{App, HttpMessage as _, test};
 use serde_json::{Value, json};
 
-use super::super::{configure, configure_own_chart};
+use super::super::site::{HIS, Reply, Site, fhir};
 use super::*;
-use crate::audit::{Audit, Filter};
-use crate::consent::testing::Home;
-use crate::database::Database;
+use crate::audit::Filter;
 use crate::database::testing::on_each_async;
-
-const HIS: Caller = Caller::System { id: String::new() };
-
-struct Site {
-    home: Home,
-    records: Records,
-    audit: Audit,
-}
-
-impl Site {
-    fn on(database: Database) -> Self {
-        let home = Home::on(database.clone());
-        let (own, clock) = (home.minato.id.clone(), home.clock.clone());
-        let opened = database.clone();
-        let records = std::thread::spawn(move || Records::open(opened, clock, &own).unwrap());
-        Self {
-            home,
-            records: records.join().unwrap(),
-            audit: Audit::new(database),
-        }
-    }
-
-    /// Status and body.
-    async fn call(&self, caller: Caller, own_chart: bool, request: TestRequest) -> (u16, Value) {
-        let access = Access::new(self.audit.clone(), self.home.clock.clone());
-        let app = App::new()
-            .app_data(Data::new(self.records.clone()))
-            .app_data(Data::new(access))
-            .app_data(Data::new(self.home.consents.clone()))
-            .wrap_fn(move |request, service| {
-                request.extensions_mut().insert(caller.clone());
-                service.call(request)
-            })
-            .configure(if own_chart {
-                configure_own_chart
-            } else {
-                configure
-            });
-        let app = test::init_service(app).await;
-        let response = test::call_service(&app, request.to_request()).await;
-        let status = response.status().as_u16();
-        let body = test::read_body(response).await;
-        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
-    }
-}
-
-fn fhir(request: TestRequest, body: &Value) -> TestRequest {
-    request
-        .insert_header(("content-type", "application/fhir+json"))
-        .set_payload(body.to_string())
-}
 
 fn asks(patient: Value) -> TestRequest {
     let body = json!({"resourceType": "Parameters", "parameter": [
@@ -92,9 +37,10 @@ async fn an_answer_grades_each_patient_and_is_a_searchset_also_when_empty() {
     on_each_async(async |database| {
         let site = Site::on(database);
         let put = fhir(TestRequest::put().uri("/fhir/Patient/hana"), &hana());
-        assert_eq!(site.call(HIS, false, put).await.0, 201);
-        let (status, bundle) = site.call(HIS, false, asks(hana())).await;
-        assert_eq!((status, &bundle["total"]), (200, &json!(1)));
+        assert_eq!(site.call(HIS, false, put).await.status, 201);
+        let reply = site.call(HIS, false, asks(hana())).await;
+        let bundle = reply.body;
+        assert_eq!((reply.status, &bundle["total"]), (200, &json!(1)));
         let entry = &bundle["entry"][0];
         assert_eq!(entry["fullUrl"], "http://localhost:8080/fhir/Patient/hana");
         assert_eq!(entry["resource"]["birthDate"], "1960-05-05");
@@ -107,7 +53,8 @@ async fn an_answer_grades_each_patient_and_is_a_searchset_also_when_empty() {
         );
         let nobody = json!({"resourceType": "Patient", "birthDate": "1901-01-01"});
         let nothing = json!({"resourceType": "Bundle", "type": "searchset", "total": 0});
-        assert_eq!(site.call(HIS, false, asks(nobody)).await, (200, nothing));
+        let reply = site.call(HIS, false, asks(nobody)).await;
+        assert_eq!((reply.status, reply.body), (200, nothing));
     })
     .await;
 }
@@ -119,13 +66,13 @@ async fn only_who_may_search_may_match_and_each_try_is_recorded() {
         let physician = Caller::Physician {
             id: "sato".to_owned(),
         };
-        assert_eq!(site.call(physician, false, asks(hana())).await.0, 200);
+        assert_eq!(site.call(physician, false, asks(hana())).await.status, 200);
         let registrar = Caller::Registrar {
             id: Some("desk".to_owned()),
         };
-        let (status, outcome) = site.call(registrar.clone(), false, asks(hana())).await;
-        assert_eq!(status, 403);
-        assert_eq!(outcome["issue"][0]["code"], "forbidden");
+        let reply = site.call(registrar, false, asks(hana())).await;
+        assert_eq!(reply.status, 403);
+        assert_eq!(reply.body["issue"][0]["code"], "forbidden");
         let lines = site.audit.list(Filter::default()).await.unwrap();
         let tried = lines
             .iter()
@@ -134,7 +81,7 @@ async fn only_who_may_search_may_match_and_each_try_is_recorded() {
         assert_eq!(outcomes.len(), 2, "{outcomes:?}");
         assert!(outcomes.contains(&"forbidden"));
         // A person does not look for others.
-        assert_ne!(site.call(HIS, true, asks(hana())).await.0, 200);
+        assert_ne!(site.call(HIS, true, asks(hana())).await.status, 200);
     })
     .await;
 }
@@ -143,9 +90,12 @@ async fn only_who_may_search_may_match_and_each_try_is_recorded() {
 async fn parameters_that_are_none_are_refused_where_they_are_wrong() {
     on_each_async(async |database| {
         let site = Site::on(database);
-        let (status, outcome) = site
-            .call(HIS, false, asks(json!({"resourceType": "Person"})))
-            .await;
+        let person = asks(json!({"resourceType": "Person"}));
+        let Reply {
+            status,
+            body: outcome,
+            ..
+        } = site.call(HIS, false, person).await;
         assert_eq!(status, 400);
         assert_eq!(outcome["resourceType"], "OperationOutcome");
         assert_eq!(
@@ -153,8 +103,8 @@ async fn parameters_that_are_none_are_refused_where_they_are_wrong() {
             json!(["Parameters.parameter[0].resource"])
         );
         let escaped = TestRequest::post().uri("/fhir/Patient/%24match");
-        let (status, _) = site.call(HIS, false, fhir(escaped, &json!({}))).await;
-        assert_eq!(status, 400);
+        let reply = site.call(HIS, false, fhir(escaped, &json!({}))).await;
+        assert_eq!(reply.status, 400);
     })
     .await;
 }
