@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::classify::{Facts, facts};
 use super::date::Span;
-use super::matching::insured::insured_ids;
+use super::matching::hashes;
 use super::system::hash_code;
 use super::types::{Parameter, Role};
 use super::values::{self, Measure, Target, span};
@@ -52,8 +52,8 @@ pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
             .references
             .push((kind.encounter_slot(), encounter.clone()));
     }
-    for id in insured_ids(kind, resource) {
-        found.tokens.push((kind.insured_slot(), id.family_hash()));
+    for hash in hashes(kind, resource) {
+        found.tokens.push((kind.matching_slot(), hash));
     }
     found.once();
     found

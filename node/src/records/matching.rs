@@ -8,13 +8,15 @@
 mod answer;
 mod blocks;
 mod evidence;
-pub(super) mod insured;
+mod insured;
 mod name;
 mod person;
 mod question;
 mod score;
 
 use std::collections::HashMap;
+
+use serde_json::Value;
 
 use super::query::SearchQuery;
 use super::query::condition::Condition;
@@ -25,10 +27,11 @@ use crate::access::Permit;
 
 use blocks::{Block, blocks};
 use evidence::evidence;
-use person::Person;
+use insured::insured_ids;
+use person::{ChartNumber, Person};
 use score::{Judged, judged, unique};
 
-pub(super) use answer::searchset;
+pub(super) use answer::{list_in, searchset};
 pub use question::{MatchQuestion, ParametersError};
 pub use score::Grade;
 
@@ -36,6 +39,18 @@ pub use score::Grade;
 const MOST_OF_A_BLOCK: usize = 100;
 /// The most Coverages that are read for all candidates.
 const MOST_COVERAGES: usize = 2_000;
+
+/// What the index has of the numbers that people are matched by, however they are spelled: families
+/// of insured-person identifiers, patient numbers.
+pub(super) fn hashes(kind: ResourceType, resource: &Value) -> Vec<i64> {
+    let insured = insured_ids(kind, resource).into_iter();
+    let mut hashes: Vec<i64> = insured.map(|id| id.family_hash()).collect();
+    if kind.name() == "Patient" {
+        let numbers = ChartNumber::of_patient(resource);
+        hashes.extend(numbers.map(|number| number.hash()));
+    }
+    hashes
+}
 
 /// One patient who may be the person asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +84,10 @@ impl Records {
         let mut judged: Vec<(Entry, Judged)> = Vec::new();
         for entry in found.patients {
             let person = known.get(&entry.address.id).cloned().unwrap_or_default();
+            // The chart that took its place is judged instead.
+            if person.is_replaced {
+                continue;
+            }
             let evidence = evidence(question.person(), &person, institution);
             judged.extend(self::judged(&evidence).map(|judged| (entry, judged)));
         }

@@ -79,6 +79,9 @@ async fn metadata(door: Door, request: HttpRequest, records: Data<Records>) -> A
     only_json(&request)?;
     let mut told = statement(door, records.clock.now());
     records.own_parameters().await?.list_in(&mut told);
+    if door == Door::Hospital {
+        super::matching::list_in(&mut told);
+    }
     Ok(Fhir::ok(told.to_string()))
 }
 

@@ -229,8 +229,8 @@ impl ResourceType {
         parameter.map_or(none, |parameter| parameter.slot)
     }
 
-    /// The slot under which the families of insured-person identifiers are indexed.
-    pub(super) fn insured_slot(self) -> i16 {
+    /// The slot under which the numbers that people are matched by are indexed, spelled one way.
+    pub(super) fn matching_slot(self) -> i16 {
         let first = self.0.code.saturating_mul(SLOTS_PER_TYPE);
         first.saturating_add(SLOTS_PER_TYPE - 2)
     }

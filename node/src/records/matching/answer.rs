@@ -1,5 +1,7 @@
 //! Matches as a searchset, the resources in their own bytes.
 
+use serde_json::{Value, json};
+
 use super::Match;
 use crate::records::json::quoted;
 
@@ -28,6 +30,25 @@ pub(in crate::records) fn searchset(base: &str, matches: &[Match]) -> String {
     }
     body.push_str(if matches.is_empty() { "}" } else { "]}" });
     body
+}
+
+/// Names the operation in a CapabilityStatement.
+pub(in crate::records) fn list_in(statement: &mut Value) {
+    let resources = statement.pointer_mut("/rest/0/resource");
+    let resources = resources.and_then(Value::as_array_mut);
+    let patient = resources
+        .into_iter()
+        .flatten()
+        .find(|one| one.get("type") == Some(&json!("Patient")));
+    if let Some(members) = patient.and_then(Value::as_object_mut) {
+        let operations = members.entry("operation").or_insert_with(|| json!([]));
+        if let Some(operations) = operations.as_array_mut() {
+            operations.push(json!({
+                "name": "match",
+                "definition": "http://hl7.org/fhir/OperationDefinition/Patient-match"
+            }));
+        }
+    }
 }
 
 /// Thousandths as a decimal, always with three digits.

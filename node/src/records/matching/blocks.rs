@@ -6,7 +6,7 @@ use super::person::{Person, Sex};
 use crate::records::ResourceType;
 use crate::records::date;
 use crate::records::query::condition::{Comparison, Condition, DateTest, Rows, Test};
-use crate::records::system::{hash_code, hash_coded};
+use crate::records::system::hash_code;
 
 /// One question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,18 +37,18 @@ pub(super) fn blocks(person: &Person) -> Vec<Block> {
         // The name alone: somebody mistook the birth date.
         whole_name(patient, &person.names),
     ];
-    let identified = [
-        (patient, insured(patient, person)),
-        (coverage, insured(coverage, person)),
-        (patient, charts(patient, person)),
-    ];
-    let identified = identified.into_iter().filter_map(|(kind, condition)| {
-        Some(Block {
-            kind,
-            conditions: vec![condition?],
+    let numbers = numbers(person);
+    let identified = [patient, coverage].map(|kind| Block {
+        kind,
+        conditions: vec![Condition::Row(Rows {
+            slots: vec![kind.matching_slot()],
+            test: Test::Token(numbers.clone()),
             identifying: true,
-        })
+            own: None,
+        })],
+        identifying: true,
     });
+    let identified = identified.into_iter().filter(|_| !numbers.is_empty());
     let named = by_name.into_iter().flatten().map(|conditions| Block {
         kind: patient,
         conditions,
@@ -57,29 +57,12 @@ pub(super) fn blocks(person: &Person) -> Vec<Block> {
     identified.chain(named).collect()
 }
 
-/// The family's rows: the branch is compared afterwards.
-fn insured(kind: ResourceType, person: &Person) -> Option<Condition> {
+/// Families of insured-person identifiers, whose branches are compared afterwards, and patient
+/// numbers.
+fn numbers(person: &Person) -> Vec<i64> {
     let families = person.insured.iter().map(|one| one.id.family_hash());
-    let values: Vec<i64> = families.collect();
-    (!values.is_empty()).then(|| {
-        Condition::Row(Rows {
-            slots: vec![kind.insured_slot()],
-            test: Test::Token(values),
-            identifying: true,
-            own: None,
-        })
-    })
-}
-
-fn charts(patient: ResourceType, person: &Person) -> Option<Condition> {
-    let by = patient.parameter("identifier")?;
-    let mut values = Vec::new();
-    for chart in &person.charts {
-        let (system, value) = &chart.sent;
-        values.push(hash_coded(system, value));
-        values.push(hash_coded(system, &chart.number));
-    }
-    (!values.is_empty()).then(|| Rows::of(by, Test::Token(values)))
+    let charts = person.charts.iter().map(|chart| chart.hash());
+    families.chain(charts).collect()
 }
 
 fn born(patient: ResourceType, person: &Person) -> Option<Condition> {

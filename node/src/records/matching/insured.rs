@@ -21,7 +21,7 @@ const BRANCH_DIGITS: usize = 2;
 
 /// One insured-person identifier, as it is compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::records) struct InsuredId {
+pub(super) struct InsuredId {
     /// Insurer, symbol and number, which a family shares.
     family: String,
     /// Who of the family.
@@ -79,13 +79,13 @@ impl InsuredId {
     }
 
     /// 64 bits that stand for the family in the index.
-    pub(in crate::records) fn family_hash(&self) -> i64 {
+    pub(super) fn family_hash(&self) -> i64 {
         hash(&[b"insured", self.family.as_bytes()])
     }
 }
 
 /// Every insured-person identifier of a Patient or a Coverage.
-pub(in crate::records) fn insured_ids(kind: ResourceType, resource: &Value) -> Vec<InsuredId> {
+pub(super) fn insured_ids(kind: ResourceType, resource: &Value) -> Vec<InsuredId> {
     if !matches!(kind.name(), "Patient" | "Coverage") {
         return Vec::new();
     }

@@ -9,6 +9,7 @@ use super::insured::{self, InsuredId};
 use super::name::Names;
 use crate::records::date::{self, Span};
 use crate::records::fold::folded;
+use crate::records::system::hash;
 use crate::records::values;
 
 /// The numbers that hospitals give to their patients: this, then the institution's ten digits.
@@ -31,6 +32,8 @@ pub(super) struct Person {
     pub(super) postal_codes: BTreeSet<String>,
     /// Folded texts.
     pub(super) places: BTreeSet<String>,
+    /// Their chart was merged into another.
+    pub(super) is_replaced: bool,
 }
 
 /// An insured-person identifier, and when it held.
@@ -47,8 +50,6 @@ pub(super) struct ChartNumber {
     /// The institution's ten digits.
     pub(super) institution: String,
     pub(super) number: String,
-    /// As it was sent: what the index has.
-    pub(super) sent: (String, String),
 }
 
 /// The administrative sexes that can disagree.
@@ -69,12 +70,10 @@ impl Person {
                 Some("male") => Some(Sex::Male),
                 _ => None,
             },
+            charts: ChartNumber::of_patient(patient).take(MOST).collect(),
+            is_replaced: is_replaced(patient),
             ..Self::default()
         };
-        let identifiers = patient.get("identifier").and_then(Value::as_array);
-        for identifier in identifiers.into_iter().flatten().take(MOST) {
-            person.charts.extend(ChartNumber::of(identifier));
-        }
         for (id, identifier) in insured::identifiers(patient).take(MOST) {
             let held = identifier.get("period").and_then(values::span);
             person.insured.push(Insured { id, held });
@@ -126,6 +125,12 @@ impl Person {
     }
 }
 
+fn is_replaced(patient: &Value) -> bool {
+    let links = patient.get("link").and_then(Value::as_array);
+    let mut kinds = links.into_iter().flatten().map(|link| link.get("type"));
+    kinds.any(|kind| kind.and_then(Value::as_str) == Some("replaced-by"))
+}
+
 fn is_a_place(text: &str) -> bool {
     text.chars().count() >= SHORTEST_PLACE
 }
@@ -138,6 +143,12 @@ fn born(patient: &Value) -> Option<String> {
 }
 
 impl ChartNumber {
+    /// Every one of a Patient.
+    pub(super) fn of_patient(patient: &Value) -> impl Iterator<Item = Self> {
+        let identifiers = patient.get("identifier").and_then(Value::as_array);
+        identifiers.into_iter().flatten().filter_map(Self::of)
+    }
+
     fn of(identifier: &Value) -> Option<Self> {
         let text = |name: &str| identifier.get(name).and_then(Value::as_str);
         let (system, value) = (text("system")?, text("value")?);
@@ -147,7 +158,12 @@ impl ChartNumber {
         (institution.len() == 10 && !number.is_empty()).then(|| Self {
             institution: institution.to_owned(),
             number,
-            sent: (system.to_owned(), value.to_owned()),
         })
+    }
+
+    /// 64 bits that stand for it in the index.
+    pub(super) fn hash(&self) -> i64 {
+        let (institution, number) = (self.institution.as_bytes(), self.number.as_bytes());
+        hash(&[b"chart", institution, number])
     }
 }

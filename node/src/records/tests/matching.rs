@@ -223,7 +223,7 @@ async fn without_a_number_name_birth_date_sex_and_address_are_probable_at_most()
 }
 
 #[tokio::test]
-async fn two_charts_of_one_person_are_both_probable() {
+async fn two_charts_of_one_person_are_both_probable_until_they_are_merged() {
     on_each_async(async |database| {
         let house = House::open(database).await;
         town(&house).await;
@@ -241,11 +241,17 @@ async fn two_charts_of_one_person_are_both_probable() {
             "1960-05-05",
             "male",
         );
-        again["identifier"][0]["value"] = json!("00ken");
+        again["identifier"][0]["value"] = json!("00 ｋｅｎ");
         house.put(&again).await;
-        let both = matches(&house, number).await;
+        let both = matches(&house, number.clone()).await;
         assert_eq!(both.len(), 2);
         assert!(both.iter().all(|(_, grade)| *grade == "probable"));
+        // Merged, they are one again.
+        again["link"] = json!([
+            {"other": {"reference": "Patient/ken"}, "type": "replaced-by"}
+        ]);
+        house.put(&again).await;
+        assert_eq!(matches(&house, number).await, told(&[("ken", "certain")]));
     })
     .await;
 }

@@ -60,6 +60,25 @@ async fn an_answer_grades_each_patient_and_is_a_searchset_also_when_empty() {
 }
 
 #[actix_web::test]
+async fn the_operation_is_listed_where_it_is_served() {
+    on_each_async(async |database| {
+        let site = Site::on(database);
+        for (own_chart, listed) in [(false, true), (true, false)] {
+            let request = TestRequest::get().uri("/fhir/metadata");
+            let told = site.call(HIS, own_chart, request).await.body;
+            let resources = told["rest"][0]["resource"].as_array().unwrap();
+            let patient = resources
+                .iter()
+                .find(|one| one["type"] == "Patient")
+                .unwrap();
+            let name = &patient["operation"][0]["name"];
+            assert_eq!(name == "match", listed, "{name}");
+        }
+    })
+    .await;
+}
+
+#[actix_web::test]
 async fn only_who_may_search_may_match_and_each_try_is_recorded() {
     on_each_async(async |database| {
         let site = Site::on(database);
