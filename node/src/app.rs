@@ -25,7 +25,7 @@ use crate::identity::Identity;
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
 use crate::metrics::Metrics;
-use crate::records::Records;
+use crate::records::{Indexing, Records};
 use crate::server::{Addresses, House, ListenError, Listeners, Readiness};
 
 /// Why a node could not be opened or started.
@@ -160,6 +160,7 @@ pub struct Node {
     exports: Exports,
     listeners: Listeners,
     tasks: Tasks,
+    indexing: Indexing,
 }
 
 impl Node {
@@ -197,6 +198,7 @@ impl Node {
         let listeners = Listeners::open(&rooms.config, acceptor, &house)?;
         let tasks = federation.spawn_tasks();
         exports.go_on().await?;
+        let indexing = rooms.records.keep_indexing();
         let Addresses {
             federation: for_peers,
             hospital,
@@ -209,6 +211,7 @@ impl Node {
             exports,
             listeners,
             tasks,
+            indexing,
         })
     }
 
@@ -235,6 +238,7 @@ impl Node {
         self.listeners.stop().await;
         self.exports.stop().await;
         drop(self.tasks);
+        drop(self.indexing);
     }
 }
 

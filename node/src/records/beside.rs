@@ -129,9 +129,10 @@ impl Records {
 fn references(include: &Include) -> impl Iterator<Item = &'static Parameter> {
     let all = include.from.parameters().iter();
     let one = include.by;
-    all.filter(move |by| {
-        by.definition.kind() == ParameterType::Reference && one.is_none_or(|one| one == *by)
-    })
+    // `*` is every reference that FHIR and JP Core define.
+    let every =
+        all.filter(move |by| one.is_none() && by.definition.kind() == ParameterType::Reference);
+    one.into_iter().chain(every)
 }
 
 fn referring_to(by: &'static Parameter, addresses: &[Address]) -> Option<Condition> {

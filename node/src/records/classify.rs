@@ -26,6 +26,19 @@ pub(super) struct Facts {
     pub(super) related: Vec<String>,
 }
 
+impl Facts {
+    /// Those of nothing.
+    pub(super) fn none() -> Self {
+        Self {
+            category: Category::Other,
+            contained: Vec::new(),
+            labels: Labels::NONE,
+            authors: Vec::new(),
+            related: Vec::new(),
+        }
+    }
+}
+
 /// Every category in the order of the number it is stored under.
 const CATEGORIES: [Category; 10] = [
     Category::Other,

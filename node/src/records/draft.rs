@@ -5,8 +5,10 @@ use serde_json::Value;
 
 use super::extract::{Extracted, extract};
 use super::json::{Document, quoted};
+use super::own::defined_by;
 use super::strict::{JsonError, strict};
-use super::{LogicalId, ResourceType};
+use super::types::Parameter;
+use super::{DefinitionRefused, LogicalId, ResourceType};
 
 /// Why a body is not a resource that can be stored. Never repeats its content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +32,9 @@ pub enum DraftError {
     /// `meta` is not an object.
     #[error("meta is not an object")]
     Meta,
+    /// An active SearchParameter that cannot be used.
+    #[error(transparent)]
+    Definition(#[from] DefinitionRefused),
 }
 
 impl DraftError {
@@ -41,6 +46,7 @@ impl DraftError {
             Self::Type | Self::OtherType(_) => Some("Resource.resourceType"),
             Self::OtherId | Self::Id => Some("Resource.id"),
             Self::Meta => Some("Resource.meta"),
+            Self::Definition(refused) => Some(refused.expression()),
         }
     }
 }
@@ -82,6 +88,9 @@ impl Draft {
             None => String::new(),
             Some(meta) => others_of_meta(meta)?,
         };
+        if kind.name() == "SearchParameter" {
+            defined_by(&value)?;
+        }
         let extracted = extract(kind, &value);
         Ok(Self {
             kind,
@@ -90,6 +99,18 @@ impl Draft {
             text: text.to_owned(),
             meta,
         })
+    }
+
+    /// The resource as it came.
+    pub(super) fn value(&self) -> Value {
+        // It was parsed before: this cannot fail.
+        strict(&self.text).unwrap_or(Value::Null)
+    }
+
+    /// Reads it by further parameters.
+    pub(super) fn read_by(&mut self, parameters: &[&'static Parameter]) {
+        let value = self.value();
+        self.extracted.read_by(parameters, &value);
     }
 
     /// The text as it is stored: the sender's bytes with our `id` and `meta`.

@@ -4,7 +4,7 @@ use crate::database::DatabaseError;
 
 use super::draft::DraftError;
 use super::patch::PatchError;
-use super::{CursorError, QueryError, ResourceType};
+use super::{CursorError, ParametersError, QueryError, ResourceType};
 
 /// Why records were not read or written. Holds no patient data.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +83,9 @@ pub enum RecordsError {
     /// What is asked for is FHIR, and not done here.
     #[error("not supported here: {0}")]
     Unsupported(&'static str),
+    /// The Parameters of an operation are not understood.
+    #[error(transparent)]
+    Parameters(#[from] ParametersError),
     /// Too many resources would have to be looked at.
     #[error("too much to look at: add a patient, a code or a date to the search")]
     TooWide,
@@ -133,6 +136,7 @@ impl RecordsError {
             Self::Bundle { entry, .. } | Self::Entry { entry, .. } => {
                 Some(format!("Bundle.entry[{entry}]"))
             }
+            Self::Parameters(error) => Some(error.expression.clone()),
             _ => None,
         };
         let diagnostics = match self {
@@ -164,6 +168,8 @@ impl RecordsError {
             Self::Unselective(_) => (412, "required"),
             Self::NoSuchType => (404, "not-supported"),
             Self::Method(_) => (405, "not-supported"),
+            Self::Parameters(_) => (400, "invalid"),
+            Self::Query(QueryError::TooEarly { .. }) => (503, "transient"),
             Self::Query(_) => (400, "invalid"),
             Self::Cursor(CursorError::Expired) => (410, "expired"),
             Self::Cursor(CursorError::Foreign) => (400, "invalid"),
@@ -182,6 +188,7 @@ impl RecordsError {
 fn draft_status(error: &DraftError) -> (u16, &'static str) {
     match error {
         DraftError::Json(_) => (400, "structure"),
+        DraftError::Definition(_) => (422, "invalid"),
         _ => (400, "invalid"),
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::classify::{Facts, facts};
 use super::date::Span;
+use super::matching::hashes;
 use super::system::hash_code;
 use super::types::{Parameter, Role};
 use super::values::{self, Measure, Target, span};
@@ -30,7 +31,7 @@ pub(super) struct Extracted {
 
 /// Raised with every change of what is extracted: the index is then made anew when the database is
 /// opened. (A new table of types or of labels does the same by itself.)
-pub(super) const EXTRACTION_VERSION: i64 = 2;
+pub(super) const EXTRACTION_VERSION: i64 = 3;
 
 /// Reads what the index needs.
 pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
@@ -38,12 +39,8 @@ pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
         patient: patient(kind, resource),
         encounter: first_reference(resource, &["encounter", "context"], "Encounter"),
         when: when(kind, resource),
-        tokens: Vec::new(),
-        dates: Vec::new(),
-        texts: Vec::new(),
-        references: Vec::new(),
-        measures: Vec::new(),
         facts: facts(kind, resource),
+        ..Extracted::by(&[], resource)
     };
     for parameter in kind.parameters() {
         if matches!(parameter.role, Role::Indexed | Role::Chart) {
@@ -54,6 +51,9 @@ pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
         found
             .references
             .push((kind.encounter_slot(), encounter.clone()));
+    }
+    for hash in hashes(kind, resource) {
+        found.tokens.push((kind.matching_slot(), hash));
     }
     found.once();
     found
@@ -101,6 +101,31 @@ fn when(kind: ResourceType, resource: &Value) -> Span {
 }
 
 impl Extracted {
+    /// What these parameters say, and nothing else.
+    pub(super) fn by(parameters: &[&'static Parameter], resource: &Value) -> Self {
+        let mut found = Self {
+            patient: None,
+            encounter: None,
+            when: Span::NONE,
+            tokens: Vec::new(),
+            dates: Vec::new(),
+            texts: Vec::new(),
+            references: Vec::new(),
+            measures: Vec::new(),
+            facts: Facts::none(),
+        };
+        found.read_by(parameters, resource);
+        found
+    }
+
+    /// Adds what these parameters say.
+    pub(super) fn read_by(&mut self, parameters: &[&'static Parameter], resource: &Value) {
+        for parameter in parameters {
+            self.read(parameter, resource);
+        }
+        self.once();
+    }
+
     /// What one parameter says.
     fn read(&mut self, parameter: &Parameter, resource: &Value) {
         let slot = parameter.slot;

@@ -345,9 +345,8 @@ impl Load<'_> {
             let database = self.records.database.clone();
             let at: Timestamp = self.records.now_in_milliseconds();
             self.writing = Some(tokio::spawn(async move {
-                let write = database.transact(move |connection| {
-                    Ok::<_, RecordsError>(store::apply(connection, &batch, at)?)
-                });
+                let write =
+                    database.transact(move |connection| store::apply(connection, &batch, at));
                 write.await
             }));
         }

@@ -91,7 +91,8 @@ impl Subject<'_> {
 
     fn has_row(&self, rows: &Rows) -> bool {
         let of = |slot: &i16| rows.slots.contains(slot);
-        let extracted = self.extracted;
+        let own = rows.own.map(|by| Extracted::by(&[by], self.value));
+        let extracted = own.as_ref().unwrap_or(self.extracted);
         match &rows.test {
             Test::Token(hashes) => extracted
                 .tokens
@@ -126,7 +127,9 @@ impl Subject<'_> {
         chain: &Chain,
     ) -> Result<bool, DatabaseError> {
         let slot = chain.by.slot;
-        let referred = self.extracted.references.iter();
+        let own = (slot < 0).then(|| Extracted::by(&[chain.by], self.value));
+        let extracted = own.as_ref().unwrap_or(self.extracted);
+        let referred = extracted.references.iter();
         let mut targets: Vec<&Address> = referred
             .filter(|(of, _)| *of == slot)
             .map(|(_, target)| target)

@@ -25,7 +25,9 @@ mod interaction;
 mod json;
 mod load;
 mod look;
+mod matching;
 mod number;
+mod own;
 mod patch;
 mod query;
 mod reading;
@@ -73,6 +75,9 @@ pub(crate) use form::form_pairs;
 pub use history::{HistoryPage, HistoryQuery, Past};
 pub use interaction::HistoryOf;
 pub use load::{LoadError, LoadFormat, LoadFormatError, LoadReport, Refused};
+pub use matching::{Grade, Match, MatchQuestion, ParametersError};
+pub use own::DefinitionRefused;
+pub(crate) use own::Indexing;
 pub use patch::PatchError;
 pub use query::{Handling, QueryError, SearchQuery};
 pub use routes::{configure, configure_own_chart};
@@ -374,7 +379,7 @@ fn newest_first(query: &SearchQuery) -> bool {
                 by: SortBy::Parameter(by),
                 descending: true,
             },
-        ] => by.definition.code() == "date" && query.kind.in_a_chart(),
+        ] => by.definition.code() == "date" && by.slot > 0 && query.kind.in_a_chart(),
         _ => false,
     }
 }

@@ -7,6 +7,7 @@ mod shape;
 mod values;
 
 use super::ResourceType;
+use super::own::OwnParameters;
 use super::system::hash;
 
 use condition::{Condition, Test};
@@ -79,6 +80,14 @@ pub enum QueryError {
         /// What was wanted.
         reason: &'static str,
     },
+    /// The hospital's own parameter cannot be asked for yet.
+    #[error("`{parameter}` is new: {percent} % of the older resources have been read for it")]
+    TooEarly {
+        /// The parameter.
+        parameter: &'static str,
+        /// Hundredths, below 100.
+        percent: i64,
+    },
     /// More conditions, values or links than one query may have.
     #[error("too many conditions, values or links in one search")]
     TooMuch,
@@ -112,6 +121,20 @@ impl SearchQuery {
         N: AsRef<str>,
         V: AsRef<str>,
     {
+        Self::parse_with(&OwnParameters::NONE, kind, pairs, handling)
+    }
+
+    /// [`SearchQuery::parse_as`], where own parameters are in force.
+    pub(super) fn parse_with<N, V>(
+        own: &OwnParameters,
+        kind: ResourceType,
+        pairs: &[(N, V)],
+        handling: Handling,
+    ) -> Result<Self, QueryError>
+    where
+        N: AsRef<str>,
+        V: AsRef<str>,
+    {
         let mut query = Self::of_everything(kind);
         let mut seen = Vec::new();
         for (name, value) in pairs {
@@ -119,7 +142,7 @@ impl SearchQuery {
             if value.len() > LONGEST_VALUE || seen.len() >= MOST_CONDITIONS {
                 return Err(QueryError::TooMuch);
             }
-            match query.take(name, value) {
+            match query.take(own, name, value) {
                 Ok(()) => seen.push((name, value)),
                 Err(error) if handling == Handling::Lenient && error.is_of_the_name() => {
                     query.ignored.push(error);
@@ -182,11 +205,12 @@ impl SearchQuery {
         }
     }
 
-    fn take(&mut self, name: &str, value: &str) -> Result<(), QueryError> {
-        if self.take_shape(name, value)? {
+    fn take(&mut self, own: &OwnParameters, name: &str, value: &str) -> Result<(), QueryError> {
+        if self.take_shape(own, name, value)? {
             return Ok(());
         }
-        self.conditions.push(criterion(self.kind, name, value)?);
+        self.conditions
+            .push(criterion(own, self.kind, name, value)?);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod batch;
 mod consent;
 mod desk;
 mod manner;
+mod matching;
 mod pretty;
 mod question;
 mod reply;
@@ -43,6 +44,7 @@ pub fn configure(routes: &mut ServiceConfig) {
             .route("/metadata", web::get().to(metadata))
             .route("/metadata", web::head().to(metadata))
             .configure(consent::configure)
+            .configure(matching::configure)
             .route("/{tail:.*}", web::to(interact))
             .default_service(web::to(nothing_here)),
     );
@@ -66,7 +68,11 @@ pub fn configure_own_chart(routes: &mut ServiceConfig) {
 
 async fn metadata(door: Door, request: HttpRequest, records: Data<Records>) -> Answer {
     let manner = Manner::of(&request)?;
-    let told = statement(door, &manner.base, records.clock.now());
+    let mut told = statement(door, &manner.base, records.clock.now());
+    records.own_parameters().await?.list_in(&mut told);
+    if door == Door::Hospital {
+        super::matching::list_in(&mut told);
+    }
     Ok(Fhir::ok(manner.spelled(told.to_string())))
 }
 
@@ -132,5 +138,9 @@ async fn nothing_here() -> Answer {
     Err(RecordsError::NotFound.into())
 }
 
+#[cfg(test)]
+mod own_parameters;
+#[cfg(test)]
+mod site;
 #[cfg(test)]
 mod tests;

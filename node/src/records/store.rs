@@ -5,6 +5,7 @@ mod compartment;
 mod filter;
 mod history;
 mod index;
+mod own;
 mod reindex;
 mod resources;
 mod rows;
@@ -16,6 +17,7 @@ mod write;
 
 pub(super) use compartment::{Compartment, Of, Place, members};
 pub(super) use history::{Moment, Version, Versions, versions};
+pub(super) use own::{has_nothing_to_index, index_some, own_parameters};
 #[cfg(test)]
 pub(super) use reindex::{count_index_rows, spoil_index};
 pub(super) use reindex::{look_at_tables, reindex, reindex_if_older};

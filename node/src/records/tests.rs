@@ -16,6 +16,8 @@ mod finding;
 mod history;
 mod judging;
 mod loading;
+mod matching;
+mod own;
 mod searching;
 mod secrets;
 mod storing;

@@ -228,6 +228,12 @@ impl ResourceType {
             .saturating_add(SLOTS_PER_TYPE - 1);
         parameter.map_or(none, |parameter| parameter.slot)
     }
+
+    /// The slot under which the numbers that people are matched by are indexed, spelled one way.
+    pub(super) fn matching_slot(self) -> i16 {
+        let first = self.0.code.saturating_mul(SLOTS_PER_TYPE);
+        first.saturating_add(SLOTS_PER_TYPE - 2)
+    }
 }
 
 /// What the rows of the index were read by: changes whenever a type is read differently.
@@ -319,7 +325,7 @@ mod tests {
     #[test]
     fn slots_of_one_type_do_not_reach_into_the_next() {
         for kind in ResourceType::all() {
-            let limit = usize::try_from(SLOTS_PER_TYPE).unwrap_or(0) - 1;
+            let limit = usize::try_from(SLOTS_PER_TYPE).unwrap_or(0) - 2;
             assert!(kind.parameters().len() < limit, "{kind}");
         }
     }

@@ -44,6 +44,8 @@ pub(in crate::records) struct Rows {
     pub(in crate::records) test: Test,
     /// Hardly two resources have the same: the best way into the index.
     pub(in crate::records) identifying: bool,
+    /// The hospital's own parameter that reads them: what is no longer in the index is read by it.
+    pub(in crate::records) own: Option<&'static Parameter>,
 }
 
 /// What a row must say.
@@ -169,11 +171,12 @@ pub(in crate::records) struct Component {
 }
 
 impl Rows {
-    pub(in crate::records) fn of(by: &Parameter, test: Test) -> Condition {
+    pub(in crate::records) fn of(by: &'static Parameter, test: Test) -> Condition {
         Condition::Row(Self {
             slots: by.slots(),
             test,
             identifying: by.definition.code() == "identifier",
+            own: (by.slot < 0).then_some(by),
         })
     }
 }

@@ -7,6 +7,7 @@ use super::condition::{
     Chain, Component, Condition, Has, Look, Rows, Test, TypedIdentifier, Verify,
 };
 use super::values::{Token, alternatives, date_test, measure_test, split, text, token, unescaped};
+use crate::records::own::OwnParameters;
 use crate::records::system::{hash_code, hash_coded};
 use crate::records::types::{Parameter, Role};
 use crate::records::{Address, LogicalId, ResourceType};
@@ -18,11 +19,12 @@ const MOST_LINKS: usize = 3;
 
 /// Reads one criterion.
 pub(super) fn criterion(
+    own: &OwnParameters,
     kind: ResourceType,
     name: &str,
     value: &str,
 ) -> Result<Condition, QueryError> {
-    linked(kind, name, value, 0)
+    linked(own, kind, name, value, 0)
 }
 
 /// A comparison of the clinical date of whatever type.
@@ -39,6 +41,7 @@ pub(super) fn clinical_date(value: &str) -> Result<Condition, QueryError> {
 }
 
 fn linked(
+    own: &OwnParameters,
     kind: ResourceType,
     name: &str,
     value: &str,
@@ -48,7 +51,7 @@ fn linked(
         return Err(QueryError::TooMuch);
     }
     if let Some(rest) = name.strip_prefix("_has:") {
-        return has(kind, name, rest, value, links);
+        return has(own, kind, name, (rest, value), links);
     }
     let (head, chain) = match name.split_once('.') {
         Some((head, chain)) => (head, Some(chain)),
@@ -58,12 +61,12 @@ fn linked(
         Some((bare, modifier)) => (bare, Some(modifier)),
         None => (head, None),
     };
-    let by = kind
-        .parameter(bare)
+    let by = own
+        .parameter(kind, bare)?
         .filter(|by| by.role != Role::Refused)
         .ok_or_else(|| unknown(kind, name))?;
     match chain {
-        Some(chain) => chained(by, modifier, chain, value, links),
+        Some(chain) => chained(own, by, modifier, (chain, value), links),
         None => plain(kind, by, modifier, value),
     }
 }
@@ -77,10 +80,10 @@ fn unknown(kind: ResourceType, name: &str) -> QueryError {
 
 /// `_has:Type:reference:criterion`
 fn has(
+    own: &OwnParameters,
     kind: ResourceType,
     name: &str,
-    rest: &str,
-    value: &str,
+    (rest, value): (&str, &str),
     links: usize,
 ) -> Result<Condition, QueryError> {
     let mut parts = rest.splitn(3, ':');
@@ -88,24 +91,24 @@ fn has(
         return Err(unknown(kind, name));
     };
     let from = ResourceType::named(from).ok_or_else(|| unknown(kind, name))?;
-    let by = from
-        .parameter(by)
+    let by = own
+        .parameter(from, by)?
         .filter(|by| by.definition.kind() == ParameterType::Reference)
         .ok_or_else(|| unknown(from, by))?;
     Ok(Condition::Has(Has {
         kind: from,
         by,
-        inner: Box::new(linked(from, inner, value, links.saturating_add(1))?),
+        inner: Box::new(linked(own, from, inner, value, links.saturating_add(1))?),
     }))
 }
 
 /// `subject:Patient.name`, or without the type: then of each type that a target may have and that
 /// has such a parameter.
 fn chained(
+    own: &OwnParameters,
     by: &'static Parameter,
     modifier: Option<&str>,
-    chain: &str,
-    value: &str,
+    (chain, value): (&str, &str),
     links: usize,
 ) -> Result<Condition, QueryError> {
     if by.definition.kind() != ParameterType::Reference {
@@ -120,8 +123,9 @@ fn chained(
     let mut to = Vec::new();
     let mut refused = None;
     for kind in kinds {
-        match linked(kind, chain, value, links.saturating_add(1)) {
+        match linked(own, kind, chain, value, links.saturating_add(1)) {
             Ok(condition) => to.push((kind, condition)),
+            Err(early @ QueryError::TooEarly { .. }) => return Err(early),
             Err(error) => refused = Some(error),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{MOST_ENTRIES, QueryError, SearchQuery};
 use crate::records::ResourceType;
+use crate::records::own::OwnParameters;
 use crate::records::types::{Parameter, Role};
 use fhir_search_parameters::ParameterType;
 
@@ -62,27 +63,38 @@ pub(in crate::records) enum Summary {
 
 impl SearchQuery {
     /// Takes a parameter of the answer's shape; whether it is one.
-    pub(super) fn take_shape(&mut self, name: &str, value: &str) -> Result<bool, QueryError> {
+    pub(super) fn take_shape(
+        &mut self,
+        own: &OwnParameters,
+        name: &str,
+        value: &str,
+    ) -> Result<bool, QueryError> {
         match name {
             "_count" if self.count.is_none() => self.count = Some(count(value)?),
             "_count" => return Err(wrong("_count", "only once")),
             "_cursor" if self.cursor.is_none() => self.cursor = Some(value.to_owned()),
             "_cursor" => return Err(wrong("_cursor", "only once")),
-            "_sort" if self.sort.is_empty() => self.sort = sort(self.kind, value)?,
+            "_sort" if self.sort.is_empty() => self.sort = sort(own, self.kind, value)?,
             "_sort" => return Err(wrong("_sort", "only once")),
             "_total" => self.total = total(value)?,
             "_summary" => self.summary = summary(value)?,
             "_elements" => self.elements = elements(value)?,
             _ => match name.split_once(':').unwrap_or((name, "")) {
-                ("_include", how) => self.include(value, how, false)?,
-                ("_revinclude", how) => self.include(value, how, true)?,
+                ("_include", how) => self.include(own, value, how, false)?,
+                ("_revinclude", how) => self.include(own, value, how, true)?,
                 _ => return Ok(false),
             },
         }
         Ok(true)
     }
 
-    fn include(&mut self, value: &str, how: &str, reverse: bool) -> Result<(), QueryError> {
+    fn include(
+        &mut self,
+        own: &OwnParameters,
+        value: &str,
+        how: &str,
+        reverse: bool,
+    ) -> Result<(), QueryError> {
         let name = if reverse { "_revinclude" } else { "_include" };
         let iterate = match how {
             "" => false,
@@ -93,35 +105,49 @@ impl SearchQuery {
         if self.includes.len() >= MOST_INCLUDES {
             return Err(QueryError::TooMuch);
         }
-        let include = include(value, iterate, reverse);
         let reason = "wanted: Type:reference or Type:reference:TargetType";
+        let include = include(own, value, (iterate, reverse))?;
         self.includes
             .push(include.ok_or_else(|| wrong(name, reason))?);
         Ok(())
     }
 }
 
-fn include(value: &str, iterate: bool, reverse: bool) -> Option<Include> {
-    let mut parts = value.split(':');
-    let from = ResourceType::named(parts.next()?)?;
-    let by = match parts.next()? {
+/// `None`: not understood.
+fn include(
+    own: &OwnParameters,
+    value: &str,
+    (iterate, reverse): (bool, bool),
+) -> Result<Option<Include>, QueryError> {
+    let parts: Vec<&str> = value.split(':').collect();
+    let (from, by, to) = match parts.as_slice() {
+        [from, by] | [from, by, ""] => (from, *by, None),
+        [from, by, to] => (from, *by, Some(ResourceType::named(to))),
+        _ => return Ok(None),
+    };
+    let (Some(from), Some(to)) = (
+        ResourceType::named(from),
+        to.map_or(Some(None), |to| to.map(Some)),
+    ) else {
+        return Ok(None);
+    };
+    let by = match by {
         "*" => None,
-        name => Some(
-            from.parameter(name)
-                .filter(|by| by.definition.kind() == ParameterType::Reference)?,
-        ),
+        name => {
+            let named = own.parameter(from, name)?;
+            match named.filter(|by| by.definition.kind() == ParameterType::Reference) {
+                None => return Ok(None),
+                by => by,
+            }
+        }
     };
-    let to = match parts.next() {
-        None | Some("") => None,
-        Some(name) => Some(ResourceType::named(name)?),
-    };
-    parts.next().is_none().then_some(Include {
+    Ok(Some(Include {
         from,
         by,
         to,
         iterate,
         reverse,
-    })
+    }))
 }
 
 fn wrong(parameter: &'static str, reason: &'static str) -> QueryError {
@@ -138,7 +164,7 @@ fn count(value: &str) -> Result<usize, QueryError> {
         .ok_or_else(|| wrong("_count", "a number from 0 to 1000"))
 }
 
-fn sort(kind: ResourceType, value: &str) -> Result<Vec<Sort>, QueryError> {
+fn sort(own: &OwnParameters, kind: ResourceType, value: &str) -> Result<Vec<Sort>, QueryError> {
     let keys: Vec<&str> = value.split(',').collect();
     if keys.len() > MOST_KEYS {
         return Err(QueryError::TooMuch);
@@ -148,24 +174,29 @@ fn sort(kind: ResourceType, value: &str) -> Result<Vec<Sort>, QueryError> {
             Some(name) => (true, name),
             None => (false, *key),
         };
-        let by = sort_by(kind, name).ok_or_else(|| wrong("_sort", "no parameter to sort by"))?;
+        let by =
+            sort_by(own, kind, name)?.ok_or_else(|| wrong("_sort", "no parameter to sort by"))?;
         Ok(Sort { by, descending })
     };
     keys.iter().map(key).collect()
 }
 
-fn sort_by(kind: ResourceType, name: &str) -> Option<SortBy> {
-    match name {
+fn sort_by(
+    own: &OwnParameters,
+    kind: ResourceType,
+    name: &str,
+) -> Result<Option<SortBy>, QueryError> {
+    Ok(match name {
         "_id" => Some(SortBy::Id),
         "_lastUpdated" => Some(SortBy::LastUpdated),
-        _ => kind
-            .parameter(name)
+        _ => own
+            .parameter(kind, name)?
             .filter(|by| {
                 !matches!(by.role, Role::Refused | Role::Composite)
                     && by.definition.kind() != ParameterType::Reference
             })
             .map(SortBy::Parameter),
-    }
+    })
 }
 
 fn total(value: &str) -> Result<Total, QueryError> {

@@ -10,8 +10,8 @@ use crate::identity::Caller;
 use crate::records::bundle::Content;
 use crate::records::interaction::{Interaction, Pairs, Target};
 use crate::records::{
-    Address, Done, EverythingQuery, HistoryOf, HistoryQuery, Outcome, Records, RecordsError,
-    ResourceType, SearchQuery, Written,
+    Address, Done, EverythingQuery, HistoryOf, HistoryQuery, Outcome, Records, ResourceType,
+    Written,
 };
 
 /// Who asks, in which manner, and what there is to answer with.
@@ -136,8 +136,10 @@ impl Desk<'_> {
         kind: ResourceType,
         mut pairs: Pairs,
     ) -> Result<Reply, Failure> {
-        let query = SearchQuery::parse_as(kind, &pairs, self.manner.handling)
-            .map_err(RecordsError::from)?;
+        let query = self
+            .records
+            .query(kind, &pairs, self.manner.handling)
+            .await?;
         // What was left out is not in the link to what was found.
         pairs.retain(|(name, _)| !query.left_out.contains(name));
         let page = self.records.search(permit, query).await?;

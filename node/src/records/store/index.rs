@@ -8,6 +8,7 @@ use diesel::{PgConnection, RunQueryDsl};
 
 use super::super::date::Span;
 use super::super::extract::{Extracted, extract};
+use super::super::own::OwnParameters;
 use super::super::strict::strict;
 use super::super::values::Measure;
 use super::super::{Address, ResourceType};
@@ -33,6 +34,22 @@ impl IndexRows {
         &mut self,
         extracted: &Extracted,
         kind: i16,
+        row: (i64, i64, Span, i16),
+        rid_of: impl Fn(&Address) -> i64,
+    ) {
+        let (rid, patient, when, category) = row;
+        self.add_values(extracted, row, rid_of);
+        if patient != 0 {
+            let (kind, category) = (i64::from(kind), i64::from(category));
+            self.charts
+                .push([patient, kind, when.lo, rid, when.hi, category]);
+        }
+    }
+
+    /// Adds the rows of its values, without its place in the chart.
+    pub(super) fn add_values(
+        &mut self,
+        extracted: &Extracted,
         row: (i64, i64, Span, i16),
         rid_of: impl Fn(&Address) -> i64,
     ) {
@@ -72,10 +89,6 @@ impl IndexRows {
                 date,
                 rid,
             ]);
-        }
-        if patient != 0 {
-            self.charts
-                .push([patient, i64::from(kind), date, rid, when.hi, category]);
         }
     }
 }
@@ -193,10 +206,24 @@ pub(super) fn named(extracted: &Extracted) -> impl Iterator<Item = &Address> {
 pub(super) fn unindex(
     connection: &mut HospitalConnection,
     old: &Stored,
+    own: &OwnParameters,
 ) -> Result<(), DatabaseError> {
-    let Some(extracted) = read_again(old) else {
+    let Some(extracted) = read_again(old, own) else {
         return Ok(());
     };
+    unindex_values(connection, &extracted, old)?;
+    let mut delete = Statement::<()>::new("DELETE FROM ix_patient WHERE type = ");
+    delete.int(old.kind);
+    of_row(&mut delete, old).run(connection)?;
+    Ok(())
+}
+
+/// Takes out the rows of values, not the place in the chart.
+pub(super) fn unindex_values(
+    connection: &mut HospitalConnection,
+    extracted: &Extracted,
+    old: &Stored,
+) -> Result<(), DatabaseError> {
     for (slot, value) in &extracted.tokens {
         let mut delete = Statement::<()>::new("DELETE FROM ix_token WHERE slot = ");
         delete.int(*slot).sql(" AND value = ").int(*value);
@@ -245,9 +272,6 @@ pub(super) fn unindex(
         }
         of_row(&mut delete, old).run(connection)?;
     }
-    let mut delete = Statement::<()>::new("DELETE FROM ix_patient WHERE type = ");
-    delete.int(old.kind);
-    of_row(&mut delete, old).run(connection)?;
     Ok(())
 }
 
@@ -261,9 +285,10 @@ fn of_row<'s, 'v>(delete: &'s mut Statement<'v>, old: &Stored) -> &'s mut Statem
 }
 
 /// Reads a stored resource for the index.
-pub(super) fn read_again(stored: &Stored) -> Option<Extracted> {
-    Some(extract(
-        ResourceType::coded(stored.kind)?,
-        &strict(&stored.raw).ok()?,
-    ))
+pub(super) fn read_again(stored: &Stored, own: &OwnParameters) -> Option<Extracted> {
+    let kind = ResourceType::coded(stored.kind)?;
+    let value = strict(&stored.raw).ok()?;
+    let mut extracted = extract(kind, &value);
+    extracted.read_by(&own.of_type(kind), &value);
+    Some(extracted)
 }

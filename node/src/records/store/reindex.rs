@@ -7,10 +7,12 @@ use federation_protocol::label::LABEL_TABLE_VERSION;
 
 use super::super::classify::{category_bits, category_number};
 use super::super::extract::EXTRACTION_VERSION;
+use super::super::own::OwnParameters;
 use super::super::system::hash;
 use super::super::types;
 use super::super::{Address, ResourceType};
 use super::index::{IndexRows, insert_rows, named, read_again};
+use super::own::own_parameters;
 use super::rows::{COLUMNS, ColumnTypes, Stored};
 use super::search::rid_of;
 use super::statement::Statement;
@@ -46,11 +48,12 @@ pub(in crate::records) fn reindex_if_older(
         "DELETE FROM ix_token; DELETE FROM ix_date; DELETE FROM ix_string; \
          DELETE FROM ix_reference; DELETE FROM ix_quantity; DELETE FROM ix_patient;",
     )?;
+    let own = own_parameters(connection)?;
     // Encounters first: what belongs to them shares their labels.
     let encounters = ResourceType::named("Encounter").map_or(0, ResourceType::code);
     for condition in [" AND r.type = ", " AND r.type <> "] {
         let mut last = 0;
-        while let Some(next) = reindex_some(connection, last, condition, encounters)? {
+        while let Some(next) = reindex_some(connection, last, condition, encounters, &own)? {
             last = next;
         }
     }
@@ -87,6 +90,7 @@ fn reindex_some(
     last: i64,
     condition: &'static str,
     encounters: i16,
+    own: &OwnParameters,
 ) -> Result<Option<i64>, DatabaseError> {
     let mut select = Statement::<ColumnTypes>::new("SELECT ");
     select
@@ -101,7 +105,7 @@ fn reindex_some(
     let stored = select.load::<Stored>(connection)?;
     let mut rows = IndexRows::default();
     for one in &stored {
-        reindex_one(connection, one, &mut rows)?;
+        reindex_one(connection, one, own, &mut rows)?;
     }
     insert_rows(connection, &rows)?;
     Ok(stored.last().map(|one| one.rid))
@@ -110,9 +114,10 @@ fn reindex_some(
 fn reindex_one(
     connection: &mut HospitalConnection,
     one: &Stored,
+    own: &OwnParameters,
     rows: &mut IndexRows,
 ) -> Result<(), DatabaseError> {
-    let Some(extracted) = read_again(one) else {
+    let Some(extracted) = read_again(one, own) else {
         return Ok(());
     };
     let mut known = std::collections::HashMap::new();

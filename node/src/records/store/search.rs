@@ -101,6 +101,7 @@ fn looked_up(
             slots,
             test: Test::Target(targets),
             identifying,
+            own,
         }) => {
             let mut found = Vec::new();
             for target in targets {
@@ -110,6 +111,7 @@ fn looked_up(
                 slots: slots.clone(),
                 test: Test::TargetRow(found),
                 identifying: *identifying,
+                own: *own,
             })
         }
         Condition::Chain(chain) => followed(connection, chain)?,

@@ -4,6 +4,8 @@
 //! locked first), so commit numbers rise in the order of commits, and a conditional create sees
 //! every create before it.
 
+use std::borrow::Cow;
+
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::BigInt;
@@ -12,9 +14,11 @@ use federation_protocol::time::Timestamp;
 
 use super::super::draft::Draft;
 use super::super::extract::Extracted;
-use super::super::{Address, LogicalId, ResourceType};
+use super::super::own::OwnParameters;
+use super::super::{Address, LogicalId, RecordsError, ResourceType};
 use super::addresses::{Addresses, Known};
 use super::index::{IndexRows, insert_rows, named, unindex};
+use super::own::redefine;
 use super::resources::{Commit, ResourceRow, insert_resources, keep_former, overwrite};
 use super::rows::{self, Stored};
 use super::statement::Statement;
@@ -73,8 +77,10 @@ pub(in crate::records) fn apply(
     connection: &mut HospitalConnection,
     changes: &[Change],
     at: Timestamp,
-) -> Result<Vec<Changed>, DatabaseError> {
+) -> Result<Vec<Changed>, RecordsError> {
     let mut writer = Writer::begin(connection, at)?;
+    writer.own = redefine(writer.connection, changes)?;
+    let changes = &*read_by(&writer.own, changes);
     writer.look_up(changes)?;
     let mut changed = Vec::with_capacity(changes.len());
     for change in changes {
@@ -85,6 +91,23 @@ pub(in crate::records) fn apply(
     }
     writer.finish()?;
     Ok(changed)
+}
+
+/// The changes, what is written read by own parameters too. Done here, behind the lock: which of
+/// them are in force is certain now.
+fn read_by<'c>(own: &OwnParameters, changes: &'c [Change]) -> Cow<'c, [Change]> {
+    let concerns = |change: &Change| !own.of_type(change.address.kind).is_empty();
+    if own.is_empty() || !changes.iter().any(concerns) {
+        return Cow::Borrowed(changes);
+    }
+    let mut changes = changes.to_vec();
+    for change in changes.iter_mut().filter(|change| concerns(change)) {
+        let by = own.of_type(change.address.kind);
+        if let Some(draft) = &mut change.draft {
+            draft.read_by(&by);
+        }
+    }
+    Cow::Owned(changes)
 }
 
 /// The addresses of resources of this type that carry a token, not deleted; at most `limit`.
@@ -130,6 +153,7 @@ struct Writer<'c> {
     addresses: Addresses,
     new: Vec<ResourceRow>,
     index: IndexRows,
+    own: OwnParameters,
 }
 
 impl<'c> Writer<'c> {
@@ -148,6 +172,7 @@ impl<'c> Writer<'c> {
             addresses: Addresses::after(last_rid),
             new: Vec::new(),
             index: IndexRows::default(),
+            own: OwnParameters::NONE,
         })
     }
 
@@ -284,7 +309,7 @@ impl<'c> Writer<'c> {
         if old.deleted {
             Ok(())
         } else {
-            unindex(self.connection, old)
+            unindex(self.connection, old, &self.own)
         }
     }
 

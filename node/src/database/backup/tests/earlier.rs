@@ -44,6 +44,10 @@ const ROWS: &[(&str, &str)] = &[
          INSERT INTO export_reference VALUES ('j', 'Practitioner', 'p', FALSE)",
     ),
     ("0010", "INSERT INTO restored VALUES (1, 5, 'digest', TRUE)"),
+    (
+        "0011",
+        "INSERT INTO own_parameter VALUES (-1, 6, 'ward', 'w', '{}', 'ready', 5)",
+    ),
 ];
 
 fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {
