@@ -76,7 +76,7 @@ impl Records {
     ) -> Result<Vec<Match>, RecordsError> {
         let mut found = Candidates::default();
         for block in blocks(question.person()) {
-            self.gather_block(permit, block, &mut found).await?;
+            self.add_block(permit, block, &mut found).await?;
         }
         let institution = self.own.rsplit(':').next().unwrap_or_default();
         let (known, more) = self.persons(permit, &found.patients).await?;
@@ -106,7 +106,7 @@ impl Records {
     }
 
     /// Adds the patients of one block.
-    async fn gather_block(
+    async fn add_block(
         &self,
         reach: &impl Reach,
         block: Block,
