@@ -137,13 +137,13 @@ pub enum Reason {
     /// The kind is not read at all: see [`crate::Kind::is_read`].
     #[error("this kind is not read")]
     NotRead,
-    /// More bytes than [`crate::MAX_FILE_BYTES`].
+    /// More bytes than [`crate::MAX_FILE_BYTES`], or resources out of proportion to them.
     #[error("the file is too large")]
     TooLarge,
     /// Neither ISO-2022-JP nor UTF-8 nor Shift_JIS.
     #[error("the bytes are no text")]
     Undecodable,
-    /// No MSH with five delimiters, or more segments than a message can have.
+    /// No MSH with five delimiters, or more or longer segments than a message can have.
     #[error("no HL7 message")]
     NotHl7,
     /// MSH-9 names a message of another family: the file lies in the wrong folder.

@@ -81,11 +81,8 @@ impl Codes {
     fn of(reading: &Reading<'_, '_>, prb: Segment<'_>, zpr: Option<Segment<'_>>) -> Self {
         let at = |from| coded::coding(prb.field(3), from, Place::Plain, reading.institution);
         let mut codings: Vec<Element> = vec![at(1), at(4)];
-        let mut icd10 = Vec::new();
-        for class in prb.field(10).repeats() {
-            icd10.push(icd10_coding(class));
-        }
-        icd10.retain(|coding| !coding.is_nothing());
+        let classes = prb.field(10).repeats().map(icd10_coding);
+        let icd10: Vec<Element> = classes.filter(|coding| !coding.is_nothing()).collect();
         let repeats_a_system = icd10.len() > 1;
         codings.extend(icd10);
         codings.retain(|coding| !coding.is_nothing());
@@ -157,28 +154,22 @@ fn named_coding(system: &str, piece: Piece<'_>) -> Element {
 
 /// The modifiers before or behind the disease's name: numbers, and exchange codes in their places.
 fn modifiers(numbers: Piece<'_>, exchanges: Piece<'_>, name: &str) -> Vec<Element> {
-    let count = numbers
-        .all_repeats()
-        .count()
-        .max(exchanges.all_repeats().count());
+    let exchanges: Vec<Piece<'_>> = exchanges.all_repeats().collect();
+    let numbers: Vec<Piece<'_>> = numbers.all_repeats().collect();
     let of = |at: usize| {
-        let number = numbers.all_repeats().nth(at);
-        let exchange = exchanges.all_repeats().nth(at);
-        let text = number.and_then(|piece| piece.component(2).text());
+        let (number, exchange) = (numbers.get(at), exchanges.get(at));
         let concept = fhir! {
             "coding": Element::list([
-                number.map(|piece| named_coding(MODIFIER_NUMBER, piece)).into(),
-                exchange.map(|piece| named_coding(MODIFIER_EXCHANGE, piece)).into(),
+                number.map(|piece| named_coding(MODIFIER_NUMBER, *piece)).into(),
+                exchange.map(|piece| named_coding(MODIFIER_EXCHANGE, *piece)).into(),
             ]),
-            "text": text,
+            "text": number.and_then(|piece| piece.component(2).text()),
         };
-        let url = format!("{EXTENSION}{name}");
-        fhir! {"url": url, "valueCodeableConcept": concept.clone()}.when(!concept.is_nothing())
+        let known = !concept.is_nothing();
+        fhir! {"url": format!("{EXTENSION}{name}"), "valueCodeableConcept": concept}.when(known)
     };
-    (0..count)
-        .map(of)
-        .filter(|extension| !extension.is_nothing())
-        .collect()
+    let all = (0..numbers.len().max(exchanges.len())).map(of);
+    all.filter(|extension| !extension.is_nothing()).collect()
 }
 
 /// Whether and when the disease ended.

@@ -4,6 +4,7 @@ use crate::coded::{self, identifier};
 use crate::element::{Element, fhir};
 use crate::hl7::Segment;
 use crate::reading::Reading;
+use crate::systems::Place;
 
 const EXTENSION: &str = "http://jpfhir.jp/fhir/core/Extension/StructureDefinition/JP_Coverage_";
 const MEMBER: &str = "http://jpfhir.jp/fhir/clins/Idsystem/JP_Insurance_memberID";
@@ -132,12 +133,7 @@ fn relationship(reading: &Reading<'_, '_>, in1: Segment<'_>) -> Element {
         None => return Element::Nothing,
     };
     let system = "http://terminology.hl7.org/CodeSystem/subscriber-relationship";
-    let sent = coded::coding(
-        in1.field(17),
-        1,
-        crate::systems::Place::Plain,
-        reading.institution,
-    );
+    let sent = coded::coding(in1.field(17), 1, Place::Plain, reading.institution);
     fhir! {
         "coding": Element::list([coded::known(system, own.0, own.1), sent]),
         "text": in1.field(17).component(2).text(),
@@ -151,7 +147,7 @@ mod tests {
     use crate::hl7::Message;
 
     fn insured(field: &str) -> Insured {
-        let text = format!("MSH|^~\\&|\rIN1|1||||||||{}|{field}\r", "");
+        let text = format!("MSH|^~\\&|\rIN1|1|||||||||{field}\r");
         let message = Message::parse(&text).unwrap();
         Insured::of(message.first("IN1").unwrap())
     }

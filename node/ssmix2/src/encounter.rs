@@ -7,7 +7,7 @@
 use crate::chapter::{Oddity, Quarantine, Reason};
 use crate::coded;
 use crate::element::{Element, fhir};
-use crate::hl7::Segment;
+use crate::hl7::{Piece, Segment};
 use crate::kind::Kind;
 use crate::moment::Moment;
 use crate::reading::{Reading, minute};
@@ -141,7 +141,7 @@ fn place(reading: &Reading<'_, '_>, pv1: Segment<'_>, kind: Kind) -> Element {
 
 fn participant(
     reading: &Reading<'_, '_>,
-    person: Option<crate::hl7::Piece<'_>>,
+    person: Option<Piece<'_>>,
     code: &str,
     display: &str,
 ) -> Element {

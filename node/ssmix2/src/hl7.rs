@@ -8,8 +8,12 @@
 
 mod escape;
 
-/// More segments than any message of a hospital has; a file with more is not read.
-const MAX_SEGMENTS: usize = 50_000;
+/// More than any message of a hospital has; a text with more is not read. The limits keep what is
+/// made of a message in proportion to it: an order's fields go into each of its results.
+const MAX_SEGMENTS: usize = 20_000;
+const MAX_REPETITIONS: usize = 20_000;
+/// Of all segments but OBX and NTE, which hold texts.
+const MAX_SEGMENT_BYTES: usize = 64 << 10;
 
 /// Why a text is no message.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -72,6 +76,9 @@ impl<'t> Message<'t> {
         let text = text.trim_matches(framed);
         let delimiters = text.strip_prefix("MSH").ok_or(NotHl7)?;
         let delimiters = Delimiters::declared(delimiters).ok_or(NotHl7)?;
+        if text.matches(delimiters.repetition).count() > MAX_REPETITIONS {
+            return Err(NotHl7);
+        }
         let mut message = Self {
             segments: Vec::new(),
             stray_lines: 0,
@@ -81,7 +88,7 @@ impl<'t> Message<'t> {
                 Some(segment) => message.segments.push(segment),
                 None => message.stray_lines += 1,
             }
-            if message.segments.len() > MAX_SEGMENTS {
+            if message.segments.len() > MAX_SEGMENTS || is_overlong(line) {
                 return Err(NotHl7);
             }
         }
@@ -99,6 +106,10 @@ impl<'t> Message<'t> {
     pub(crate) const fn stray_lines(&self) -> usize {
         self.stray_lines
     }
+}
+
+fn is_overlong(line: &str) -> bool {
+    line.len() > MAX_SEGMENT_BYTES && !line.starts_with("OBX") && !line.starts_with("NTE")
 }
 
 /// The first segment of this name.
@@ -283,6 +294,16 @@ mod tests {
         let message = Message::parse("MSH|^~\\&|\rNTE|1||broken\nhere\rOBX|1\r").unwrap();
         assert_eq!(message.stray_lines(), 1);
         assert!(message.first("OBX").is_some());
+    }
+
+    #[test]
+    fn what_would_grow_without_bound_is_no_message() {
+        let of = |line: &str| Message::parse(&format!("MSH|^~\\&|\r{line}")).is_ok();
+        assert!(of(&format!("OBX|1|{}", "x".repeat(MAX_SEGMENT_BYTES))));
+        assert!(!of(&format!("ORC|1|{}", "x".repeat(MAX_SEGMENT_BYTES))));
+        assert!(!of(&format!("OBX|{}", "~".repeat(MAX_REPETITIONS))));
+        assert!(of(&"OBX|\r".repeat(MAX_SEGMENTS - 1)));
+        assert!(!of(&"OBX|\r".repeat(MAX_SEGMENTS)));
     }
 
     #[test]

@@ -61,7 +61,7 @@ use hl7::{Message, Segment};
 use reading::Reading;
 
 /// The largest file that is read, in bytes. A day's results of one patient are some kilobytes.
-pub const MAX_FILE_BYTES: usize = 16 << 20;
+pub const MAX_FILE_BYTES: usize = 8 << 20;
 
 /// Reads one file: the chapter of the patient's chart that it is.
 ///
@@ -71,7 +71,7 @@ pub const MAX_FILE_BYTES: usize = 16 << 20;
 ///
 /// # Errors
 /// In the order checked: `NotRead`, `TooLarge`, `Undecodable`, `NotHl7`, `WrongMessage`,
-/// `NoPatient`, `PatientDiffers`, `Empty`. Details never say anything about the patient.
+/// `NoPatient`, `PatientDiffers`, `Empty`, `TooLarge`. Details never say anything about the patient.
 ///
 /// Source: facts section 4; RECORDS section 4.
 pub fn read(
@@ -116,7 +116,7 @@ pub fn read(
         Kind::Oml11 => laboratory::result::read(&mut reading)?,
         _ => encounter::read(&mut reading)?,
     }
-    Ok(reading.chapter())
+    reading.chapter()
 }
 
 /// MSH-9's event, if its family is the kind's. A wrong event is tolerated, a wrong family is a

@@ -6,6 +6,7 @@ use crate::coded::{self, quantity, reference_range, unit_of};
 use crate::element::{Decimal, Element, fhir};
 use crate::hl7::{Piece, Segment};
 use crate::institution::Institution;
+use crate::moment::Moment;
 use crate::reading::Reading;
 use crate::systems::Place;
 
@@ -33,7 +34,7 @@ pub(crate) fn put_basic(reading: &mut Reading<'_, '_>, obx: Segment<'_>) {
     };
     let made = reading.time(obx, 14, "OBX-14").map(|time| time.date_time());
     let sent = reading.message.first("MSH");
-    let issued = sent.and_then(|msh| crate::moment::Moment::parse(&msh.text(7)?)?.instant());
+    let issued = sent.and_then(|msh| Moment::parse(&msh.text(7)?)?.instant());
     let status = status(obx);
     let (codings, text) = code;
     let head = fhir! {

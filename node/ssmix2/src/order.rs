@@ -6,7 +6,7 @@ use crate::element::{Decimal, Element, fhir};
 use crate::hl7::Segment;
 use crate::moment::Moment;
 use crate::reading::Reading;
-use crate::systems::{ORDER_IN_RP, RESOURCE_INSTANCE, RP_NUMBER};
+use crate::systems::{ORDER_IN_RP, RESOURCE_INSTANCE, RP_NUMBER, UCUM};
 
 /// When an order was made: ORC-9, else the nearest time that the message has.
 pub(crate) fn authored_on(
@@ -129,7 +129,7 @@ pub(crate) fn days(tq1: Option<Segment<'_>>) -> Element {
         Some(value) => fhir! {
             "value": value,
             "unit": "日",
-            "system": crate::systems::UCUM,
+            "system": UCUM,
             "code": "d",
         },
         None => Element::Nothing,

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use crate::chapter::{Chapter, Note, Oddity, Precedence, Resource, UnitKey};
+use crate::chapter::{Chapter, Note, Oddity, Precedence, Quarantine, Reason, Resource, UnitKey};
 use crate::coded;
 use crate::element::{Element, fhir};
 use crate::hl7::{Message, Piece, Segment};
@@ -15,6 +15,9 @@ use crate::moment::Moment;
 use crate::name::FileName;
 use crate::people;
 use crate::systems::{DEPARTMENT, Place};
+
+/// The most JSON that is made of one file, in bytes.
+const MAX_CHAPTER_BYTES: usize = 64 << 20;
 
 const PROFILE: &str = "http://jpfhir.jp/fhir/core/StructureDefinition/";
 
@@ -30,6 +33,8 @@ pub(crate) struct Reading<'m, 't> {
     /// How often each thing was named.
     seen: HashMap<String, usize>,
     resources: Vec<Resource>,
+    /// Bytes of JSON so far.
+    made: usize,
     notes: Vec<Note>,
 }
 
@@ -49,6 +54,7 @@ impl<'m, 't> Reading<'m, 't> {
             step: 0,
             seen: HashMap::new(),
             resources: Vec::new(),
+            made: 0,
             notes: Vec::new(),
         }
     }
@@ -134,6 +140,11 @@ impl<'m, 't> Reading<'m, 't> {
         };
         let mut json = String::new();
         resource.and(body).write(&mut json);
+        self.made = self.made.saturating_add(json.len());
+        if self.made > MAX_CHAPTER_BYTES {
+            self.resources.clear();
+            return;
+        }
         self.resources.push(Resource {
             resource_type,
             id: id.to_owned(),
@@ -222,10 +233,13 @@ impl<'m, 't> Reading<'m, 't> {
         distinct(found)
     }
 
-    /// The chapter, finished.
-    pub(crate) fn chapter(self) -> Chapter {
+    /// The chapter, finished; `TooLarge` if it outgrew all bounds.
+    pub(crate) fn chapter(self) -> Result<Chapter, Quarantine> {
+        if self.made > MAX_CHAPTER_BYTES {
+            return Err(Reason::TooLarge.of("too many resources"));
+        }
         let sent = self.message.first("MSH").and_then(|msh| msh.text(7));
-        Chapter {
+        Ok(Chapter {
             key: UnitKey(self.unit_parts().join("/")),
             precedence: Precedence {
                 step: self.step,
@@ -235,7 +249,7 @@ impl<'m, 't> Reading<'m, 't> {
             resources: self.resources,
             message_time: sent.and_then(|sent| Moment::parse(&sent)?.instant()),
             notes: self.notes,
-        }
+        })
     }
 }
 

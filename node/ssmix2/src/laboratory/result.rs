@@ -91,24 +91,31 @@ fn put_report(
     };
     let found = rows_of(reading, group, rows);
     let parent = parent(obr, rows);
-    for at in 0..found.len() {
-        let (before, rest) = found.split_at(at);
-        if let [row, after @ ..] = rest {
-            let leads = row.sub.is_some() && before.iter().all(|other| other.sub != row.sub);
-            let members = after.iter().filter(|other| leads && other.sub == row.sub);
-            let members = Element::list(members.map(|other| reference("Observation", &other.id)));
-            let derived = parent.clone();
-            put_result(
-                reading,
-                taken,
-                (obr, orc),
-                row,
-                fhir! {
-                    "hasMember": members,
-                    "derivedFrom": Element::one(derived),
-                },
-            );
+    let mut tied: HashMap<&str, Vec<&Row<'_>>> = HashMap::new();
+    for row in &found {
+        if let Some(sub) = &row.sub {
+            tied.entry(sub).or_default().push(row);
         }
+    }
+    for row in &found {
+        // The first row of a sub-id, the organism, holds the others.
+        let rows = row
+            .sub
+            .as_deref()
+            .and_then(|sub| tied.get(sub))
+            .map(Vec::as_slice);
+        let members = match rows {
+            Some([first, others @ ..]) if first.id == row.id => others,
+            _ => &[],
+        };
+        let members = members
+            .iter()
+            .map(|other| reference("Observation", &other.id));
+        let links = fhir! {
+            "hasMember": Element::list(members),
+            "derivedFrom": Element::one(parent.clone()),
+        };
+        put_result(reading, taken, (obr, orc), row, links);
     }
     let body = report(reading, taken, (obr, orc), &found);
     let departments = reading.departments(orc);

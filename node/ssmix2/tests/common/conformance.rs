@@ -10,7 +10,7 @@ const IN_RP: &str = "http://jpfhir.jp/fhir/core/mhlw/IdSystem/MedicationAdminist
 const CATEGORY: &str = "http://jpfhir.jp/fhir/core/CodeSystem/JP_SimpleObservationCategory_CS";
 
 /// Panics, naming the rule, if a resource breaks one. `patient` is the id of whose it is.
-pub fn check(resource: &Value, patient: &str) {
+pub(crate) fn check(resource: &Value, patient: &str) {
     let id = resource["id"].as_str().expect("id");
     let sign = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '.');
     assert!(
