@@ -8,7 +8,7 @@ use crate::encounter::replace_one;
 use crate::hl7::{Segment, all, first, groups};
 use crate::injection::Medication;
 use crate::kind::Kind;
-use crate::order::{self, Numbering, Place};
+use crate::order::{self, Numbering, Position};
 use crate::reading::Reading;
 
 const EXTENSION: &str =
@@ -27,10 +27,10 @@ pub(crate) fn read(reading: &mut Reading<'_, '_>) -> Result<(), Quarantine> {
         for run in groups(group, "RXA") {
             if let Some(rxa) = first(run, "RXA") {
                 read_any = true;
-                let place = numbering.next(reading, orc);
+                let position = numbering.next(reading, orc);
                 put(
                     reading,
-                    &place,
+                    &position,
                     &Given {
                         orc,
                         rxa,
@@ -58,10 +58,10 @@ struct Given<'s, 't> {
     run: &'s [Segment<'t>],
 }
 
-fn put(reading: &mut Reading<'_, '_>, place: &Place, given: &Given<'_, '_>) {
+fn put(reading: &mut Reading<'_, '_>, position: &Position, given: &Given<'_, '_>) {
     let Given { orc, rxa, run, .. } = *given;
     let injected = reading.name.kind() == Kind::Omp12;
-    let mut identifiers = place.identifiers(!injected, None);
+    let mut identifiers = position.identifiers(!injected, None);
     identifiers.push(reading.local("order", orc.text(2)));
     let rxr = first(run, "RXR");
     let (contained, medicine) = medicine(reading, given, injected);
@@ -99,7 +99,7 @@ fn put(reading: &mut Reading<'_, '_>, place: &Place, given: &Given<'_, '_>) {
         .and(tail)
         .and(fhir! {"dosage": dosage_of(reading, rxa, rxr, device_extension)});
     let departments = reading.departments(Some(orc));
-    let id = reading.id(&place.id());
+    let id = reading.id(&position.id());
     let profile = if injected {
         "JP_MedicationAdministration_Injection"
     } else {

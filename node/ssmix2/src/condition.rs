@@ -5,6 +5,7 @@ use crate::chapter::{Oddity, Quarantine};
 use crate::coded;
 use crate::element::{Element, fhir};
 use crate::hl7::{Piece, Segment, first, groups};
+use crate::institution::Institution;
 use crate::reading::Reading;
 use crate::systems::{
     DISEASE_EXCHANGE, DISEASE_NUMBER, ICD10_2003, ICD10_2013, MODIFIER_EXCHANGE, MODIFIER_NUMBER,
@@ -81,18 +82,18 @@ impl Codes {
     fn of(reading: &Reading<'_, '_>, prb: Segment<'_>, zpr: Option<Segment<'_>>) -> Self {
         let at = |from| coded::coding(prb.field(3), from, Place::Plain, reading.institution);
         let mut codings: Vec<Element> = vec![at(1), at(4)];
-        let classes = prb.field(10).repeats().map(icd10_coding);
-        let icd10: Vec<Element> = classes.filter(|coding| !coding.is_nothing()).collect();
-        let repeats_a_system = icd10.len() > 1;
-        codings.extend(icd10);
-        codings.retain(|coding| !coding.is_nothing());
+        let classes = prb
+            .field(10)
+            .repeats()
+            .map(|class| classification(class, reading.institution));
+        codings.extend(classes);
         if let Some(zpr) = zpr {
             let numbered = prb.field(3).component(3).text().as_deref() == Some("MDCDX2");
             let number = named_coding(DISEASE_NUMBER, zpr.field(2));
             codings.push(number.when(!numbered));
             codings.push(named_coding(DISEASE_EXCHANGE, zpr.field(5)));
-            codings.retain(|coding| !coding.is_nothing());
         }
+        codings.retain(|coding| !coding.is_nothing());
         let modifiers = |place: usize, name: &str| match zpr {
             Some(zpr) => modifiers(zpr.field(place), zpr.field(place + 3), name),
             None => Vec::new(),
@@ -109,10 +110,10 @@ impl Codes {
         ];
         let is_suspected = said.iter().flatten().any(|text| text.contains("疑"));
         Self {
+            repeats_a_system: repeats_a_system(&codings),
             codings,
             extensions,
             text: text.or_else(|| prb.text(17)),
-            repeats_a_system,
             is_suspected,
         }
     }
@@ -127,21 +128,29 @@ impl Codes {
 }
 
 /// PRB-10: `K297^^I10^O^外来時^JHSD0004^2013`. The seventh component is the edition of the first.
-fn icd10_coding(class: Piece<'_>) -> Element {
-    let Some(code) = class.component(1).text() else {
-        return Element::Nothing;
-    };
+fn classification(class: Piece<'_>, institution: &Institution) -> Element {
+    let table = class.component(3).text().unwrap_or_default();
+    if !matches!(table.as_str(), "" | "I10" | "ICD10") {
+        return coded::coding(class, 1, Place::Plain, institution);
+    }
     let edition = class.component(7).text();
-    let system = if edition.as_deref() == Some("2013") {
-        ICD10_2013
-    } else {
-        ICD10_2003
-    };
-    coded::known(
-        system,
-        &code,
-        &class.component(2).text().unwrap_or_default(),
-    )
+    let is_2013 = edition.as_deref() == Some("2013");
+    named_coding(if is_2013 { ICD10_2013 } else { ICD10_2003 }, class)
+}
+
+fn repeats_a_system(codings: &[Element]) -> bool {
+    let systems = codings.iter().filter_map(|coding| match coding {
+        Element::Object(members) => members.iter().find(|(name, _)| *name == "system"),
+        _ => None,
+    });
+    let mut seen = Vec::new();
+    for system in systems {
+        if seen.contains(&system) {
+            return true;
+        }
+        seen.push(system);
+    }
+    false
 }
 
 fn named_coding(system: &str, piece: Piece<'_>) -> Element {

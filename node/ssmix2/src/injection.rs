@@ -39,7 +39,7 @@ fn put(
     orc: Segment<'_>,
     rxe: Segment<'_>,
 ) {
-    let place = numbering.next(reading, orc);
+    let position = numbering.next(reading, orc);
     let authored = order::authored_on(reading, Some(orc)).map(|time| time.date_time());
     let rows: Vec<_> = all(group, "RXC").collect();
     let medication = if rows.is_empty() {
@@ -58,7 +58,7 @@ fn put(
     ];
     let body = fhir! {
         "contained": Element::list([medication.0, device]),
-        "identifier": Element::list(place.identifiers(false, orc.text(2))),
+        "identifier": Element::list(position.identifiers(false, orc.text(2))),
         "status": order::request_status(Some(orc), "cancelled"),
         "intent": "order",
         "category": Element::list(kinds),
@@ -75,7 +75,7 @@ fn put(
         },
     };
     let departments = reading.departments(Some(orc));
-    let id = reading.id(&place.id());
+    let id = reading.id(&position.id());
     let profile = "JP_MedicationRequest_Injection";
     reading.put("MedicationRequest", &id, profile, departments, body);
 }

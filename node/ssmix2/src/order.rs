@@ -52,7 +52,7 @@ pub(crate) struct Numbering {
 }
 
 /// Where a medicine stands in its prescription.
-pub(crate) struct Place {
+pub(crate) struct Position {
     /// The RP group.
     pub(crate) rp: String,
     /// Its place in the group, from 1.
@@ -62,15 +62,15 @@ pub(crate) struct Place {
 impl Numbering {
     /// ORC-4 is `1` in older messages and `order_RP_sequence` since 1.2g. A group without a small
     /// number is numbered by its appearance.
-    pub(crate) fn next(&mut self, reading: &mut Reading<'_, '_>, orc: Segment<'_>) -> Place {
+    pub(crate) fn next(&mut self, reading: &mut Reading<'_, '_>, orc: Segment<'_>) -> Position {
         let sent = orc.text(4);
         if sent.is_none() {
             reading.note(Oddity::RpNumber, "ORC-4");
         }
-        self.place(sent)
+        self.position(sent)
     }
 
-    fn place(&mut self, sent: Option<String>) -> Place {
+    fn position(&mut self, sent: Option<String>) -> Position {
         let appeared = self.groups.len() + 1;
         let group = match sent {
             Some(sent) => match sent.split('_').collect::<Vec<_>>().as_slice() {
@@ -89,14 +89,14 @@ impl Numbering {
             *count
         });
         let small = group.parse::<u16>().ok().filter(|number| *number < 1000);
-        Place {
+        Position {
             rp: small.map_or_else(|| (at + 1).to_string(), |number| number.to_string()),
             order,
         }
     }
 }
 
-impl Place {
+impl Position {
     /// The identifiers of a medicine: its RP group, its place there if `ordered`, and the order.
     pub(crate) fn identifiers(&self, ordered: bool, number: Option<String>) -> Vec<Element> {
         let place = ordered.then(|| self.order.to_string());
@@ -144,7 +144,7 @@ mod tests {
     fn medicines_are_numbered_inside_their_group() {
         let mut numbering = Numbering::default();
         let mut of = |sent: Option<&str>| {
-            let place = numbering.place(sent.map(str::to_owned));
+            let place = numbering.position(sent.map(str::to_owned));
             (place.rp, place.order)
         };
         let rp = |rp: &str, order| (rp.to_owned(), order);

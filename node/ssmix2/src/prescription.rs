@@ -41,9 +41,9 @@ fn put(
     orc: Segment<'_>,
     rxe: Segment<'_>,
 ) {
-    let place = numbering.next(reading, orc);
+    let position = numbering.next(reading, orc);
     let prescription = identifier(&reading.institution.prescription_system(), rxe.text(15));
-    let mut identifiers = place.identifiers(true, orc.text(2));
+    let mut identifiers = position.identifiers(true, orc.text(2));
     identifiers.push(prescription);
     let authored = order::authored_on(reading, Some(orc)).map(|time| time.date_time());
     let medicine = medicine(reading, rxe);
@@ -64,7 +64,7 @@ fn put(
         "dispenseRequest": dispense(reading, group, rxe),
     };
     let departments = reading.departments(Some(orc));
-    let id = reading.id(&place.id());
+    let id = reading.id(&position.id());
     reading.put(
         "MedicationRequest",
         &id,

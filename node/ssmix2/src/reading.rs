@@ -130,6 +130,9 @@ impl<'m, 't> Reading<'m, 't> {
         departments: Vec<Element>,
         body: Element,
     ) {
+        if self.made > MAX_CHAPTER_BYTES {
+            return;
+        }
         let resource = fhir! {
             "resourceType": resource_type,
             "id": id,

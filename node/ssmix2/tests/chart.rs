@@ -161,7 +161,7 @@ fn the_problem_list_is_one_unit() {
     assert_eq!(diabetes["onsetDateTime"], "2020-04-01");
     assert_eq!(diabetes["note"][0]["text"], "口渇で発症");
     assert_eq!(diabetes["recorder"]["identifier"]["value"], "0012");
-    // 心療内科 033 is a part of 33? No: of 03. Both codes and the name are there to be looked at.
+    // The code as sent, the department it is a part of, and the name: all are looked at.
     let tags = &diabetes["meta"]["tag"];
     assert!(has_code(tags, DEPARTMENT, "033") && has_code(tags, DEPARTMENT, "03"));
     assert_eq!(tags[0]["display"], "心療内科");

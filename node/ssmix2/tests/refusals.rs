@@ -73,6 +73,23 @@ fn bytes_that_are_no_message_are_quarantined() {
 }
 
 #[test]
+fn a_small_file_cannot_become_a_huge_chapter() {
+    // What the order says goes into each of its administrations.
+    let order = format!(
+        "ORC|SC|1||1{}01^{}^HL70069",
+        "|".repeat(13),
+        "内".repeat(15_000)
+    );
+    let mut file = File::of(Kind::Omp11, "RAS^O17", &[&order]);
+    file.lines
+        .extend((0..1_200).map(|_| "RXA|0|1|20260401||1^薬^99XYZ".to_owned()));
+    assert!(file.bytes().len() < ssmix2::MAX_FILE_BYTES / 50);
+    assert_eq!(refused(&file), Reason::TooLarge);
+    file.lines.truncate(100);
+    assert!(file.read().is_ok());
+}
+
+#[test]
 fn every_encoding_and_line_end_of_the_field_says_the_same() {
     let file = basic();
     let expected = file.chapter();
