@@ -98,6 +98,7 @@ impl Definitions {
         let archive = Archive::read(bytes)?;
         let compiled = compile(&archive, name, version, self, Keep::All)?;
         let table = Table::read(compiled.text)?;
+        table.check()?;
         let added = Added {
             name: table.name.clone(),
             version: table.version.clone(),

@@ -58,6 +58,7 @@ pub fn add_package(
     // By the base types only, as when the folder is opened.
     let compiled = compile(&archive, name, version, &Definitions::shipped(), Keep::All)?;
     let table = Table::read(compiled.text.clone())?;
+    table.check()?;
     std::fs::create_dir_all(folder).map_err(at(folder))?;
     let path = folder.join(format!("{}#{}.tgz", table.name, table.version));
     write(&path, bytes)?;

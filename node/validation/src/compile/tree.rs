@@ -14,18 +14,25 @@ const SYSTEM: &str = "http://hl7.org/fhirpath/System.";
 /// The extension that says which primitive such an element is in JSON.
 const FHIR_TYPE: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
 
-/// The tree of a definition's snapshot; None if it has none.
+/// How many steps a path may have. R4's longest has 8; the written form nests 6 times as deep.
+const MAX_DEPTH: usize = 16;
+
+/// The tree of a definition's snapshot; None if it has none, or one deeper than any real one.
 pub(super) fn grow(structure: &Value) -> Option<Element> {
     let elements = structure.get("snapshot")?.get("element")?.as_array()?;
     let mut root = Element::default();
     for element in elements {
         let id = element.get("id").or_else(|| element.get("path"));
         let steps: Vec<&str> = id?.as_str()?.split('.').skip(1).collect();
+        if steps.len() > MAX_DEPTH {
+            return None;
+        }
         insert(&mut root, &steps, element);
     }
-    // The root's own cardinality is about the resource as a whole.
+    // The root's own cardinality and type are about the resource as a whole.
     root.min = 0;
     root.max = None;
+    root.types.clear();
     Some(root)
 }
 

@@ -10,6 +10,9 @@ use crate::fhirpath::{Context, Node};
 use crate::model::{Discriminator, DiscriminatorKind, Element, Slicing, TypeRule};
 use crate::primitive::from_capitalised;
 
+/// How many profiles of types a discriminator's path may lead through.
+const MAX_PROFILES: usize = 8;
+
 /// Whether a repetition belongs to a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Belongs {
@@ -35,11 +38,15 @@ impl<'d> Session<'d> {
         context: Context<'_>,
         claim: Claim<'d>,
     ) -> Belongs {
-        let answers = slicing
-            .discriminators
-            .iter()
-            .map(|by| self.by(by, slice, node, context, claim));
-        answers.min().unwrap_or(Belongs::Perhaps)
+        let mut belongs = None;
+        for by in &slicing.discriminators {
+            let answer = self.by(by, slice, node, context, claim);
+            if answer == Belongs::No {
+                return answer;
+            }
+            belongs = belongs.min(Some(answer)).or(Some(answer));
+        }
+        belongs.unwrap_or(Belongs::Perhaps)
     }
 
     fn by(
@@ -58,11 +65,10 @@ impl<'d> Session<'d> {
                 let mut urls = profiles.filter_map(|p| p.split('|').next());
                 urls.any(|wanted| Some(wanted) == url).into()
             }
-            DiscriminatorKind::Value => {
-                let steps: Vec<&str> = steps(path);
-                self.has(slice, &steps, &[node], claim)
+            DiscriminatorKind::Value => plainly(slice, path, node).unwrap_or_else(|| {
+                self.has(slice, &steps(path), &[node], (claim, MAX_PROFILES))
                     .unwrap_or(Belongs::Perhaps)
-            }
+            }),
             DiscriminatorKind::Exists => exists(slice, &steps(path), node),
             DiscriminatorKind::Type => of_type(slice, &steps(path), node),
             DiscriminatorKind::Profile => self.follows(slice, path, node, context),
@@ -76,7 +82,7 @@ impl<'d> Session<'d> {
         rule: &Element,
         steps: &[&str],
         nodes: &[Node<'_>],
-        claim: Claim<'d>,
+        (claim, profiles_left): (Claim<'d>, usize),
     ) -> Option<Belongs> {
         let Some((step, rest)) = steps.split_first() else {
             return self.is(rule, nodes);
@@ -93,11 +99,12 @@ impl<'d> Session<'d> {
         if let Some(child) = rule.child(step) {
             let below = nodes.iter().flat_map(|node| instances(child, *node));
             let below: Vec<Node<'_>> = below.map(|instance| instance.node).collect();
-            return self.has(child, rest, &below, claim);
+            return self.has(child, rest, &below, (claim, profiles_left));
         }
         let profiles = rule.types.iter().flat_map(|t| &t.profiles);
         let mut known = profiles.flat_map(|p| self.definitions.candidates(p, Some(claim.table)));
-        known.find_map(|profile| self.has(profile.root, steps, nodes, claim))
+        let left = profiles_left.checked_sub(1)?;
+        known.find_map(|profile| self.has(profile.root, steps, nodes, (claim, left)))
     }
 
     /// Whether one of the nodes is all that the rule demands: its fixed value, its pattern, a code
@@ -183,6 +190,24 @@ impl<'d> Session<'d> {
             }
         });
         answers.max().unwrap_or(Belongs::Perhaps)
+    }
+}
+
+/// The common case, told without a walk: one member, of which the slice fixes the value.
+fn plainly(slice: &Element, member: &str, node: Node<'_>) -> Option<Belongs> {
+    let itself = slice.fixed.is_none() && slice.pattern.is_none();
+    let child = slice
+        .child(member)
+        .filter(|child| itself && !child.choice)?;
+    let fixed = child.fixed.as_ref()?;
+    let found = node.value.get(member);
+    match found {
+        Some(Value::Array(_)) => None,
+        found => Some(
+            found
+                .is_some_and(|found| values::equals(fixed, found))
+                .into(),
+        ),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Invariants: the ones that every element has, and the ones that definitions state in FHIRPath.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
-use super::session::Session;
+use super::session::{MAX_DEPTH, Session};
 use crate::fhirpath::{Context, Node, Verdict};
 use crate::issue::IssueCode;
 use crate::model::Element;
@@ -21,7 +23,12 @@ impl Session<'_> {
             let Some(expression) = &invariant.parsed else {
                 continue;
             };
-            if self.step(at) && expression.judge(node, context) == Verdict::Broken {
+            if !self.step(at) {
+                return;
+            }
+            let (verdict, steps) = expression.judge(node, context, self.steps_left());
+            self.spend(steps);
+            if verdict == Verdict::Broken {
                 let message = format!("invariant {} does not hold", invariant.key);
                 self.error(IssueCode::Invariant, at, message);
             }
@@ -44,11 +51,16 @@ impl Session<'_> {
 
     /// dom-3: what is contained is referred to, or refers to what contains it.
     pub(super) fn contained_are_used(&mut self, resource: &Value, at: &Path<'_>) {
-        let contained = resource.get("contained").and_then(Value::as_array);
-        for (index, inner) in contained.into_iter().flatten().enumerate() {
+        let Some(contained) = resource.get("contained").and_then(Value::as_array) else {
+            return;
+        };
+        let mut said = HashSet::new();
+        anchors(resource, 2 * MAX_DEPTH, &mut said);
+        for (index, inner) in contained.iter().enumerate() {
             let id = inner.get("id").and_then(Value::as_str).unwrap_or_default();
-            let anchor = format!("#{id}");
-            if !says(resource, &anchor, 0) && !says(inner, "#", 0) {
+            let mut inside = HashSet::new();
+            anchors(inner, 2 * MAX_DEPTH, &mut inside);
+            if !said.contains(id) && !inside.contains("") {
                 let message = "a contained resource must be referred to (dom-3)".to_owned();
                 let at = at.child("contained", Some(index));
                 self.error(IssueCode::Invariant, &at, message);
@@ -57,13 +69,15 @@ impl Session<'_> {
     }
 }
 
-/// Whether some text below is this one.
-fn says(value: &Value, wanted: &str, depth: usize) -> bool {
-    let below = |value: &Value| says(value, wanted, depth + 1);
+/// Every text below that begins with `#`, without it.
+fn anchors<'v>(value: &'v Value, depth: usize, into: &mut HashSet<&'v str>) {
+    let Some(depth) = depth.checked_sub(1) else {
+        return;
+    };
     match value {
-        Value::String(text) => text == wanted,
-        Value::Array(items) if depth < 128 => items.iter().any(below),
-        Value::Object(members) if depth < 128 => members.values().any(below),
-        _ => false,
+        Value::String(text) => into.extend(text.strip_prefix('#')),
+        Value::Array(items) => items.iter().for_each(|item| anchors(item, depth, into)),
+        Value::Object(members) => members.values().for_each(|v| anchors(v, depth, into)),
+        _ => (),
     }
 }

@@ -315,9 +315,13 @@ pub(super) fn instances<'v>(rule: &Element, node: Node<'v>) -> Vec<Instance<'v>>
         let Some(object) = holder.as_object() else {
             continue;
         };
+        let extended = object.keys().any(|member| member.starts_with('_'));
+        let sibling = |member: &str| {
+            let sibling = extended.then(|| object.get(&format!("_{member}")));
+            sibling.flatten()
+        };
         if !rule.choice {
-            let sibling = object.get(&format!("_{name}"));
-            spread(object.get(name), sibling, None, &mut found);
+            spread(object.get(name), sibling(name), None, &mut found);
             continue;
         }
         for (member, value) in object {
@@ -329,10 +333,7 @@ pub(super) fn instances<'v>(rule: &Element, node: Node<'v>) -> Vec<Instance<'v>>
             match bare {
                 Some(bare) if object.contains_key(bare) => (),
                 Some(_) => spread(None, Some(value), Some(suffix), &mut found),
-                None => {
-                    let sibling = object.get(&format!("_{member}"));
-                    spread(Some(value), sibling, Some(suffix), &mut found);
-                }
+                None => spread(Some(value), sibling(member), Some(suffix), &mut found),
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::path::Path;
 /// No more issues than this are told.
 const MAX_ISSUES: usize = 200;
 /// How deep elements may nest. R4's own definitions nest 12 deep, questionnaires some more.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 /// Steps for each JSON value of the resource; real ones need about 20.
 const STEPS_PER_VALUE: usize = 400;
 /// Steps that even the smallest resource may need.
@@ -28,7 +28,7 @@ impl<'d> Session<'d> {
         Session {
             definitions,
             issues: Vec::new(),
-            steps_left: STEPS + STEPS_PER_VALUE.saturating_mul(count(resource, MAX_DEPTH)),
+            steps_left: STEPS + STEPS_PER_VALUE.saturating_mul(count(resource, 2 * MAX_DEPTH)),
             depth: 0,
             cut_short: false,
         }
@@ -67,6 +67,15 @@ impl<'d> Session<'d> {
             self.cut(at, "judging this resource takes too much work");
         }
         !self.cut_short && self.issues.len() < MAX_ISSUES
+    }
+
+    pub(super) fn steps_left(&self) -> usize {
+        self.steps_left
+    }
+
+    /// Counts steps that were taken elsewhere; the next one tells if they were too many.
+    pub(super) fn spend(&mut self, steps: usize) {
+        self.steps_left = self.steps_left.saturating_sub(steps);
     }
 
     /// Runs one level deeper, unless that is too deep.

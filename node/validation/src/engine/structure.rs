@@ -23,6 +23,30 @@ struct Pair<'v> {
     sibling: Option<&'v Value>,
 }
 
+impl<'v> Pair<'v> {
+    /// A member of an object, and what belongs to it; `extended` if any member begins with `_`.
+    fn of(object: &'v Map<String, Value>, extended: bool, member: &str, value: &'v Value) -> Self {
+        if member.starts_with('_') {
+            return Pair {
+                value: None,
+                sibling: Some(value),
+            };
+        }
+        let sibling = extended.then(|| object.get(&format!("_{member}")));
+        Pair {
+            value: Some(value),
+            sibling: sibling.flatten(),
+        }
+    }
+
+    fn nth(self, index: usize) -> Self {
+        Pair {
+            value: self.value.and_then(|v| v.get(index)),
+            sibling: self.sibling.and_then(|s| s.get(index)),
+        }
+    }
+}
+
 impl<'d> Session<'d> {
     /// A whole resource; `root` is the one that contains it.
     pub(super) fn resource(&mut self, resource: &Value, at: &Path<'_>, root: Option<&Value>) {
@@ -57,10 +81,7 @@ impl<'d> Session<'d> {
         let Some(object) = value.as_object() else {
             return self.error(IssueCode::Structure, at, "an object is demanded".to_owned());
         };
-        if object
-            .keys()
-            .all(|member| member == "id" || member == "resourceType")
-        {
+        if !context.is_of(object) && object.keys().all(|member| member == "id") {
             let message = "an element has a value or children (ele-1)".to_owned();
             self.error(IssueCode::Structure, at, message);
         }
@@ -78,9 +99,8 @@ impl<'d> Session<'d> {
         let mut seen: Vec<&Element> = Vec::with_capacity(object.len());
         for (member, value) in object {
             let bare = member.strip_prefix('_');
-            if bare.is_some_and(|bare| object.contains_key(bare))
-                || member == "resourceType" && object.get("resourceType") == context.resource_type()
-            {
+            let told = bare.is_some_and(|bare| object.contains_key(bare));
+            if told || member == "resourceType" && context.is_of(object) {
                 continue;
             }
             let Some((child, kind)) = rule.element.member(bare.unwrap_or(member)) else {
@@ -89,28 +109,19 @@ impl<'d> Session<'d> {
                 continue;
             };
             seen.push(child);
-            let pair = match bare {
-                Some(_) => Pair {
-                    value: None,
-                    sibling: Some(value),
-                },
-                None => Pair {
-                    value: Some(value),
-                    sibling: extended
-                        .then(|| object.get(&format!("_{member}")))
-                        .flatten(),
-                },
-            };
+            let pair = Pair::of(object, extended, member, value);
             let child = Rule {
                 element: child,
                 owner: rule.owner,
             };
             self.repetitions(child, kind, pair, at, context);
         }
-        for child in &rule.element.children {
-            if !child.choice && child.min == 0 {
-                continue;
-            }
+        self.missing(rule.element, &seen, at);
+    }
+
+    /// What is mandatory and not there, and what is there in two types.
+    fn missing(&mut self, rule: &Element, seen: &[&Element], at: &Path<'_>) {
+        for child in rule.children.iter().filter(|c| c.choice || c.min > 0) {
             let count = seen.iter().filter(|s| std::ptr::eq(**s, child)).count();
             if child.min > 0 && count == 0 {
                 let message = format!("{} is mandatory and missing", child.name);
@@ -134,38 +145,28 @@ impl<'d> Session<'d> {
         let name = &rule.element.name;
         let element = at.child(name, None);
         let repeats = rule.element.max.is_none_or(|max| max > 1);
-        let halves = || [pair.value, pair.sibling].into_iter().flatten();
-        if !repeats {
-            if halves().any(Value::is_array) {
-                let message = format!("{name} does not repeat: no array is allowed");
-                return self.error(IssueCode::Structure, &element, message);
+        let arrays = [pair.value, pair.sibling].into_iter().flatten();
+        let (arrays, singles): (Vec<&Value>, Vec<&Value>) = arrays.partition(|v| v.is_array());
+        let message = match (repeats, singles.is_empty(), arrays.is_empty()) {
+            (false, _, true) => return self.one(rule, kind, pair, &element, context),
+            (false, ..) => "does not repeat: no array is allowed",
+            (true, false, _) => "repeats: an array is demanded",
+            (true, ..) => {
+                let count = arrays
+                    .iter()
+                    .filter_map(|a| Some(a.as_array()?.len()))
+                    .max();
+                for index in 0..count.unwrap_or(0) {
+                    let at = at.child(name, Some(index));
+                    self.one(rule, kind, pair.nth(index), &at, context);
+                }
+                if count != Some(0) {
+                    return;
+                }
+                "is an empty array"
             }
-            return self.one(rule, kind, pair, &element, context);
-        }
-        if !halves().all(Value::is_array) {
-            let message = format!("{name} repeats: an array is demanded");
-            return self.error(IssueCode::Structure, &element, message);
-        }
-        let count = halves().filter_map(Value::as_array).map(Vec::len).max();
-        let count = count.unwrap_or(0);
-        if count == 0 {
-            let message = format!("{name} is an empty array");
-            self.error(IssueCode::Structure, &element, message);
-        }
-        if let Some(max) = rule.element.max
-            && u32::try_from(count).is_ok_and(|count| count > max)
-        {
-            let message =
-                format!("{name} is allowed {max} times at most, and stands {count} times");
-            self.error(IssueCode::Structure, &element, message);
-        }
-        for index in 0..count {
-            let one = Pair {
-                value: pair.value.and_then(|v| v.get(index)),
-                sibling: pair.sibling.and_then(|s| s.get(index)),
-            };
-            self.one(rule, kind, one, &at.child(name, Some(index)), context);
-        }
+        };
+        self.error(IssueCode::Structure, &element, format!("{name} {message}"));
     }
 
     fn one(
@@ -277,9 +278,11 @@ impl<'d> Session<'d> {
     }
 }
 
-impl<'v> Context<'v> {
-    fn resource_type(&self) -> Option<&'v Value> {
-        self.resource.get("resourceType")
+impl Context<'_> {
+    /// Whether this object is the resource itself.
+    fn is_of(&self, object: &Map<String, Value>) -> bool {
+        let resource = self.resource.as_object();
+        resource.is_some_and(|resource| std::ptr::eq(resource, object))
     }
 }
 

@@ -37,28 +37,36 @@ pub(super) type Collection<'v> = Result<Vec<Item<'v>>, Open>;
 pub(super) struct Evaluation<'v> {
     context: Context<'v>,
     steps: usize,
+    most: usize,
 }
 
 impl Expression {
-    /// Evaluates an invariant on one element.
-    pub(crate) fn judge(&self, node: Node<'_>, context: Context<'_>) -> Verdict {
-        let mut evaluation = Evaluation { context, steps: 0 };
+    /// Evaluates an invariant on one element, in no more than so many steps. Tells how many it took.
+    pub(crate) fn judge(
+        &self,
+        node: Node<'_>,
+        context: Context<'_>,
+        steps: usize,
+    ) -> (Verdict, usize) {
+        let mut evaluation = Evaluation {
+            context,
+            steps: 0,
+            most: steps.min(MAX_STEPS),
+        };
         let result = evaluation.of(self, &[Item::Node(node)]);
-        match result.and_then(|items| operators::truth(&items)) {
+        let verdict = match result.and_then(|items| operators::truth(&items)) {
             Ok(Some(false)) => Verdict::Broken,
             Ok(_) => Verdict::Holds,
             Err(Open) => Verdict::Open,
-        }
+        };
+        (verdict, evaluation.steps)
     }
 }
 
 impl<'v> Evaluation<'v> {
     /// The expression on the whole collection `this`.
     pub(super) fn of(&mut self, expression: &Expression, this: &[Item<'v>]) -> Collection<'v> {
-        self.steps += 1 + this.len();
-        if self.steps > MAX_STEPS {
-            return Err(Open);
-        }
+        self.spend(1 + this.len())?;
         Ok(match expression {
             Expression::Text(text) => vec![Item::Text(text.clone().into())],
             Expression::Whole(number) => vec![Item::Number(operators::float(*number))],
@@ -115,6 +123,9 @@ impl<'v> Evaluation<'v> {
             }
             Expression::Binary(operator, left, right) => {
                 let left = self.of(left, this)?;
+                if let Some(decided) = operators::decided(*operator, &left)? {
+                    return Ok(vec![Item::Bool(decided)]);
+                }
                 let right = self.of(right, this)?;
                 return operators::apply(*operator, left, &right);
             }
@@ -124,7 +135,7 @@ impl<'v> Evaluation<'v> {
     /// Counts work that is not an expression of its own.
     pub(super) fn spend(&mut self, steps: usize) -> Result<(), Open> {
         self.steps = self.steps.saturating_add(steps);
-        if self.steps > MAX_STEPS {
+        if self.steps > self.most {
             Err(Open)
         } else {
             Ok(())

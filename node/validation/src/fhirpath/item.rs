@@ -49,7 +49,11 @@ impl<'v> Node<'v> {
         let Some(object) = self.value.as_object().or_else(|| self.sibling?.as_object()) else {
             return;
         };
-        let sibling = |member: &str| object.get(&format!("_{member}"));
+        let extended = object.keys().any(|member| member.starts_with('_'));
+        let sibling = |member: &str| {
+            let sibling = extended.then(|| object.get(&format!("_{member}")));
+            sibling.flatten()
+        };
         if let Some(value) = object.get(name) {
             return spread(Some(value), sibling(name), None, into);
         }

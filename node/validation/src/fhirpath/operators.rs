@@ -36,6 +36,17 @@ pub(super) fn position(number: f64) -> Option<usize> {
     whole.then(|| format!("{number:.0}").parse().ok()).flatten()
 }
 
+/// What the left side alone decides.
+pub(super) fn decided(operator: Operator, left: &[Item<'_>]) -> Result<Option<bool>, Open> {
+    let (decisive, answer) = match operator {
+        Operator::And => (false, false),
+        Operator::Or => (true, true),
+        Operator::Implies => (false, true),
+        _ => return Ok(None),
+    };
+    Ok((truth(left)? == Some(decisive)).then_some(answer))
+}
+
 pub(super) fn apply<'v>(
     operator: Operator,
     mut left: Vec<Item<'v>>,
