@@ -51,7 +51,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 11] = [
+const ACTS: [Act<'static>; 12] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -81,6 +81,11 @@ const ACTS: [Act<'static>; 11] = [
         of: "Patient/1",
         patient: Some(Rid(7)),
     },
+    Act::Validate {
+        kind: "Patient",
+        id: None,
+        patient: None,
+    },
 ];
 
 #[test]
@@ -96,9 +101,9 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
         ));
     }
     insta::assert_snapshot!(table, @r"
-    physician read search ask history everything
+    physician read search ask history everything validate
     registrar enroll link
-    system    read search write transaction ask history everything
+    system    read search write transaction ask history everything validate
     auditor   read_audit
     admin     manage_tokens
     person    read search history everything

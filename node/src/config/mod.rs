@@ -4,6 +4,7 @@
 //! a secret. Relative paths count from the folder of the configuration file.
 
 mod error;
+mod records;
 mod settings;
 mod values;
 
@@ -17,12 +18,13 @@ use federation_service::outbound::Cidr;
 use reqwest::Url;
 
 pub use error::{ConfigError, EXIT_CONFIG};
+pub use records::{RecordsSettings, Validation};
 pub use settings::ENVIRONMENT_PREFIX;
 use settings::Settings;
 pub use values::OrganizationCode;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 37] = [
+pub const KEYS: [&str; 39] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -35,6 +37,8 @@ pub const KEYS: [&str; 37] = [
     "backup.dir",
     "backup.keep",
     "backup.keep_before_change",
+    "records.validation",
+    "records.profiles",
     "registry.url",
     "registry.root_sha256",
     "federation.bind",
@@ -73,6 +77,8 @@ pub struct Config {
     pub database: DatabaseUrl,
     /// Where its backups gather, and how many stay.
     pub backup: BackupSettings,
+    /// What a resource must be like to be stored.
+    pub records: RecordsSettings,
     /// The registry, and the root that this node joined under.
     pub registry: RegistrySettings,
     /// The listener for other members, and how this node asks them.
@@ -247,9 +253,11 @@ impl Config {
             ));
         }
         let database = database(settings, &state_dir)?;
+        let beside = beside(&database, &state_dir);
         Ok(Self {
             organization: organization(settings)?,
-            backup: backup(settings, &database, &state_dir)?,
+            backup: backup(settings, &beside)?,
+            records: records::records(settings, &beside)?,
             database,
             registry: RegistrySettings {
                 url: settings.needed("registry.url", "the registry's https address", https)?,
@@ -322,13 +330,13 @@ fn database(settings: &Settings, state_dir: &Path) -> Result<DatabaseUrl, Config
     Err(settings.invalid("database.url", "expected `sqlite:PATH` or `postgres://…`"))
 }
 
-fn backup(
-    settings: &Settings,
-    database: &DatabaseUrl,
-    state_dir: &Path,
-) -> Result<BackupSettings, ConfigError> {
+/// The folder of what is kept beside the database: that of its file, else the state's.
+fn beside(database: &DatabaseUrl, state_dir: &Path) -> PathBuf {
     let file = database.as_str().strip_prefix("sqlite:").map(Path::new);
-    let beside = file.and_then(Path::parent).unwrap_or(state_dir);
+    file.and_then(Path::parent).unwrap_or(state_dir).to_owned()
+}
+
+fn backup(settings: &Settings, beside: &Path) -> Result<BackupSettings, ConfigError> {
     let number = |key, default, least: usize| {
         let parsed = settings.parsed(key, |text| match text.parse::<usize>() {
             Ok(number) if (least..=1000).contains(&number) => Ok(number),

@@ -41,6 +41,7 @@ pub mod testing;
 mod tests;
 mod transaction;
 mod types;
+mod validation;
 mod values;
 mod writing;
 
@@ -77,6 +78,7 @@ pub use routes::{configure, configure_own_chart};
 pub use strict::JsonError;
 pub use transaction::{Done, Transacted};
 pub use types::ResourceType;
+pub use validation::Validator;
 pub use writing::{Outcome, Written};
 
 /// The hospital's records. Cheap to clone.
@@ -87,6 +89,7 @@ pub struct Records {
     own: Arc<str>,
     seal: Seal,
     lists: Lists,
+    validator: Validator,
 }
 
 /// Makes the whole index anew, whoever made it, with nobody else at work on `database`.
@@ -98,8 +101,8 @@ pub fn reindex(database: &Database) -> Result<(), DatabaseError> {
 }
 
 impl Records {
-    /// The records of the hospital `own`, in `database`. Makes the index anew if an older program
-    /// made it, which takes time: call it before the node serves.
+    /// The records of the hospital `own`, in `database`, held against what `validator` knows. Makes
+    /// the index anew if an older program made it, which takes time: call it before the node serves.
     ///
     /// # Errors
     /// The database cannot be read or written, or the machine gives no random numbers.
@@ -107,6 +110,7 @@ impl Records {
         database: Database,
         clock: SharedClock,
         own: &MemberId,
+        validator: Validator,
     ) -> Result<Self, DatabaseError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
@@ -121,6 +125,7 @@ impl Records {
             own,
             seal: Seal::from_seed(seed),
             lists: Lists::new(),
+            validator,
         })
     }
 

@@ -13,6 +13,7 @@ mod manner;
 mod pretty;
 mod question;
 mod reply;
+mod validate;
 
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -43,6 +44,7 @@ pub fn configure(routes: &mut ServiceConfig) {
             .route("/metadata", web::get().to(metadata))
             .route("/metadata", web::head().to(metadata))
             .configure(consent::configure)
+            .configure(validate::configure)
             .route("/{tail:.*}", web::to(interact))
             .default_service(web::to(nothing_here)),
     );
@@ -66,7 +68,7 @@ pub fn configure_own_chart(routes: &mut ServiceConfig) {
 
 async fn metadata(door: Door, request: HttpRequest, records: Data<Records>) -> Answer {
     let manner = Manner::of(&request)?;
-    let told = statement(door, &manner.base, records.clock.now());
+    let told = statement(door, &manner.base, records.clock.now(), &records.validator);
     Ok(Fhir::ok(manner.spelled(told.to_string())))
 }
 

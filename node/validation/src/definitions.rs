@@ -53,6 +53,17 @@ pub struct Added {
     pub ignored_invariants: usize,
 }
 
+/// A profile of a type of resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claimable<'d> {
+    /// Its canonical URL, without version.
+    pub url: &'d str,
+    /// The version of the profile, `1.2.0`.
+    pub version: &'d str,
+    /// The type it constrains, `Patient`.
+    pub type_name: &'d str,
+}
+
 /// A profile of one package.
 #[derive(Clone, Copy)]
 pub(crate) struct Profile<'d> {
@@ -122,12 +133,16 @@ impl Definitions {
         })
     }
 
-    /// URL and version of each profile that can be claimed, in no order.
-    pub fn profiles(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// Each profile that a resource can claim, in the order in which their packages were added.
+    pub fn profiles(&self) -> impl Iterator<Item = Claimable<'_>> {
         let entries = self.tables.iter().flat_map(|table| &table.entries);
         entries
-            .filter(|e| e.kind == Kind::Profile && e.type_name != "Extension")
-            .map(|e| (e.url.as_str(), e.version.as_str()))
+            .filter(|e| e.kind == Kind::Profile && self.is_resource(&e.type_name))
+            .map(|e| Claimable {
+                url: &e.url,
+                version: &e.version,
+                type_name: &e.type_name,
+            })
     }
 
     pub(crate) fn insert(&mut self, table: Table) {

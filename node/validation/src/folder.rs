@@ -32,11 +32,11 @@ impl Definitions {
     /// that is not there holds none.
     ///
     /// # Errors
-    /// `Folder` if it cannot be read; as `add` for an archive in it that is no package.
+    /// `Folder` if it cannot be read; `Package` for an archive in it that is no package.
     pub fn open(folder: &Path) -> Result<Self, PackageError> {
         let mut definitions = Definitions::shipped();
         for archive in archives(folder)? {
-            let table = opened(&archive, &definitions)?;
+            let table = opened(&archive, &definitions).map_err(of(&archive))?;
             definitions.insert(table);
         }
         Ok(definitions)
@@ -161,6 +161,18 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), PackageError> {
     file.as_file().sync_all().map_err(at(path))?;
     file.persist(path).map_err(|e| at(path)(e.error))?;
     Ok(())
+}
+
+/// Names the archive, where the error does not yet.
+fn of(archive: &Path) -> impl Fn(PackageError) -> PackageError {
+    let path = archive.display().to_string();
+    move |error| match error {
+        PackageError::Folder { .. } => error,
+        error => PackageError::Package {
+            path: path.clone(),
+            source: Box::new(error),
+        },
+    }
 }
 
 fn at(path: &Path) -> impl Fn(std::io::Error) -> PackageError {

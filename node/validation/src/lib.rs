@@ -22,7 +22,7 @@ mod primitive;
 pub mod system;
 mod table;
 
-pub use definitions::{Added, Definitions};
+pub use definitions::{Added, Claimable, Definitions};
 pub use engine::{validate, validate_against};
 pub use folder::{Listed, add_package, list};
 pub use issue::{Issue, IssueCode, Severity};

@@ -40,6 +40,14 @@ pub enum PackageError {
     /// A compiled form that is damaged or of another program version.
     #[error("the compiled form is damaged or of another version")]
     Form,
+    /// An archive in the folder of packages is none that can be used.
+    #[error("{path}: {source}")]
+    Package {
+        /// Which file.
+        path: String,
+        /// Why not.
+        source: Box<PackageError>,
+    },
     /// The folder of packages could not be read or written.
     #[error("{path}: {source}")]
     Folder {
