@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fhir_validation::PackageError;
 use futures_util::future::BoxFuture;
 use prometheus_client::registry::Registry;
 
@@ -25,7 +26,7 @@ use crate::identity::Identity;
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
 use crate::metrics::Metrics;
-use crate::records::{Indexing, Records};
+use crate::records::{Indexing, Records, Validator};
 use crate::server::{Addresses, House, ListenError, Listeners, Readiness};
 
 /// Why a node could not be opened or started.
@@ -50,6 +51,9 @@ pub enum StartError {
     /// A certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A package of profiles cannot be used.
+    #[error("records.profiles: {0}")]
+    Profiles(#[from] PackageError),
     /// A listener cannot be opened.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -75,6 +79,8 @@ pub struct Rooms {
     pub consents: Consents,
     /// Who may what.
     pub access: Access,
+    /// What resources are held against.
+    pub validator: Validator,
     /// The hospital's FHIR resources.
     pub records: Records,
     /// Which chart a handle means.
@@ -90,6 +96,7 @@ impl Rooms {
     pub fn open(config: Config, clock: SharedClock) -> Result<Self, StartError> {
         let me: MemberId = config.member_urn().parse()?;
         let keys = Arc::new(Keys::load(&config.state_dir.join("keys"))?);
+        let validator = Validator::open(&config.records)?;
         let before = before_change(&config, clock.as_ref());
         let url = config.database.as_str();
         let database = Database::open_in(url, Company::Shared, before.as_ref())?;
@@ -104,7 +111,7 @@ impl Rooms {
             endpoint,
         );
         let access = Access::new(audit.clone(), Arc::clone(&clock));
-        let records = Records::open(database.clone(), Arc::clone(&clock), &me)?;
+        let records = Records::open(database.clone(), Arc::clone(&clock), &me, validator.clone())?;
         let linkage = Linkage::new(database.clone(), Arc::clone(&clock), me.clone());
         Ok(Self {
             config,
@@ -116,6 +123,7 @@ impl Rooms {
             identity,
             consents,
             access,
+            validator,
             records,
             linkage,
         })
@@ -174,6 +182,7 @@ impl Node {
         let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key)?;
         let acceptor = federation_service::tls::federation_acceptor(&identity)?;
         let mut registry = Registry::default();
+        rooms.validator.register(&mut registry);
         let federation = Arc::new(open_federation(&rooms, identity, &mut registry).await?);
         let exports = Exports::new(
             rooms.database.clone(),

@@ -41,6 +41,15 @@ pub enum Act<'a> {
         /// The chart.
         patient: Option<Rid>,
     },
+    /// Have a resource judged: one that was brought along, or one here.
+    Validate {
+        /// Its type.
+        kind: &'a str,
+        /// Its logical id, where one is named.
+        id: Option<&'a str>,
+        /// The chart it is in, where that is known.
+        patient: Option<Rid>,
+    },
     /// Create, change or delete a resource here.
     Write {
         /// Its type.
@@ -117,7 +126,8 @@ impl Act<'_> {
                 Act::Read { .. }
                 | Act::Search { .. }
                 | Act::History { .. }
-                | Act::Everything { .. },
+                | Act::Everything { .. }
+                | Act::Validate { .. },
                 Caller::Physician { .. } | Caller::System { .. },
             )
             | (Act::Export { .. }, Caller::System { .. }) => Some(Reach::House),
@@ -154,6 +164,7 @@ impl Act<'_> {
             Act::Search { .. } => "search",
             Act::History { .. } => "history",
             Act::Everything { .. } => "everything",
+            Act::Validate { .. } => "validate",
             Act::Write { .. } => "write",
             Act::Transaction => "transaction",
             Act::Export { .. } => "export",
@@ -173,6 +184,7 @@ impl Act<'_> {
             | Act::Search { .. }
             | Act::History { .. }
             | Act::Everything { .. }
+            | Act::Validate { .. }
             | Act::ReadAudit => Kind::Read,
             Act::Write { .. } | Act::Transaction => Kind::Write,
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
@@ -187,17 +199,22 @@ impl Act<'_> {
             Act::Read { patient, .. }
             | Act::Search { patient, .. }
             | Act::History { patient, .. }
-            | Act::Everything { patient, .. } => *patient,
+            | Act::Everything { patient, .. }
+            | Act::Validate { patient, .. } => *patient,
             _other => None,
         }
     }
 
     pub(super) fn describe(&self, line: Line) -> Line {
         match self {
-            Act::Read { kind, id, .. } | Act::Write { kind, id: Some(id) } => {
-                line.detail("resource", format!("{kind}/{id}"))
-            }
-            Act::Search { kind, .. } | Act::Write { kind, id: None } => line.detail("type", *kind),
+            Act::Read { kind, id, .. }
+            | Act::Write { kind, id: Some(id) }
+            | Act::Validate {
+                kind, id: Some(id), ..
+            } => line.detail("resource", format!("{kind}/{id}")),
+            Act::Search { kind, .. }
+            | Act::Write { kind, id: None }
+            | Act::Validate { kind, id: None, .. } => line.detail("type", *kind),
             Act::History { of: "", .. } => line,
             Act::History { of, .. } | Act::Everything { of, .. } => line.detail("resource", *of),
             Act::Export { scope, job } => line.detail("scope", *scope).detail("job", *job),

@@ -51,7 +51,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 14] = [
+const ACTS: [Act<'static>; 15] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -90,6 +90,11 @@ const ACTS: [Act<'static>; 14] = [
         file: "Patient.1.ndjson",
     },
     Act::CancelExport { job: "j" },
+    Act::Validate {
+        kind: "Patient",
+        id: None,
+        patient: None,
+    },
 ];
 
 #[test]
@@ -105,9 +110,9 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
         ));
     }
     insta::assert_snapshot!(table, @r"
-    physician read search ask history everything
+    physician read search ask history everything validate
     registrar enroll link
-    system    read search write transaction ask history everything export download cancel_export
+    system    read search write transaction ask history everything export download cancel_export validate
     auditor   read_audit
     admin     manage_tokens cancel_export
     person    read search history everything

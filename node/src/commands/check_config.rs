@@ -20,6 +20,9 @@ pub(super) fn check_config(args: &CheckConfigArgs) -> Result<(), Failure> {
         Exit::Config,
         "check federation.tls_certificate_file and its key",
     )?;
+    let packages = fhir_validation::list(&config.records.profiles);
+    let packages = packages.or_failure(Exit::Config, super::PROFILES)?;
+    let validation = config.records.validation.as_str();
     let listeners = [
         ("federation", config.federation.bind),
         ("hospital", config.hospital.bind),
@@ -30,6 +33,8 @@ pub(super) fn check_config(args: &CheckConfigArgs) -> Result<(), Failure> {
             "member": config.member_urn(),
             "endpoint": config.federation.endpoint.as_str(),
             "registry": config.registry.url.as_str(),
+            "validation": validation,
+            "packages": packages.len(),
             "listeners": listeners.iter()
                 .map(|(name, bind)| ((*name).to_owned(), json!(bind.to_string())))
                 .collect::<serde_json::Map<_, _>>(),
@@ -39,6 +44,10 @@ pub(super) fn check_config(args: &CheckConfigArgs) -> Result<(), Failure> {
                 "ok: {} ({})",
                 config.member_urn(),
                 config.organization.name
+            ));
+            let packages = packages.len();
+            line(&format!(
+                "validation  {validation}, by {packages} packages of profiles"
             ));
             for (name, bind) in listeners {
                 line(&format!("{name:<11} {bind}"));

@@ -65,6 +65,9 @@ pub(crate) enum Command {
     /// The database's size, soundness and upkeep
     #[command(subcommand)]
     Database(upkeep::DatabaseCommand),
+    /// The profiles that resources are held against
+    #[command(subcommand)]
+    Profiles(upkeep::ProfilesCommand),
 }
 
 /// Which node is meant.

@@ -56,6 +56,7 @@ fn print(report: &LoadReport, output: Output) -> Result<(), Failure> {
             "created": report.created,
             "updated": report.updated,
             "unchanged": report.unchanged,
+            "not_conforming": report.not_conforming,
             "refused": refused.collect::<Vec<Value>>(),
         }));
     }
@@ -68,8 +69,12 @@ fn print(report: &LoadReport, output: Output) -> Result<(), Failure> {
 }
 
 fn said(report: &LoadReport) -> String {
+    let not_conforming = match report.not_conforming {
+        0 => String::new(),
+        some => format!(", {some} taken although they do not conform"),
+    };
     format!(
-        "{} created, {} updated, {} unchanged, {} refused, {} file(s)",
+        "{} created, {} updated, {} unchanged, {} refused, {} file(s){not_conforming}",
         report.created,
         report.updated,
         report.unchanged,

@@ -16,6 +16,7 @@ mod link;
 mod load;
 mod output;
 mod person;
+mod profiles;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -77,6 +78,7 @@ fn obey(command: &Command) -> Result<(), Failure> {
         Command::Access(command) => access::access(command),
         Command::Backup(command) => backup::backup(command),
         Command::Database(command) => database::database(command),
+        Command::Profiles(command) => profiles::profiles(command),
     }
 }
 
@@ -106,6 +108,7 @@ fn start_failure(error: &StartError) -> Failure {
             Exit::Failure,
             "remove the directory folder in the state directory; it is fetched again",
         ),
+        StartError::Profiles(_) => (Exit::Config, PROFILES),
         StartError::Tls(_) => (Exit::Config, "check the certificate and key files"),
         StartError::Listen { .. } => (
             Exit::Failure,
@@ -114,6 +117,9 @@ fn start_failure(error: &StartError) -> Failure {
     };
     Failure::new(exit, error, next)
 }
+
+/// What to do about a package that cannot be used.
+const PROFILES: &str = "take the file away, or put a sound one there: musubi-node profiles add";
 
 /// 78 where starting again would not mend it, so that the service manager leaves it alone.
 fn database_failure(error: &DatabaseError) -> Failure {

@@ -4,6 +4,7 @@
 //! a secret. Relative paths count from the folder of the configuration file.
 
 mod error;
+mod records;
 mod settings;
 mod values;
 
@@ -17,12 +18,13 @@ use federation_service::outbound::Cidr;
 use reqwest::Url;
 
 pub use error::{ConfigError, EXIT_CONFIG};
+pub use records::{RecordsSettings, Validation};
 pub use settings::ENVIRONMENT_PREFIX;
 use settings::Settings;
 pub use values::OrganizationCode;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 41] = [
+pub const KEYS: [&str; 43] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -39,6 +41,8 @@ pub const KEYS: [&str; 41] = [
     "export.max_disk",
     "export.jobs",
     "export.keep",
+    "records.validation",
+    "records.profiles",
     "registry.url",
     "registry.root_sha256",
     "federation.bind",
@@ -79,6 +83,8 @@ pub struct Config {
     pub backup: BackupSettings,
     /// Where exports are written, and how much room they may take.
     pub export: ExportSettings,
+    /// What a resource must be like to be stored.
+    pub records: RecordsSettings,
     /// The registry, and the root that this node joined under.
     pub registry: RegistrySettings,
     /// The listener for other members, and how this node asks them.
@@ -267,10 +273,12 @@ impl Config {
             ));
         }
         let database = database(settings, &state_dir)?;
+        let beside = beside(&database, &state_dir);
         Ok(Self {
             organization: organization(settings)?,
-            backup: backup(settings, beside_database(&database, &state_dir))?,
-            export: export(settings, beside_database(&database, &state_dir))?,
+            backup: backup(settings, &beside)?,
+            export: export(settings, &beside)?,
+            records: records::records(settings, &beside)?,
             database,
             registry: RegistrySettings {
                 url: settings.needed("registry.url", "the registry's https address", https)?,
@@ -343,10 +351,10 @@ fn database(settings: &Settings, state_dir: &Path) -> Result<DatabaseUrl, Config
     Err(settings.invalid("database.url", "expected `sqlite:PATH` or `postgres://…`"))
 }
 
-/// The folder of the database's file; the state directory where it is on a server.
-fn beside_database<'p>(database: &'p DatabaseUrl, state_dir: &'p Path) -> &'p Path {
+/// The folder of what is kept beside the database: that of its file, else the state's.
+fn beside(database: &DatabaseUrl, state_dir: &Path) -> PathBuf {
     let file = database.as_str().strip_prefix("sqlite:").map(Path::new);
-    file.and_then(Path::parent).unwrap_or(state_dir)
+    file.and_then(Path::parent).unwrap_or(state_dir).to_owned()
 }
 
 fn export(settings: &Settings, beside: &Path) -> Result<ExportSettings, ConfigError> {

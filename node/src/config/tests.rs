@@ -82,6 +82,27 @@ fn a_whole_file_is_read_with_defaults_for_the_rest() {
 }
 
 #[test]
+fn what_the_records_are_held_against_is_chosen_by_a_word() {
+    let chosen = |section: &str| load(&format!("{WHOLE}\n[records]\n{section}\n"), &[]);
+    let default = load(WHOLE, &[]).unwrap().records;
+    assert_eq!(default.validation, Validation::Warn);
+    assert!(default.profiles.ends_with("state/profiles"));
+    for word in [Validation::Strict, Validation::Warn, Validation::Off] {
+        let config = chosen(&format!("validation = \"{}\"", word.as_str())).unwrap();
+        assert_eq!(config.records.validation, word);
+    }
+    let text = format!("{WHOLE}\n[records]\nvalidation = \"yes\"\n");
+    assert_eq!(
+        complaint(&text, &[]),
+        "node.toml: `records.validation`: `yes` is none of: strict, warn, off"
+    );
+    let text = format!("{WHOLE}\n[records]\nvalidaton = \"off\"\n");
+    assert!(complaint(&text, &[]).ends_with("did you mean `records.validation`?"));
+    let moved = chosen("profiles = \"packages\"").unwrap().records.profiles;
+    assert!(moved.ends_with("packages") && moved.is_absolute());
+}
+
+#[test]
 fn the_environment_lies_over_the_file() {
     let config = load(
         WHOLE,

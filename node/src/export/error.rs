@@ -90,6 +90,7 @@ impl ExportError {
             code,
             diagnostics,
             expression: None,
+            issues: Vec::new(),
         }
     }
 }

@@ -26,6 +26,7 @@ use super::*;
 use crate::access::Permit;
 use crate::audit::{Audit, Filter, Kind, Recorded};
 use crate::database::testing::on_each_async;
+use crate::records::Validator;
 use crate::records::{Address, Handling};
 
 /// Minato hospital with its charts and its exports.
@@ -55,9 +56,11 @@ impl Site {
         let own: MemberId = "urn:musubi:member:0110000001".parse().unwrap();
         let records = {
             let (database, clock) = (database.clone(), Arc::clone(&clock));
-            std::thread::spawn(move || Records::open(database, clock, &own).unwrap())
-                .join()
-                .unwrap()
+            std::thread::spawn(move || {
+                Records::open(database, clock, &own, Validator::off()).unwrap()
+            })
+            .join()
+            .unwrap()
         };
         let audit = Audit::new(database.clone());
         let access = Access::new(audit.clone(), clock.clone());

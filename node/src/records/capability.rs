@@ -1,10 +1,12 @@
 //! What this node can do, told from the table that makes it do it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use federation_protocol::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::ResourceType;
 use super::types::Role;
+use super::{ResourceType, Validator};
 
 /// Who may ask: staff and systems, or a person for their own chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,9 +16,10 @@ pub(super) enum Door {
 }
 
 /// The CapabilityStatement of one listener.
-pub(super) fn statement(door: Door, base: &str, now: Timestamp) -> Value {
+pub(super) fn statement(door: Door, base: &str, now: Timestamp, validator: &Validator) -> Value {
+    let profiles = profiles(validator);
     let resources: Vec<Value> = ResourceType::all()
-        .map(|kind| resource(door, kind))
+        .map(|kind| resource(door, kind, profiles.get(kind.name())))
         .chain([consent()])
         .collect();
     let interactions: &[&str] = match door {
@@ -30,6 +33,7 @@ pub(super) fn statement(door: Door, base: &str, now: Timestamp) -> Value {
         "kind": "instance",
         "software": {"name": "Musubi", "version": env!("CARGO_PKG_VERSION")},
         "implementation": {"description": "Musubi node", "url": base},
+        // No `instantiates`: JP Core's own statement wants XML too.
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
         "rest": [{
@@ -39,6 +43,12 @@ pub(super) fn statement(door: Door, base: &str, now: Timestamp) -> Value {
             "interaction": coded(interactions)
         }]
     });
+    let guides = guides(validator);
+    if let Some(members) = told.as_object_mut()
+        && !guides.is_empty()
+    {
+        members.insert("implementationGuide".to_owned(), json!(guides));
+    }
     // FHIR has no empty lists.
     if door == Door::Hospital
         && let Some(members) = told.as_object_mut()
@@ -49,7 +59,29 @@ pub(super) fn statement(door: Door, base: &str, now: Timestamp) -> Value {
     told
 }
 
-fn resource(door: Door, kind: ResourceType) -> Value {
+/// The guides whose profiles ship, each with its version.
+///
+/// Source: `ImplementationGuide.url` in the packages of JP Core 1.1.2 and 1.2.0.
+fn guides(validator: &Validator) -> Vec<String> {
+    let guide = "http://jpfhir.jp/fhir/core/ImplementationGuide/jpfhir.jp.core";
+    let packages = validator.packages();
+    packages
+        .filter(|(name, _)| matches!(*name, "jp-core.r4" | "jpfhir.jp.core"))
+        .map(|(_, version)| format!("{guide}|{version}"))
+        .collect()
+}
+
+/// Canonical URLs by type.
+fn profiles(validator: &Validator) -> BTreeMap<&str, BTreeSet<String>> {
+    let mut profiles: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for one in validator.profiles() {
+        let canonical = format!("{}|{}", one.url, one.version);
+        profiles.entry(one.type_name).or_default().insert(canonical);
+    }
+    profiles
+}
+
+fn resource(door: Door, kind: ResourceType, profiles: Option<&BTreeSet<String>>) -> Value {
     let reads = [
         "read",
         "vread",
@@ -94,6 +126,9 @@ fn resource(door: Door, kind: ResourceType) -> Value {
         tell("conditionalDelete", json!("single"));
         tell("referencePolicy", json!(["literal", "logical"]));
     }
+    if let Some(profiles) = profiles {
+        tell("supportedProfile", json!(profiles));
+    }
     let operations = operations(door, kind);
     if !operations.is_empty() {
         tell("operation", json!(operations));
@@ -116,10 +151,15 @@ fn coded(codes: &[&str]) -> Vec<Value> {
 }
 
 fn operations(door: Door, kind: ResourceType) -> Vec<Value> {
-    let everything = everything_of(kind)
-        .map(|definition| json!({"name": "everything", "definition": definition}));
+    let everything = everything_of(kind).map(|definition| ("everything", definition));
+    let validate = "http://hl7.org/fhir/OperationDefinition/Resource-validate";
+    let validate = (door == Door::Hospital).then_some(("validate", validate));
     let export = export_of(kind).filter(|_| door == Door::Hospital);
-    everything.into_iter().chain(export).collect()
+    let named = everything.into_iter().chain(validate);
+    named
+        .map(|(name, definition)| json!({"name": name, "definition": definition}))
+        .chain(export)
+        .collect()
 }
 
 fn everything_of(kind: ResourceType) -> Option<&'static str> {

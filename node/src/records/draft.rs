@@ -1,6 +1,9 @@
 //! A resource on its way in: checked, read for the index, not yet given an id and a version.
 
+use std::sync::Arc;
+
 use federation_protocol::time::Timestamp;
+use fhir_validation::Issue;
 use serde_json::Value;
 
 use super::extract::{Extracted, extract};
@@ -8,7 +11,7 @@ use super::json::{Document, quoted};
 use super::own::defined_by;
 use super::strict::{JsonError, strict};
 use super::types::Parameter;
-use super::{DefinitionRefused, LogicalId, ResourceType};
+use super::{DefinitionRefused, LogicalId, ResourceType, Validator};
 
 /// Why a body is not a resource that can be stored. Never repeats its content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +38,13 @@ pub enum DraftError {
     /// An active SearchParameter that cannot be used.
     #[error(transparent)]
     Definition(#[from] DefinitionRefused),
+    /// It does not conform to FHIR R4 or to a profile that it claims, and the node takes only what
+    /// does.
+    #[error("the resource does not conform: {}", said(.0))]
+    Invalid(
+        /// Every error.
+        Arc<[Issue]>,
+    ),
 }
 
 impl DraftError {
@@ -42,13 +52,25 @@ impl DraftError {
     #[must_use]
     pub fn expression(&self) -> Option<&'static str> {
         match self {
-            Self::Json(_) => None,
+            Self::Json(_) | Self::Invalid(_) => None,
             Self::Type | Self::OtherType(_) => Some("Resource.resourceType"),
             Self::OtherId | Self::Id => Some("Resource.id"),
             Self::Meta => Some("Resource.meta"),
             Self::Definition(refused) => Some(refused.expression()),
         }
     }
+}
+
+/// The first of what is wrong, and how much more there is.
+fn said(issues: &[Issue]) -> String {
+    let more = match issues.len().saturating_sub(1) {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let first = issues
+        .first()
+        .map(|one| format!("{}: {}", one.expression, one.message));
+    first.unwrap_or_default() + &more
 }
 
 /// A checked resource.
@@ -58,17 +80,30 @@ pub(super) struct Draft {
     /// The id that it came with.
     pub(super) id: Option<LogicalId>,
     pub(super) extracted: Extracted,
+    /// What is to be said about it all the same.
+    pub(super) issues: Arc<[Issue]>,
     text: String,
     /// `meta`'s members but for those that are ours, each with a comma before it.
     meta: String,
 }
 
 impl Draft {
-    /// Checks and reads a resource's text.
+    /// Checks and reads a resource's text, and judges it.
     ///
     /// # Errors
     /// [`DraftError`].
-    pub(super) fn parse(text: &str) -> Result<Self, DraftError> {
+    pub(super) fn parse(text: &str, validator: &Validator) -> Result<Self, DraftError> {
+        let (mut draft, value) = Self::read(text)?;
+        draft.issues = validator.admit(&value)?;
+        Ok(draft)
+    }
+
+    /// As [`Draft::parse`], for what is not stored by this.
+    pub(super) fn unjudged(text: &str) -> Result<Self, DraftError> {
+        Ok(Self::read(text)?.0)
+    }
+
+    fn read(text: &str) -> Result<(Self, Value), DraftError> {
         let value = strict(text)?;
         let document = Document::parse(text)?;
         let kind = value
@@ -92,13 +127,15 @@ impl Draft {
             defined_by(&value)?;
         }
         let extracted = extract(kind, &value);
-        Ok(Self {
+        let draft = Self {
             kind,
             id,
             extracted,
+            issues: Arc::default(),
             text: text.to_owned(),
             meta,
-        })
+        };
+        Ok((draft, value))
     }
 
     /// The resource as it came.
@@ -146,7 +183,7 @@ mod tests {
     use super::*;
 
     fn refused(text: &str) -> DraftError {
-        Draft::parse(text).unwrap_err()
+        Draft::unjudged(text).unwrap_err()
     }
 
     #[test]
@@ -177,7 +214,7 @@ mod tests {
     fn meta_keeps_what_is_not_ours() {
         let text = "{\"resourceType\":\"Patient\",\"meta\":{\"versionId\":\"9\",\
                     \"profile\" : [ \"p\" ],\"lastUpdated\":\"x\",\"tag\":[]},\"id\":\"old\"}";
-        let draft = Draft::parse(text).unwrap();
+        let draft = Draft::unjudged(text).unwrap();
         let id = LogicalId::parse("new").unwrap();
         let stored = draft.stored_as(&id, 2, Timestamp::from_unix_seconds(0));
         assert_eq!(

@@ -1,5 +1,7 @@
 //! What can go wrong with a read, a search or a write, and what an outsider may know of it.
 
+use fhir_validation::Issue;
+
 use crate::database::DatabaseError;
 
 use super::draft::DraftError;
@@ -105,6 +107,9 @@ pub struct Told {
     pub diagnostics: String,
     /// The element at fault.
     pub expression: Option<String>,
+    /// Everything that is wrong with a resource that does not conform; where it is empty, the one
+    /// above is all.
+    pub issues: Vec<Issue>,
 }
 
 impl RecordsError {
@@ -149,6 +154,21 @@ impl RecordsError {
             code,
             diagnostics,
             expression,
+            issues: self.issues(),
+        }
+    }
+
+    /// Everything that is wrong with a resource that does not conform; in a Bundle, each at its
+    /// place in the entry.
+    fn issues(&self) -> Vec<Issue> {
+        match self {
+            Self::Draft(DraftError::Invalid(issues))
+            | Self::Patched(DraftError::Invalid(issues)) => issues.to_vec(),
+            Self::Entry { entry, error } => {
+                let issues = error.issues().into_iter();
+                issues.map(|issue| within(*entry, issue)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -185,10 +205,20 @@ impl RecordsError {
     }
 }
 
+/// `Patient.name[0]` in the Bundle.
+fn within(entry: usize, issue: Issue) -> Issue {
+    let below = issue.expression.split_once('.');
+    let below = below.map_or(String::new(), |(_, below)| format!(".{below}"));
+    Issue {
+        expression: format!("Bundle.entry[{entry}].resource{below}"),
+        ..issue
+    }
+}
+
 fn draft_status(error: &DraftError) -> (u16, &'static str) {
     match error {
         DraftError::Json(_) => (400, "structure"),
-        DraftError::Definition(_) => (422, "invalid"),
+        DraftError::Definition(_) | DraftError::Invalid(_) => (422, "invalid"),
         _ => (400, "invalid"),
     }
 }

@@ -19,6 +19,7 @@ use super::json;
 use super::store::{self, Change, Changed, Expect};
 use super::strict::{self, JsonError};
 use super::transaction::Transaction;
+use super::validation::is_error;
 use super::writing::may_write;
 use super::{Address, Done, LogicalId, Outcome, Records, RecordsError};
 
@@ -72,6 +73,8 @@ pub struct LoadReport {
     pub updated: usize,
     /// Resources that said nothing new.
     pub unchanged: usize,
+    /// Of the created and updated, those that do not conform and were taken all the same.
+    pub not_conforming: usize,
     /// What was not taken.
     pub refused: Vec<Refused>,
 }
@@ -181,8 +184,14 @@ struct Load<'r> {
     /// Read, not yet being written.
     batch: Vec<Change>,
     /// The commit under way.
-    writing: Option<JoinHandle<Result<Vec<Changed>, RecordsError>>>,
+    writing: Option<Writing>,
     progress: &'r mut (dyn FnMut(&LoadReport) + Send),
+}
+
+/// A commit under way.
+struct Writing {
+    batch: Arc<Vec<Change>>,
+    changed: JoinHandle<Result<Vec<Changed>, RecordsError>>,
 }
 
 impl Load<'_> {
@@ -247,7 +256,7 @@ impl Load<'_> {
             }
             match strict::text(&line)
                 .map_err(DraftError::from)
-                .and_then(Draft::parse)
+                .and_then(|text| Draft::parse(text, &self.records.validator))
             {
                 Ok(draft) => self.take(draft).await?,
                 Err(error) => self.refuse(file, Some(number), error.to_string()),
@@ -281,7 +290,7 @@ impl Load<'_> {
             }
         };
         if !is_bundle(text) {
-            match Draft::parse(text) {
+            match Draft::parse(text, &self.records.validator) {
                 Ok(draft) => self.take(draft).await?,
                 Err(error) => self.refuse(file, None, error.to_string()),
             }
@@ -312,6 +321,9 @@ impl Load<'_> {
                 Outcome::Updated | Outcome::Deleted => self.report.updated += 1,
                 Outcome::Unchanged | Outcome::Absent => self.report.unchanged += 1,
             }
+            if written.is_new() && written.issues.iter().any(is_error) {
+                self.report.not_conforming += 1;
+            }
         }
         Ok(())
     }
@@ -340,15 +352,18 @@ impl Load<'_> {
     /// Starts writing the batch, once the one before it is stored.
     async fn commit(&mut self) -> Result<(), LoadError> {
         self.written().await?;
-        let batch = std::mem::take(&mut self.batch);
+        let batch = Arc::new(std::mem::take(&mut self.batch));
         if !batch.is_empty() {
+            let changes = Arc::clone(&batch);
             let database = self.records.database.clone();
             let at: Timestamp = self.records.now_in_milliseconds();
-            self.writing = Some(tokio::spawn(async move {
-                let write =
-                    database.transact(move |connection| store::apply(connection, &batch, at));
+            let changed = tokio::spawn(async move {
+                let write = database.transact(move |connection| {
+                    Ok::<_, RecordsError>(store::apply(connection, &changes, at)?)
+                });
                 write.await
-            }));
+            });
+            self.writing = Some(Writing { batch, changed });
         }
         Ok(())
     }
@@ -358,12 +373,19 @@ impl Load<'_> {
             return Ok(());
         };
         let closed = |_broken| RecordsError::Database(crate::database::DatabaseError::Closed);
-        for changed in writing.await.map_err(closed)?? {
+        let changed = writing.changed.await.map_err(closed)??;
+        for (change, changed) in writing.batch.iter().zip(changed) {
             match changed {
                 Changed::Created { .. } => self.report.created += 1,
-                Changed::Unchanged { .. } => self.report.unchanged += 1,
+                Changed::Unchanged { .. } => {
+                    self.report.unchanged += 1;
+                    continue;
+                }
                 _ => self.report.updated += 1,
             }
+            let issues = change.issues();
+            self.records.validator.stored(&change.address, &issues);
+            self.report.not_conforming += usize::from(issues.iter().any(is_error));
         }
         (self.progress)(&self.report);
         Ok(())

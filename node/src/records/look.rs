@@ -1,6 +1,7 @@
 //! Conditions judged on the resource itself: what the index does not tell, and versions that are no
 //! longer in it.
 
+use fhir_validation::system::canonical;
 use serde_json::Value;
 
 use super::date::{Span, UNDATED};
@@ -12,7 +13,7 @@ use super::query::condition::{
 };
 use super::store::{self, Plan, Stored};
 use super::strict::strict;
-use super::system::{canonical, hash_coded};
+use super::system::hash_coded;
 use super::types::{Parameter, Role};
 use super::values::{self, Measure, Target};
 use super::{Address, ResourceType};

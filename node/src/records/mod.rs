@@ -43,6 +43,7 @@ pub mod testing;
 mod tests;
 mod transaction;
 mod types;
+mod validation;
 mod values;
 mod walk;
 mod writing;
@@ -84,6 +85,7 @@ pub use routes::{configure, configure_own_chart};
 pub use strict::JsonError;
 pub use transaction::{Done, Transacted};
 pub use types::ResourceType;
+pub use validation::Validator;
 pub use walk::{Charts, Mark, Seen, Stretch, Walk};
 pub use writing::{Outcome, Written};
 
@@ -95,6 +97,7 @@ pub struct Records {
     own: Arc<str>,
     seal: Seal,
     lists: Lists,
+    validator: Validator,
 }
 
 /// Makes the whole index anew, whoever made it, with nobody else at work on `database`.
@@ -106,8 +109,8 @@ pub fn reindex(database: &Database) -> Result<(), DatabaseError> {
 }
 
 impl Records {
-    /// The records of the hospital `own`, in `database`. Makes the index anew if an older program
-    /// made it, which takes time: call it before the node serves.
+    /// The records of the hospital `own`, in `database`, held against what `validator` knows. Makes
+    /// the index anew if an older program made it, which takes time: call it before the node serves.
     ///
     /// # Errors
     /// The database cannot be read or written, or the machine gives no random numbers.
@@ -115,6 +118,7 @@ impl Records {
         database: Database,
         clock: SharedClock,
         own: &MemberId,
+        validator: Validator,
     ) -> Result<Self, DatabaseError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
@@ -129,6 +133,7 @@ impl Records {
             own,
             seal: Seal::from_seed(seed),
             lists: Lists::new(),
+            validator,
         })
     }
 

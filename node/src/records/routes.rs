@@ -14,6 +14,7 @@ mod matching;
 mod pretty;
 mod question;
 mod reply;
+mod validate;
 
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -45,6 +46,7 @@ pub fn configure(routes: &mut ServiceConfig) {
             .route("/metadata", web::head().to(metadata))
             .configure(consent::configure)
             .configure(matching::configure)
+            .configure(validate::configure)
             .route("/{tail:.*}", web::to(interact))
             .default_service(web::to(nothing_here)),
     );
@@ -68,7 +70,7 @@ pub fn configure_own_chart(routes: &mut ServiceConfig) {
 
 async fn metadata(door: Door, request: HttpRequest, records: Data<Records>) -> Answer {
     let manner = Manner::of(&request)?;
-    let mut told = statement(door, &manner.base, records.clock.now());
+    let mut told = statement(door, &manner.base, records.clock.now(), &records.validator);
     records.own_parameters().await?.list_in(&mut told);
     if door == Door::Hospital {
         super::matching::list_in(&mut told);

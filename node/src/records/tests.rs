@@ -52,9 +52,11 @@ impl House {
         let own: MemberId = MINATO.parse().unwrap();
         let records = {
             let (database, clock) = (database.clone(), Arc::clone(&clock));
-            std::thread::spawn(move || Records::open(database, clock, &own).unwrap())
-                .join()
-                .unwrap()
+            std::thread::spawn(move || {
+                Records::open(database, clock, &own, Validator::off()).unwrap()
+            })
+            .join()
+            .unwrap()
         };
         let access = Access::new(Audit::new(database.clone()), clock.clone());
         let system = Caller::System {

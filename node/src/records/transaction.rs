@@ -23,7 +23,8 @@ use super::store::{self, Change, Expect};
 use super::strict;
 use super::writing::{may_write, unchanged, written};
 use super::{
-    Address, Criteria, DraftError, Entry, Page, Records, RecordsError, ResourceType, Written,
+    Address, Criteria, DraftError, Entry, Page, Records, RecordsError, ResourceType, Validator,
+    Written,
 };
 use found::Found;
 use references::{Names, Reference};
@@ -125,9 +126,25 @@ impl Records {
         transaction: Arc<Transaction>,
         at: Timestamp,
     ) -> Result<Transacted, RecordsError> {
+        let done = self.commit(transaction, at).await?;
+        let written = done.entries.iter().filter_map(Done::written);
+        for written in written.filter(|written| written.is_new()) {
+            self.validator.stored(&written.address, &written.issues);
+        }
+        Ok(done)
+    }
+
+    /// Every resource is made ready and judged here; only where a condition gives something else in
+    /// the writer's turn, once more there.
+    async fn commit(
+        &self,
+        transaction: Arc<Transaction>,
+        at: Timestamp,
+    ) -> Result<Transacted, RecordsError> {
+        let validator = &self.validator;
         if !transaction.has_conditions() {
             let nothing = transaction.nothing_sought();
-            let changes = transaction.changes(&nothing)?;
+            let changes = transaction.changes(&nothing, validator)?;
             let records = self.clone();
             let work = move |connection: &mut _| {
                 transaction.carry_out(&records, connection, &nothing, &changes, at)
@@ -137,7 +154,7 @@ impl Records {
         let (records, first) = (self.clone(), Arc::clone(&transaction));
         let look = move |connection: &mut _| first.look(&records, connection);
         let guessed = self.database.read(look).await?;
-        let changes = transaction.changes(&guessed)?;
+        let changes = transaction.changes(&guessed, validator)?;
         let records = self.clone();
         self.database
             .transact(move |connection| {
@@ -146,7 +163,7 @@ impl Records {
                 if found == guessed {
                     transaction.carry_out(&records, connection, &found, &changes, at)
                 } else {
-                    let changes = transaction.changes(&found)?;
+                    let changes = transaction.changes(&found, &records.validator)?;
                     transaction.carry_out(&records, connection, &found, &changes, at)
                 }
             })
@@ -259,7 +276,7 @@ impl Transaction {
     }
 
     /// What is to be written, in the order of a transaction, if the conditions give this.
-    fn changes(&self, found: &Found) -> Result<Vec<Change>, RecordsError> {
+    fn changes(&self, found: &Found, validator: &Validator) -> Result<Vec<Change>, RecordsError> {
         let steps = self.steps(found);
         let targets = self.targets(&steps, found)?;
         let mut written = HashSet::new();
@@ -279,7 +296,7 @@ impl Transaction {
                 targets: &targets,
                 root: task.root(),
             };
-            let change = write.change(address, there, &names);
+            let change = write.change(address, there, &names, validator);
             changes.push((write.verb, change.map_err(|error| error.of_entry(place))?));
         }
         changes.sort_by_key(|(verb, _)| *verb);
@@ -301,8 +318,7 @@ impl Transaction {
         };
         let mut done: HashMap<Address, Result<Written, RecordsError>> = HashMap::new();
         for (change, changed) in changes.iter().zip(changed) {
-            let address = change.address.clone();
-            done.insert(address.clone(), written(address, changed, at));
+            done.insert(change.address.clone(), written(change, changed, at));
         }
         let mut entries = Vec::with_capacity(self.tasks.len());
         let mut size = 0_usize;

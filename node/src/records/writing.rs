@@ -1,13 +1,16 @@
 //! Creating, updating and deleting one resource.
 
+use std::sync::Arc;
+
 use federation_protocol::time::Timestamp;
+use fhir_validation::Issue;
 
 use crate::access::Permit;
 use crate::database::HospitalConnection;
 
 use super::bundle::Content;
 use super::interaction::{Interaction, Target};
-use super::store::{self, Changed, Expect};
+use super::store::{self, Change, Changed, Expect};
 use super::transaction::Done;
 use super::{Address, Criteria, DraftError, Records, RecordsError, ResourceType, strict};
 
@@ -22,6 +25,8 @@ pub struct Written {
     pub at: Timestamp,
     /// What was done.
     pub outcome: Outcome,
+    /// What is to be said about the resource, which was taken all the same.
+    pub issues: Arc<[Issue]>,
 }
 
 /// What a write did.
@@ -37,6 +42,13 @@ pub enum Outcome {
     Deleted,
     /// There was nothing to delete.
     Absent,
+}
+
+impl Written {
+    /// Whether there is a version that was not there before.
+    pub(super) fn is_new(&self) -> bool {
+        matches!(self.outcome, Outcome::Created | Outcome::Updated)
+    }
 }
 
 impl Records {
@@ -139,11 +151,12 @@ pub(super) fn unchanged(
         version: stored.version,
         at: Timestamp::from_micros(stored.at),
         outcome: Outcome::Unchanged,
+        issues: Arc::default(),
     })
 }
 
 pub(super) fn written(
-    address: Address,
+    change: &Change,
     changed: Changed,
     at: Timestamp,
 ) -> Result<Written, RecordsError> {
@@ -158,9 +171,10 @@ pub(super) fn written(
         Changed::Conflict => return Err(RecordsError::VersionConflict),
     };
     Ok(Written {
-        address,
+        address: change.address.clone(),
         version,
         at,
         outcome,
+        issues: change.issues(),
     })
 }

@@ -1,4 +1,4 @@
-//! What can be typed to keep the database: backups, and the upkeep of its tables.
+//! What can be typed to keep the node: backups, the upkeep of the database's tables, profiles.
 
 use std::path::PathBuf;
 
@@ -86,6 +86,38 @@ pub(crate) enum DatabaseCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct DatabaseArgs {
+    #[command(flatten)]
+    pub(crate) node: ConfigArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfilesCommand {
+    /// Take a FHIR package (.tgz) into records.profiles
+    Add(ProfilesAddArgs),
+    /// The packages that a node knows when it starts: those that ship, then those that were added
+    List(DatabaseArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(disable_version_flag = true)] // `--version` is the package's
+#[command(
+    after_help = "Examples:\n  musubi-node profiles add jp-clins-1.5.2.tgz\n  \
+        musubi-node profiles add ward.tgz --name minato.ward --version 3\n\n\
+        A running node knows the package after it is started again. The same name and version takes \
+        the place of what was there; to be rid of one, take its files out of the folder."
+)]
+pub(crate) struct ProfilesAddArgs {
+    /// The package
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Its name [default: as its manifest says]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Its version [default: as its manifest says]
+    #[arg(long = "version", id = "package_version", value_name = "VERSION")]
+    pub(crate) version: Option<String>,
     #[command(flatten)]
     pub(crate) node: ConfigArgs,
     #[command(flatten)]

@@ -39,6 +39,7 @@ impl Failure {
             code,
             diagnostics,
             expression: None,
+            issues: Vec::new(),
         })
     }
 }

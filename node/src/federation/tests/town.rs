@@ -32,7 +32,7 @@ use crate::identity::{Caller, Identity, Role};
 use crate::keys::{Keys, NodePublicKey};
 use crate::linkage::Linkage;
 use crate::linkage::phone::Phone;
-use crate::records::{Address, LogicalId, Records, ResourceType};
+use crate::records::{Address, LogicalId, Records, ResourceType, Validator};
 
 const YEAR: i64 = 365 * 86_400;
 
@@ -160,7 +160,13 @@ impl Foundation {
         let audit = Audit::new(scratch.database.clone());
         let access = Access::new(audit.clone(), Arc::clone(&clock));
         let database = scratch.database.clone();
-        let records = Records::open(database.clone(), Arc::clone(&clock), &self.me).unwrap();
+        let records = Records::open(
+            database.clone(),
+            Arc::clone(&clock),
+            &self.me,
+            Validator::off(),
+        )
+        .unwrap();
         let consents = Consents::new(
             database.clone(),
             Arc::clone(&clock),

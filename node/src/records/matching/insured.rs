@@ -10,7 +10,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::records::ResourceType;
 use crate::records::extract::walk;
-use crate::records::system::{canonical, hash};
+use crate::records::system::hash;
+use fhir_validation::system::canonical;
 
 const SYSTEM: &str = "http://jpfhir.jp/fhir/clins/Idsystem/JP_Insurance_memberID";
 const INSURER: &str = "http://jpfhir.jp/fhir/core/mhlw/IdSystem/InsurerNumber";

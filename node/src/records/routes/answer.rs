@@ -7,6 +7,8 @@ use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
+use fhir_validation::Issue;
+
 use super::manner::Manner;
 use super::reply::past_entry;
 use crate::access::AccessRefusal;
@@ -43,6 +45,7 @@ impl Failure {
             code,
             diagnostics: diagnostics.to_owned(),
             expression: None,
+            issues: Vec::new(),
         };
         Self { told, allow: None }
     }
@@ -77,13 +80,17 @@ impl Failure {
             code,
             diagnostics,
             expression,
+            issues,
             ..
         } = &self.told;
+        if !issues.is_empty() {
+            return outcome_of(issues.iter().map(issue_of));
+        }
         let mut issue = json!({"severity": "error", "code": code, "diagnostics": diagnostics});
         if let (Some(expression), Some(members)) = (expression, issue.as_object_mut()) {
             members.insert("expression".to_owned(), json!([expression]));
         }
-        json!({"resourceType": "OperationOutcome", "issue": [issue]})
+        outcome_of([issue])
     }
 }
 
@@ -246,7 +253,35 @@ fn shown_entry(manner: &Manner, address: &Address, raw: &str, mode: &str) -> Str
 /// An OperationOutcome that is no refusal.
 pub(super) fn said_outcome(severity: &str, code: &str, diagnostics: &str) -> String {
     let issue = json!({"severity": severity, "code": code, "diagnostics": diagnostics});
-    json!({"resourceType": "OperationOutcome", "issue": [issue]}).to_string()
+    outcome_of([issue]).to_string()
+}
+
+/// An OperationOutcome that says how it went, and what there is to say about the resource.
+pub(super) fn outcome_with(said: &str, issues: &[Issue]) -> String {
+    let said = json!({"severity": "information", "code": "informational", "diagnostics": said});
+    outcome_of(std::iter::once(said).chain(issues.iter().map(issue_of))).to_string()
+}
+
+/// An OperationOutcome of what was said about a resource.
+pub(super) fn verdict(issues: &[Issue]) -> String {
+    match issues {
+        [] => said_outcome("information", "informational", "all well"),
+        issues => outcome_of(issues.iter().map(issue_of)).to_string(),
+    }
+}
+
+fn outcome_of(issues: impl IntoIterator<Item = Value>) -> Value {
+    let issues: Vec<Value> = issues.into_iter().collect();
+    json!({"resourceType": "OperationOutcome", "issue": issues})
+}
+
+fn issue_of(issue: &Issue) -> Value {
+    json!({
+        "severity": issue.severity.as_str(),
+        "code": issue.code.as_str(),
+        "diagnostics": issue.message,
+        "expression": [issue.expression]
+    })
 }
 
 /// The links of a page.

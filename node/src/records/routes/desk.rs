@@ -1,6 +1,6 @@
 //! Where an interaction is permitted and done, whichever way it came.
 
-use super::answer::{self, Failure, said_outcome};
+use super::answer::{self, Failure, outcome_with};
 use super::manner::{Manner, Returns};
 use super::question::patient_of;
 use super::reply::{Body, Reply};
@@ -155,7 +155,7 @@ impl Desk<'_> {
                 Ok(Reply::wrote(written, body))
             }
             Done::MatchedNothing => Ok(Reply::matched_nothing(match self.manner.returns {
-                Returns::Outcome => Body::Outcome(outcome_of(Outcome::Absent)),
+                Returns::Outcome => Body::Outcome(outcome_with(said(Outcome::Absent), &[])),
                 _ => Body::Nothing,
             })),
             Done::Read(entry) => Ok(Reply::read(entry.clone())),
@@ -174,21 +174,23 @@ impl Desk<'_> {
                 let entry = self.records.vread(permit, address, version).await?;
                 Ok(Body::Resource(entry.raw))
             }
-            Returns::Outcome => Ok(Body::Outcome(outcome_of(written.outcome))),
+            Returns::Outcome => {
+                let outcome = outcome_with(said(written.outcome), &written.issues);
+                Ok(Body::Outcome(outcome))
+            }
             _ => Ok(Body::Nothing),
         }
     }
 }
 
-fn outcome_of(outcome: Outcome) -> String {
-    let said = match outcome {
+fn said(outcome: Outcome) -> &'static str {
+    match outcome {
         Outcome::Created => "created",
         Outcome::Updated => "updated",
         Outcome::Unchanged => "there already, and not changed",
         Outcome::Deleted => "deleted",
         Outcome::Absent => "there was nothing to delete",
-    };
-    said_outcome("information", "informational", said)
+    }
 }
 
 fn writing(target: &Target) -> Act<'_> {

@@ -24,7 +24,7 @@ use crate::consent::testing::Home;
 use crate::database::testing::on_each_async;
 use crate::database::{Database, Rid};
 use crate::identity::PersonId;
-use crate::records::{Address, ResourceType};
+use crate::records::{Address, ResourceType, Validator};
 
 struct Site {
     home: Home,
@@ -64,9 +64,11 @@ impl Site {
         let home = Home::on(database.clone());
         let (own, clock) = (home.minato.id.clone(), home.clock.clone());
         let opened = database.clone();
-        let records = std::thread::spawn(move || Records::open(opened, clock, &own).unwrap())
-            .join()
-            .unwrap();
+        let records = std::thread::spawn(move || {
+            Records::open(opened, clock, &own, Validator::off()).unwrap()
+        })
+        .join()
+        .unwrap();
         Self {
             home,
             records,

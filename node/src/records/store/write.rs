@@ -5,12 +5,14 @@
 //! every create before it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::BigInt;
 use federation_protocol::label::Labels;
 use federation_protocol::time::Timestamp;
+use fhir_validation::Issue;
 
 use super::super::draft::Draft;
 use super::super::extract::Extracted;
@@ -31,6 +33,14 @@ pub(in crate::records) struct Change {
     /// `None` deletes.
     pub(in crate::records) draft: Option<Draft>,
     pub(in crate::records) expect: Expect,
+}
+
+impl Change {
+    /// What is to be said about the resource; nothing about a delete.
+    pub(in crate::records) fn issues(&self) -> Arc<[Issue]> {
+        let draft = self.draft.as_ref();
+        draft.map_or_else(Arc::default, |draft| Arc::clone(&draft.issues))
+    }
 }
 
 /// What must be there for a change to be made.

@@ -311,7 +311,13 @@ fn the_index_is_made_anew_when_resources_are_read_differently() {
         spoiled.unwrap();
         assert_eq!(runtime.block_on(index_rows(&house)), 0);
         let own: MemberId = MINATO.parse().unwrap();
-        Records::open(house.database.clone(), house.clock.clone(), &own).unwrap();
+        Records::open(
+            house.database.clone(),
+            house.clock.clone(),
+            &own,
+            Validator::off(),
+        )
+        .unwrap();
         assert_eq!(runtime.block_on(index_rows(&house)), before);
         let found = runtime.block_on(house.find("Observation", &[("patient", "p"), ("code", "c")]));
         assert_eq!(found.len(), 29);

@@ -7,7 +7,7 @@ use super::super::draft::Draft;
 use super::super::json::{places_of, quoted, replaced};
 use super::super::{Address, Criteria, RecordsError, ResourceType};
 use super::found::Found;
-use super::task::{Deed, Task};
+use super::task::Task;
 use super::{Step, Transaction};
 
 /// A reference `Type?criteria`.
@@ -101,10 +101,7 @@ impl Transaction {
 impl Task {
     /// Whether its resource carries a token of the index.
     fn carries(&self, token: (i16, i64)) -> bool {
-        let draft = match &self.deed {
-            Deed::Write(write) => self.resource().map(|text| write.draft(text)),
-            _ => None,
-        };
+        let draft = self.resource().map(Draft::unjudged);
         matches!(draft, Some(Ok(Draft { extracted, .. })) if extracted.tokens.contains(&token))
     }
 }

@@ -11,6 +11,7 @@ use super::super::patch::Patch;
 use super::super::store::{Change, Expect};
 use super::super::{
     Address, Criteria, DraftError, LogicalId, Records, RecordsError, ResourceType, SearchQuery,
+    Validator,
 };
 use super::Done;
 use super::found::There;
@@ -197,18 +198,22 @@ impl Write {
         address: &Address,
         there: &There,
         names: &Names<'_>,
+        validator: &Validator,
     ) -> Result<Change, RecordsError> {
         let draft = match &self.content {
             Content::Nothing => None,
             Content::Resource(text) => {
-                let draft = self.draft(&names.resolved_in(text))?;
+                let draft = self.draft(&names.resolved_in(text), validator)?;
                 let must_name = self.verb == Verb::Update && self.criteria.is_none();
                 if (must_name || self.names_id) && draft.id.as_ref() != Some(&address.id) {
                     return Err(DraftError::OtherId.into());
                 }
                 Some(draft)
             }
-            Content::Patch(patch) => Some(self.patched(patch, address, there, names)?),
+            Content::Patch(patch) => {
+                let text = names.resolved_in(&patched(patch, there)?);
+                Some(self.patched(&text, address, validator)?)
+            }
         };
         Ok(Change {
             address: address.clone(),
@@ -217,8 +222,8 @@ impl Write {
         })
     }
 
-    pub(super) fn draft(&self, text: &str) -> Result<Draft, DraftError> {
-        let draft = Draft::parse(text)?;
+    pub(super) fn draft(&self, text: &str, validator: &Validator) -> Result<Draft, DraftError> {
+        let draft = Draft::parse(text, validator)?;
         if draft.kind == self.kind {
             Ok(draft)
         } else {
@@ -229,21 +234,23 @@ impl Write {
     /// The patched resource, through the same checks as one that came whole.
     fn patched(
         &self,
-        patch: &Patch,
+        text: &str,
         address: &Address,
-        there: &There,
-        names: &Names<'_>,
+        validator: &Validator,
     ) -> Result<Draft, RecordsError> {
-        let base = there.base.as_ref().ok_or(RecordsError::NotFound)?;
-        let text = patch.apply(&base.raw)?;
-        let text = names.resolved_in(&text);
-        let draft = self.draft(&text).map_err(RecordsError::Patched)?;
+        let draft = self.draft(text, validator).map_err(RecordsError::Patched)?;
         if draft.id.as_ref() == Some(&address.id) {
             Ok(draft)
         } else {
             Err(RecordsError::Patched(DraftError::OtherId))
         }
     }
+}
+
+/// What a patch makes of what is there.
+fn patched(patch: &Patch, there: &There) -> Result<String, RecordsError> {
+    let base = there.base.as_ref().ok_or(RecordsError::NotFound)?;
+    Ok(patch.apply(&base.raw)?)
 }
 
 /// The id that a resource comes with.
