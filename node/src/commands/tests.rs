@@ -171,6 +171,67 @@ fn the_default_folder_holds_no_more_backups_than_the_settings_want() {
     assert_eq!(backups(&folder).len(), 1);
 }
 
+/// A package of one profile of Patient that asks for a photo.
+fn package() -> Vec<u8> {
+    let profile = "{\"resourceType\":\"StructureDefinition\",\"url\":\"http://minato.example/Shown\",\
+        \"kind\":\"resource\",\"derivation\":\"constraint\",\"type\":\"Patient\",\"snapshot\":{\"element\":[\
+        {\"id\":\"Patient\"},{\"id\":\"Patient.photo\",\"min\":1,\"max\":\"*\"}]}}";
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut head = tar::Header::new_gnu();
+    head.set_size(profile.len().try_into().unwrap());
+    head.set_mode(0o644);
+    archive
+        .append_data(
+            &mut head,
+            "package/StructureDefinition-shown.json",
+            profile.as_bytes(),
+        )
+        .unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, &archive.into_inner().unwrap()).unwrap();
+    packed.finish().unwrap()
+}
+
+#[test]
+fn an_added_package_is_known_from_the_next_start_and_a_broken_one_stops_it() {
+    let node = Node::made(Kind::Sqlite).unwrap();
+    let file = node.folder.path().join("shown.tgz");
+    std::fs::write(&file, package()).unwrap();
+    let file = file.to_str().unwrap();
+    assert_eq!(node.types("profiles add", &[file]), 1, "it has no manifest");
+    let named = [file, "--name", "minato.shown", "--version", "3"];
+    assert_eq!(node.types("profiles add", &named), 0);
+    assert_eq!(node.types("profiles list", &["-o", "json"]), 0);
+    assert_eq!(node.types("check-config", &[]), 0);
+
+    let text = std::fs::read_to_string(node.config()).unwrap();
+    std::fs::write(node.config(), text + "[records]\nvalidation = \"strict\"\n").unwrap();
+    let chart = node.folder.path().join("shown.ndjson");
+    let claim = "{\"resourceType\":\"Patient\",\"id\":\"p-2\",\
+        \"meta\":{\"profile\":[\"http://minato.example/Shown\"]}}\n";
+    std::fs::write(&chart, claim).unwrap();
+    assert_eq!(node.types("load", &[chart.to_str().unwrap()]), 7);
+    assert!(!node.holds("p-2"));
+
+    let profiles = Config::load(&node.config()).unwrap().records.profiles;
+    let broken = profiles.join("broken.tgz");
+    std::fs::write(&broken, "no archive").unwrap();
+    let args = ConfigArgs {
+        config: node.config(),
+    };
+    let Err(failure) = rooms(&args) else {
+        panic!("it was opened");
+    };
+    assert_eq!(failure.exit, Exit::Config);
+    assert!(
+        failure.message.contains("broken.tgz"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(node.types("check-config", &[]), 78);
+    assert_eq!(node.types("profiles list", &[]), 78);
+}
+
 #[test]
 fn a_database_is_measured_checked_and_vacuumed() {
     on_each_kind(|node| {

@@ -251,10 +251,12 @@ impl Load<'_> {
                 );
                 return Ok(());
             }
-            if line.trim_ascii().is_empty() {
+            // The line's end is none of the resource's bytes.
+            let line = line.trim_ascii();
+            if line.is_empty() {
                 continue;
             }
-            match strict::text(&line)
+            match strict::text(line)
                 .map_err(DraftError::from)
                 .and_then(|text| Draft::parse(text, &self.records.validator))
             {

@@ -22,6 +22,7 @@ mod searching;
 mod secrets;
 mod storing;
 mod transacting;
+mod validating;
 mod walking;
 
 use std::sync::Arc;
@@ -48,15 +49,17 @@ const MINATO: &str = "urn:musubi:member:0110000001";
 
 impl House {
     async fn open(database: Database) -> Self {
+        Self::open_with(database, Validator::off()).await
+    }
+
+    async fn open_with(database: Database, validator: Validator) -> Self {
         let clock = ManualClock::at(Timestamp::from_unix_seconds(1_782_864_000));
         let own: MemberId = MINATO.parse().unwrap();
         let records = {
             let (database, clock) = (database.clone(), Arc::clone(&clock));
-            std::thread::spawn(move || {
-                Records::open(database, clock, &own, Validator::off()).unwrap()
-            })
-            .join()
-            .unwrap()
+            std::thread::spawn(move || Records::open(database, clock, &own, validator).unwrap())
+                .join()
+                .unwrap()
         };
         let access = Access::new(Audit::new(database.clone()), clock.clone());
         let system = Caller::System {

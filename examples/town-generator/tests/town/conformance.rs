@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fhir_validation::{Definitions, Issue, validate};
 use serde_json::Value;
 
 use crate::{lines, resources, town, word};
@@ -23,6 +24,19 @@ fn every_resource_has_a_type_a_profile_and_an_id_of_its_own() {
             assert!(seen.insert((kind, id)), "twice: {resource}");
         }
     }
+}
+
+#[test]
+fn the_validator_finds_nothing_to_say() {
+    let (town, definitions) = (town(40), Definitions::shipped());
+    let mut said = BTreeSet::new();
+    for hospital in 1..=3 {
+        for resource in resources(&town, hospital) {
+            let issues = validate(&definitions, &resource);
+            said.extend(issues.iter().map(Issue::to_string));
+        }
+    }
+    assert_eq!(said, BTreeSet::new());
 }
 
 /// What JP Core and FHIR R4 ask for by name, and no system of JP Core 1.1.

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 mod bundles;
 mod changing;
 mod looking_back;
+mod validating;
 
 use super::*;
 use crate::audit::{Audit, Filter};
@@ -61,14 +62,17 @@ impl Reply {
 
 impl Site {
     fn on(database: Database) -> Self {
+        Self::with(database, Validator::off())
+    }
+
+    fn with(database: Database, validator: Validator) -> Self {
         let home = Home::on(database.clone());
         let (own, clock) = (home.minato.id.clone(), home.clock.clone());
         let opened = database.clone();
-        let records = std::thread::spawn(move || {
-            Records::open(opened, clock, &own, Validator::off()).unwrap()
-        })
-        .join()
-        .unwrap();
+        let records =
+            std::thread::spawn(move || Records::open(opened, clock, &own, validator).unwrap())
+                .join()
+                .unwrap();
         Self {
             home,
             records,
