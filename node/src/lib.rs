@@ -10,6 +10,7 @@ pub mod consent;
 pub mod database;
 pub mod federation;
 pub mod identity;
+pub mod import;
 pub mod keys;
 pub mod linkage;
 pub mod metrics;

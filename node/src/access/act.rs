@@ -50,6 +50,11 @@ pub enum Act<'a> {
     },
     /// Write a transaction Bundle here.
     Transaction,
+    /// Import files of this format.
+    Import {
+        /// Its name.
+        format: &'a str,
+    },
     /// Redeem a visit code, or ask peers under a grant.
     Ask {
         /// The practitioner who asks.
@@ -109,7 +114,7 @@ impl Act<'_> {
                 | Act::Everything { .. },
                 Caller::Person { patient, .. },
             ) => Some(Reach::Own(*patient)),
-            (Act::Write { .. } | Act::Transaction, Caller::System { .. }) => {
+            (Act::Write { .. } | Act::Transaction | Act::Import { .. }, Caller::System { .. }) => {
                 Some(Reach::HouseWrites)
             }
             // A physician asks as themselves; a system names the practitioner it speaks for.
@@ -134,6 +139,7 @@ impl Act<'_> {
             Act::Everything { .. } => "everything",
             Act::Write { .. } => "write",
             Act::Transaction => "transaction",
+            Act::Import { .. } => "import",
             Act::Ask { .. } => "ask",
             Act::Enroll => "enroll",
             Act::Link => "link",
@@ -149,7 +155,7 @@ impl Act<'_> {
             | Act::History { .. }
             | Act::Everything { .. }
             | Act::ReadAudit => Kind::Read,
-            Act::Write { .. } | Act::Transaction => Kind::Write,
+            Act::Write { .. } | Act::Transaction | Act::Import { .. } => Kind::Write,
             Act::Ask { .. } => Kind::Query,
             Act::Enroll | Act::Link => Kind::Link,
             Act::ManageTokens => Kind::AccessToken,
@@ -174,6 +180,7 @@ impl Act<'_> {
             Act::Search { kind, .. } | Act::Write { kind, id: None } => line.detail("type", *kind),
             Act::History { of: "", .. } => line,
             Act::History { of, .. } | Act::Everything { of, .. } => line.detail("resource", *of),
+            Act::Import { format } => line.detail("format", *format),
             Act::Ask { practitioner } => line.detail("practitioner", *practitioner),
             _plain => line,
         }

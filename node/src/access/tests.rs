@@ -51,7 +51,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 11] = [
+const ACTS: [Act<'static>; 12] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -81,6 +81,7 @@ const ACTS: [Act<'static>; 11] = [
         of: "Patient/1",
         patient: Some(Rid(7)),
     },
+    Act::Import { format: "ndjson" },
 ];
 
 #[test]
@@ -98,7 +99,7 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
     insta::assert_snapshot!(table, @r"
     physician read search ask history everything
     registrar enroll link
-    system    read search write transaction ask history everything
+    system    read search write transaction ask history everything import
     auditor   read_audit
     admin     manage_tokens
     person    read search history everything

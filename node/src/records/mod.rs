@@ -21,6 +21,7 @@ mod extract;
 mod fold;
 mod form;
 mod history;
+mod intake;
 mod interaction;
 mod json;
 mod load;
@@ -69,8 +70,11 @@ pub use entry::{Entry, Page};
 pub use error::{RecordsError, Told};
 pub use everything::{Everything, EverythingQuery};
 pub use history::{HistoryPage, HistoryQuery, Past};
+pub use intake::{Incoming, Intake};
 pub use interaction::HistoryOf;
-pub use load::{LoadError, LoadFormat, LoadFormatError, LoadReport, Refused};
+pub use load::{
+    LoadError, LoadFormat, LoadFormatError, LoadReport, Refused, files_below, is_bundle,
+};
 pub use patch::PatchError;
 pub use query::{Handling, QueryError, SearchQuery};
 pub use routes::{configure, configure_own_chart};

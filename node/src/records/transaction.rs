@@ -15,7 +15,7 @@ use std::sync::Arc;
 use federation_protocol::time::Timestamp;
 
 use crate::access::Permit;
-use crate::database::HospitalConnection;
+use crate::database::{DatabaseError, HospitalConnection};
 
 use super::bundle::{Bundle, BundleEntry, BundleKind, Content};
 use super::interaction::Interaction;
@@ -125,12 +125,29 @@ impl Records {
         transaction: Arc<Transaction>,
         at: Timestamp,
     ) -> Result<Transacted, RecordsError> {
+        self.do_transaction_and(transaction, at, |_, done| Ok(done))
+            .await
+    }
+
+    /// Does entries as one transaction, and `also` in it, at its end.
+    pub(super) async fn do_transaction_and<T, E, A>(
+        &self,
+        transaction: Arc<Transaction>,
+        at: Timestamp,
+        mut also: A,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<RecordsError> + From<DatabaseError> + Send + 'static,
+        A: FnMut(&mut HospitalConnection, Transacted) -> Result<T, E> + Send + 'static,
+    {
         if !transaction.has_conditions() {
             let nothing = transaction.nothing_sought();
             let changes = transaction.changes(&nothing)?;
             let records = self.clone();
             let work = move |connection: &mut _| {
-                transaction.carry_out(&records, connection, &nothing, &changes, at)
+                let done = transaction.carry_out(&records, connection, &nothing, &changes, at)?;
+                also(connection, done)
             };
             return self.database.transact(work).await;
         }
@@ -143,12 +160,13 @@ impl Records {
             .transact(move |connection| {
                 store::lock(connection)?;
                 let found = transaction.look(&records, connection)?;
-                if found == guessed {
+                let done = if found == guessed {
                     transaction.carry_out(&records, connection, &found, &changes, at)
                 } else {
                     let changes = transaction.changes(&found)?;
                     transaction.carry_out(&records, connection, &found, &changes, at)
-                }
+                };
+                also(connection, done?)
             })
             .await
     }

@@ -5,7 +5,7 @@ use super::*;
 
 /// Rows as the program wrote that knew the migration of this number, in the tables it brought.
 /// `'…'` is read as text or bytes, as the column has it.
-const ROWS: [(&str, &str); 9] = [
+const ROWS: [(&str, &str); 10] = [
     (
         "0001",
         "INSERT INTO audit_line (at, kind, actor_role, outcome, detail) \
@@ -37,6 +37,10 @@ const ROWS: [(&str, &str); 9] = [
         "INSERT INTO ix_quantity VALUES (1, 5, 5, 0, 0, 0, 1, 5, 1)",
     ),
     ("0010", "INSERT INTO restored VALUES (1, 5, 'digest', TRUE)"),
+    (
+        "0012",
+        "INSERT INTO import_quarantine VALUES ('a.ndjson', 'line 1', 'not JSON', '', 5)",
+    ),
 ];
 
 fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {
