@@ -11,6 +11,7 @@ pub mod database;
 pub mod export;
 pub mod federation;
 pub mod identity;
+pub mod import;
 pub mod keys;
 pub mod linkage;
 pub mod metrics;

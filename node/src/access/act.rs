@@ -78,6 +78,11 @@ pub enum Act<'a> {
         /// The job.
         job: &'a str,
     },
+    /// Import files of this format.
+    Import {
+        /// Its name.
+        format: &'a str,
+    },
     /// Redeem a visit code, or ask peers under a grant.
     Ask {
         /// The practitioner who asks.
@@ -139,7 +144,7 @@ impl Act<'_> {
                 | Act::Everything { .. },
                 Caller::Person { patient, .. },
             ) => Some(Reach::Own(*patient)),
-            (Act::Write { .. } | Act::Transaction, Caller::System { .. }) => {
+            (Act::Write { .. } | Act::Transaction | Act::Import { .. }, Caller::System { .. }) => {
                 Some(Reach::HouseWrites)
             }
             // A physician asks as themselves; a system names the practitioner it speaks for.
@@ -170,6 +175,7 @@ impl Act<'_> {
             Act::Export { .. } => "export",
             Act::Download { .. } => "download",
             Act::CancelExport { .. } => "cancel_export",
+            Act::Import { .. } => "import",
             Act::Ask { .. } => "ask",
             Act::Enroll => "enroll",
             Act::Link => "link",
@@ -186,7 +192,7 @@ impl Act<'_> {
             | Act::Everything { .. }
             | Act::Validate { .. }
             | Act::ReadAudit => Kind::Read,
-            Act::Write { .. } | Act::Transaction => Kind::Write,
+            Act::Write { .. } | Act::Transaction | Act::Import { .. } => Kind::Write,
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
             Act::Ask { .. } => Kind::Query,
             Act::Enroll | Act::Link => Kind::Link,
@@ -220,6 +226,7 @@ impl Act<'_> {
             Act::Export { scope, job } => line.detail("scope", *scope).detail("job", *job),
             Act::Download { job, file } => line.detail("job", *job).detail("file", *file),
             Act::CancelExport { job } => line.detail("job", *job),
+            Act::Import { format } => line.detail("format", *format),
             Act::Ask { practitioner } => line.detail("practitioner", *practitioner),
             _plain => line,
         }

@@ -51,7 +51,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 15] = [
+const ACTS: [Act<'static>; 16] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -95,6 +95,7 @@ const ACTS: [Act<'static>; 15] = [
         id: None,
         patient: None,
     },
+    Act::Import { format: "ndjson" },
 ];
 
 #[test]
@@ -112,7 +113,7 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
     insta::assert_snapshot!(table, @r"
     physician read search ask history everything validate
     registrar enroll link
-    system    read search write transaction ask history everything export download cancel_export validate
+    system    read search write transaction ask history everything export download cancel_export validate import
     auditor   read_audit
     admin     manage_tokens cancel_export
     person    read search history everything

@@ -1,5 +1,6 @@
 //! What can be typed: every command, option and example of `musubi-node`.
 
+pub(crate) mod import;
 pub(crate) mod upkeep;
 
 use std::path::PathBuf;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Describe(DescribeArgs),
     /// Load FHIR transaction bundles and NDJSON into the record store
     Load(LoadArgs),
+    /// Import NDJSON, bundles and SS-MIX2 storage, again and again: with progress and quarantine
+    Import(Box<import::ImportArgs>),
     /// People who chose this node as their home
     #[command(subcommand)]
     Person(PersonCommand),

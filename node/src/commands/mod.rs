@@ -11,6 +11,7 @@ mod consent;
 mod database;
 mod describe;
 mod failure;
+mod import;
 mod init;
 mod link;
 mod load;
@@ -69,6 +70,7 @@ fn obey(command: &Command) -> Result<(), Failure> {
         Command::Describe(args) => describe::describe(args),
 
         Command::Load(args) => load::load(args),
+        Command::Import(args) => import::import(args),
         Command::Person(command) => person::person(command),
         Command::Link(command) => link::link(command),
         Command::Consent(command) => consent::consent(command),

@@ -233,6 +233,54 @@ fn an_added_package_is_known_from_the_next_start_and_a_broken_one_stops_it() {
 }
 
 #[test]
+fn what_an_import_does_not_take_is_in_a_file_and_in_quarantine() {
+    on_each_kind(|node| {
+        let path = |name: &str| node.folder.path().join(name).display().to_string();
+        let (export, errors) = (path("export.ndjson"), path("errors.csv"));
+        let lines = "{\"resourceType\":\"Patient\",\"id\":\"p-2\"}\n{}\n";
+        std::fs::write(&export, lines).unwrap();
+        let ndjson = [export.as_str(), "--format", "ndjson"];
+        let with = |rest: &[&str]| node.types("import", &[&ndjson[..], rest].concat());
+
+        assert_eq!(with(&["--dry-run"]), 3);
+        assert!(!node.holds("p-2"));
+        assert_eq!(with(&["--errors", &errors, "-o", "json"]), 3);
+        assert!(node.holds("p-2"));
+        let csv = std::fs::read_to_string(&errors).unwrap();
+        let rows: Vec<&str> = csv.lines().collect();
+        assert_eq!((rows.len(), rows[0]), (2, "source,place,reason,detail"));
+        assert!(rows[1].contains("export.ndjson\",\"line 2\",\"resourceType"));
+        assert_eq!(node.types("import quarantine list", &["-o", "json"]), 0);
+
+        assert_eq!(with(&["--resume"]), 0, "it was done");
+        std::fs::write(&export, lines.replace("{}\n", "")).unwrap();
+        assert_eq!(with(&["--resume"]), 1, "another file");
+        assert_eq!(with(&[]), 0);
+        assert_eq!(with(&["--watch"]), 1, "for trees only");
+    });
+}
+
+#[test]
+fn a_storage_tree_is_that_of_the_node_unless_another_institution_is_named() {
+    on_each_kind(|node| {
+        let folder = node.folder.path().join("storage/000/790/00079013/-/ADT-00");
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = "00079013_-_ADT-00_999999999999999_20260401103059000_-_1";
+        let message = "MSH|^~\\&|HIS|MINATO|GW|RCV|20260401103059||ADT^A08|1|P|2.5\r\
+                       PID|0001||00079013^^^^PI||YUKIMI^HANA^^^^^L^P||19750828|F\r";
+        std::fs::write(folder.join(file), message).unwrap();
+        let root = node.folder.path().join("storage").display().to_string();
+        let tree = [root.as_str(), "--format", "ss-mix2"];
+        let with = |rest: &[&str]| node.types("import", &[&tree[..], rest].concat());
+        assert_eq!(with(&[]), 0);
+        assert!(node.holds("0110000001.00079013"));
+        assert_eq!(with(&["--institution", "0110000002"]), 0);
+        assert!(node.holds("0110000002.00079013"));
+        assert_eq!(with(&["--institution", "9910000002"]), 78);
+    });
+}
+
+#[test]
 fn a_database_is_measured_checked_and_vacuumed() {
     on_each_kind(|node| {
         assert_eq!(node.types("database size", &["-o", "json"]), 0);

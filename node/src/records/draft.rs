@@ -150,6 +150,13 @@ impl Draft {
         self.extracted.read_by(parameters, &value);
     }
 
+    /// The text of a member of `meta`, but for those that are ours.
+    pub(super) fn member_of_meta(&self, name: &str) -> Option<String> {
+        let meta = format!("{{{}}}", self.meta.strip_prefix(',')?);
+        let document = Document::parse(&meta).ok()?;
+        document.get(name).map(str::to_owned)
+    }
+
     /// The text as it is stored: the sender's bytes with our `id` and `meta`.
     pub(super) fn stored_as(&self, id: &LogicalId, version: i32, at: Timestamp) -> String {
         let id = quoted(id.as_str());

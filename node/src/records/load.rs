@@ -17,7 +17,7 @@ use crate::access::Permit;
 use super::draft::{Draft, DraftError};
 use super::json;
 use super::store::{self, Change, Changed, Expect};
-use super::strict::{self, JsonError};
+use super::strict;
 use super::transaction::Transaction;
 use super::validation::is_error;
 use super::writing::may_write;
@@ -125,7 +125,7 @@ impl Records {
         may_write(permit)?;
         let mut files = Vec::new();
         for path in paths {
-            collect(path, &mut files)?;
+            collect(path, &["json", "ndjson", "jsonl"], &mut files)?;
         }
         let mut load = Load {
             records: self,
@@ -151,7 +151,18 @@ impl Records {
     }
 }
 
-fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), LoadError> {
+/// The file at `path`, or the files with one of these `extensions` in the folder and those below
+/// it, in the order of their names.
+///
+/// # Errors
+/// `File`: a folder could not be read.
+pub fn files_below(path: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, LoadError> {
+    let mut files = Vec::new();
+    collect(path, extensions, &mut files)?;
+    Ok(files)
+}
+
+fn collect(path: &Path, extensions: &[&str], files: &mut Vec<PathBuf>) -> Result<(), LoadError> {
     let failed = |error| LoadError::File {
         file: path.to_owned(),
         error,
@@ -166,8 +177,8 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), LoadError> {
     }
     inside.sort();
     for path in inside {
-        if path.is_dir() || is_named(&path, &["json", "ndjson", "jsonl"]) {
-            collect(&path, files)?;
+        if path.is_dir() || is_named(&path, extensions) {
+            collect(&path, extensions, files)?;
         }
     }
     Ok(())
@@ -291,7 +302,7 @@ impl Load<'_> {
                 return Ok(());
             }
         };
-        if !is_bundle(text) {
+        if !is_bundle(&body) {
             match Draft::parse(text, &self.records.validator) {
                 Ok(draft) => self.take(draft).await?,
                 Err(error) => self.refuse(file, None, error.to_string()),
@@ -414,7 +425,9 @@ fn looks_like_lines(beginning: &[u8]) -> bool {
     whole.is_some_and(|document| document.get("resourceType") != Some("\"Bundle\""))
 }
 
-fn is_bundle(text: &str) -> bool {
-    let document: Result<_, JsonError> = json::Document::parse(text);
+/// Whether the body is a Bundle, well-formed or not inside.
+#[must_use]
+pub fn is_bundle(body: &[u8]) -> bool {
+    let document = strict::text(body).and_then(json::Document::parse);
     document.is_ok_and(|document| document.get("resourceType") == Some("\"Bundle\""))
 }

@@ -21,6 +21,7 @@ mod extract;
 mod fold;
 mod form;
 mod history;
+mod intake;
 mod interaction;
 mod json;
 mod load;
@@ -74,8 +75,11 @@ pub use error::{RecordsError, Told};
 pub use everything::{Everything, EverythingQuery};
 pub(crate) use form::form_pairs;
 pub use history::{HistoryPage, HistoryQuery, Past};
+pub use intake::{Incoming, Intake};
 pub use interaction::HistoryOf;
-pub use load::{LoadError, LoadFormat, LoadFormatError, LoadReport, Refused};
+pub use load::{
+    LoadError, LoadFormat, LoadFormatError, LoadReport, Refused, files_below, is_bundle,
+};
 pub use matching::{Grade, Match, MatchQuestion, ParametersError};
 pub use own::DefinitionRefused;
 pub(crate) use own::Indexing;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use federation_protocol::time::Timestamp;
 
 use crate::access::Permit;
-use crate::database::HospitalConnection;
+use crate::database::{DatabaseError, HospitalConnection};
 
 use super::bundle::{Bundle, BundleEntry, BundleKind, Content};
 use super::interaction::Interaction;
@@ -126,28 +126,44 @@ impl Records {
         transaction: Arc<Transaction>,
         at: Timestamp,
     ) -> Result<Transacted, RecordsError> {
-        let done = self.commit(transaction, at).await?;
+        let done = self
+            .do_transaction_and(transaction, at, |_, done| Ok::<_, RecordsError>(done))
+            .await?;
+        self.note(&done);
+        Ok(done)
+    }
+
+    /// Counts what was stored with issues, once it is.
+    pub(super) fn note(&self, done: &Transacted) {
         let written = done.entries.iter().filter_map(Done::written);
         for written in written.filter(|written| written.is_new()) {
             self.validator.stored(&written.address, &written.issues);
         }
-        Ok(done)
     }
 
+    /// Does entries as one transaction, and `also` in it, at its end.
+    ///
     /// Every resource is made ready and judged here; only where a condition gives something else in
     /// the writer's turn, once more there.
-    async fn commit(
+    pub(super) async fn do_transaction_and<T, E, A>(
         &self,
         transaction: Arc<Transaction>,
         at: Timestamp,
-    ) -> Result<Transacted, RecordsError> {
+        mut also: A,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<RecordsError> + From<DatabaseError> + Send + 'static,
+        A: FnMut(&mut HospitalConnection, Transacted) -> Result<T, E> + Send + 'static,
+    {
         let validator = &self.validator;
         if !transaction.has_conditions() {
             let nothing = transaction.nothing_sought();
             let changes = transaction.changes(&nothing, validator)?;
             let records = self.clone();
             let work = move |connection: &mut _| {
-                transaction.carry_out(&records, connection, &nothing, &changes, at)
+                let done = transaction.carry_out(&records, connection, &nothing, &changes, at)?;
+                also(connection, done)
             };
             return self.database.transact(work).await;
         }
@@ -160,12 +176,13 @@ impl Records {
             .transact(move |connection| {
                 store::lock(connection)?;
                 let found = transaction.look(&records, connection)?;
-                if found == guessed {
+                let done = if found == guessed {
                     transaction.carry_out(&records, connection, &found, &changes, at)
                 } else {
                     let changes = transaction.changes(&found, &records.validator)?;
                     transaction.carry_out(&records, connection, &found, &changes, at)
-                }
+                };
+                also(connection, done?)
             })
             .await
     }

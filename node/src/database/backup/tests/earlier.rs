@@ -48,6 +48,10 @@ const ROWS: &[(&str, &str)] = &[
         "0011",
         "INSERT INTO own_parameter VALUES (-1, 6, 'ward', 'w', '{}', 'ready', 5)",
     ),
+    (
+        "0012",
+        "INSERT INTO import_quarantine VALUES ('a.ndjson', 'line 1', 'not JSON', '', 5)",
+    ),
 ];
 
 fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {

@@ -1,0 +1,272 @@
+//! What an import shows: its pace, what was not taken, what was.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use federation_protocol::time::Timestamp;
+use federation_service::clock::{Clock as _, SystemClock};
+use serde_json::{Value, json};
+
+use crate::commands::cli::Output;
+use crate::commands::cli::import::ImportArgs;
+use crate::commands::failure::{Exit, Failure};
+use crate::commands::output::{self, line, note, progress};
+use crate::import::{Reached, Refusal, Report, Watcher};
+
+/// So many refusals are kept to be printed; the quarantine has them all.
+const PRINTED: usize = 100;
+
+/// Standard error, standard output, and the file of what was not taken.
+pub(super) struct Screen {
+    errors: Option<(PathBuf, BufWriter<File>)>,
+    failed: Option<std::io::Error>,
+    began: Timestamp,
+    refused: Vec<Refusal>,
+}
+
+impl Screen {
+    pub(super) fn open(args: &ImportArgs) -> Result<Self, Failure> {
+        let opened = args.errors.as_ref().map(|path| {
+            let file = File::create(path).map_err(|error| Failure::file(path, &error))?;
+            Ok((path.clone(), BufWriter::new(file)))
+        });
+        let mut errors: Option<(PathBuf, BufWriter<File>)> = opened.transpose()?;
+        if let Some((path, file)) = &mut errors {
+            let head = file.write_all(b"source,place,reason,detail\r\n");
+            head.map_err(|error| Failure::file(path, &error))?;
+        }
+        Ok(Self {
+            errors,
+            failed: None,
+            began: SystemClock.now(),
+            refused: Vec::new(),
+        })
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.began = SystemClock.now();
+        self.refused.clear();
+    }
+
+    /// What is not taken is on disk when the report is printed.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        let Some((path, file)) = &mut self.errors else {
+            return Ok(());
+        };
+        let flushed = self.failed.take().map_or_else(|| file.flush(), Err);
+        flushed.map_err(|error| Failure::file(path, &error))
+    }
+
+    pub(super) fn print(&self, report: &Report, args: &ImportArgs) -> Result<(), Failure> {
+        if args.output.output == Output::Json {
+            return output::json(&self.json(report, args.dry_run));
+        }
+        for one in &self.refused {
+            note(&said(one));
+        }
+        if let Some(more) = unprinted(report, &self.refused) {
+            note(&format!(
+                "and {more} more: musubi-node import quarantine list"
+            ));
+        }
+        for (profile, count) in &report.profiles {
+            line(&format!("{count:>9}  {profile}"));
+        }
+        for (kind, count) in &report.skipped {
+            line(&format!("{count:>9}  skipped: {kind}"));
+        }
+        for (what, count) in &report.oddities {
+            line(&format!("{count:>9}  odd: {what}"));
+        }
+        let would = if args.dry_run { "would be: " } else { "" };
+        line(&format!("{would}{}", summed(report)));
+        Ok(())
+    }
+
+    /// Of a scan among others: nothing where nothing happened.
+    pub(super) fn print_changes(&self, report: &Report, args: &ImportArgs) -> Result<(), Failure> {
+        let happened = report.files + report.deleted > 0 || !self.refused.is_empty();
+        match args.output.output {
+            _ if !happened => Ok(()),
+            Output::Json => {
+                let text = self.json(report, false).to_string();
+                line(&text);
+                Ok(())
+            }
+            Output::Table => {
+                self.refused.iter().for_each(|one| note(&said(one)));
+                line(&summed(report));
+                Ok(())
+            }
+        }
+    }
+
+    fn json(&self, report: &Report, dry_run: bool) -> Value {
+        let refused = self.refused.iter().map(|one| {
+            json!({
+                "source": one.source, "place": one.place,
+                "reason": one.reason, "detail": one.detail,
+            })
+        });
+        json!({
+            "dry_run": dry_run,
+            "files": report.files,
+            "left": report.left,
+            "lines": report.lines,
+            "bytes": report.bytes,
+            "created": report.created,
+            "updated": report.updated,
+            "unchanged": report.unchanged,
+            "deleted": report.deleted,
+            "profiles": report.profiles,
+            "skipped": report.skipped,
+            "oddities": report.oddities,
+            "refused": report.refused,
+            "refusals": refused.collect::<Vec<Value>>(),
+        })
+    }
+
+    pub(super) fn verdict(&self, report: &Report) -> Result<(), Failure> {
+        if report.refused == 0 {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::CheckFailed,
+            format!("{} line(s) or file(s) were not taken", report.refused),
+            "mend what is named and run the same command again: the rest is not taken twice",
+        ))
+    }
+}
+
+impl Watcher for Screen {
+    fn reached(&mut self, reached: &Reached<'_>) {
+        let elapsed = SystemClock.now().micros() - self.began.micros();
+        let elapsed = Duration::from_micros(u64::try_from(elapsed).unwrap_or(0));
+        progress(&paced(reached, elapsed));
+    }
+
+    fn refused(&mut self, refusal: &Refusal) {
+        if let (Some((_, file)), None) = (&mut self.errors, &self.failed) {
+            self.failed = file.write_all(row(refusal).as_bytes()).err();
+        }
+        if self.refused.len() < PRINTED {
+            self.refused.push(refusal.clone());
+        }
+    }
+}
+
+fn unprinted(report: &Report, printed: &[Refusal]) -> Option<u64> {
+    let printed = u64::try_from(printed.len()).unwrap_or(u64::MAX);
+    report.refused.checked_sub(printed).filter(|more| *more > 0)
+}
+
+fn said(refusal: &Refusal) -> String {
+    let Refusal {
+        source,
+        place,
+        reason,
+        detail,
+    } = refusal;
+    let detail = match detail.as_str() {
+        "" => String::new(),
+        detail => format!(" ({detail})"),
+    };
+    format!("{source}, {place}: {reason}{detail}")
+}
+
+fn summed(report: &Report) -> String {
+    format!(
+        "{} created, {} updated, {} unchanged, {} deleted, {} refused, {} file(s), {} left",
+        report.created,
+        report.updated,
+        report.unchanged,
+        report.deleted,
+        report.refused,
+        report.files,
+        report.left
+    )
+}
+
+/// How far it is, how fast, and how long it may take.
+fn paced(reached: &Reached<'_>, elapsed: Duration) -> String {
+    let report = reached.report;
+    let written = report.created + report.updated + report.unchanged + report.deleted;
+    let milliseconds = u64::try_from(elapsed.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1);
+    let rate = written.saturating_mul(1_000) / milliseconds;
+    let said = format!("{written} resources, {rate}/s, {} refused", report.refused);
+    let Some(of) = reached.of.filter(|of| *of > 0) else {
+        return said;
+    };
+    let done = reached.done.clamp(1, of);
+    let left = milliseconds.saturating_mul(of - done) / done / 1_000;
+    let percent = done.saturating_mul(100) / of;
+    format!("{percent}% {said}, {} left", clock_face(left))
+}
+
+/// `1:02:03`, `2:03`.
+fn clock_face(seconds: u64) -> String {
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        hours => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// One line of CSV (RFC 4180).
+fn row(refusal: &Refusal) -> String {
+    let cells = [
+        &refusal.source,
+        &refusal.place,
+        &refusal.reason,
+        &refusal.detail,
+    ];
+    let quoted = cells.map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")));
+    format!("{}\r\n", quoted.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_tells_rate_and_time_left() {
+        let report = Report {
+            created: 1_000,
+            ..Report::default()
+        };
+        let reached = |done, of| Reached {
+            report: &report,
+            done,
+            of,
+        };
+        assert_eq!(
+            paced(&reached(25, Some(100)), Duration::from_secs(10)),
+            "25% 1000 resources, 100/s, 0 refused, 0:30 left"
+        );
+        assert_eq!(
+            paced(&reached(25, None), Duration::from_secs(10)),
+            "1000 resources, 100/s, 0 refused"
+        );
+        // More than there were at the last scan.
+        assert!(paced(&reached(9, Some(3)), Duration::ZERO).ends_with("0:00 left"));
+        assert_eq!(clock_face(3_723), "1:02:03");
+    }
+
+    #[test]
+    fn a_cell_of_csv_may_hold_anything() {
+        let refusal = Refusal {
+            source: "a,b.ndjson".to_owned(),
+            place: "line 7".to_owned(),
+            reason: "said \"no\"".to_owned(),
+            detail: String::new(),
+        };
+        assert_eq!(
+            row(&refusal),
+            "\"a,b.ndjson\",\"line 7\",\"said \"\"no\"\"\",\"\"\r\n"
+        );
+    }
+}

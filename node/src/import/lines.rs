@@ -1,0 +1,233 @@
+//! NDJSON: one resource a line.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use crate::records::{Incoming, Intake, files_below};
+
+use super::job::{Identity, Job, JobState};
+use super::{ImportError, Manner, Refusal, Run, store, take_in};
+
+/// Lines of one commit.
+const BATCH: usize = if cfg!(test) { 8 } else { 400 };
+/// Bytes of one commit.
+const BATCH_BYTES: u64 = 8 * 1024 * 1024;
+/// The longest line, in bytes.
+const LONGEST: u64 = 64 * 1024 * 1024;
+
+pub(super) const FORMAT: &str = "ndjson";
+
+pub(super) async fn import(run: &mut Run<'_>, path: &Path) -> Result<(), ImportError> {
+    if path == Path::new("-") {
+        if run.manner == Manner::Resumed {
+            return Err(ImportError::NotResumable);
+        }
+        let input = BufReader::with_capacity(1 << 20, std::io::stdin());
+        return Lines::anew("-", Box::new(input)).all(run).await;
+    }
+    for file in files_below(path, &["ndjson", "jsonl"])? {
+        import_file(run, file).await?;
+    }
+    Ok(())
+}
+
+async fn import_file(run: &mut Run<'_>, file: PathBuf) -> Result<(), ImportError> {
+    let failed = |error| ImportError::File {
+        file: file.clone(),
+        error,
+    };
+    let whole = std::fs::canonicalize(&file).map_err(failed)?;
+    let identity = Identity::of(&whole).map_err(failed)?;
+    let source = whole.display().to_string();
+    let Some(job) = begin(run, Job::new(source.clone(), FORMAT, identity), &file).await? else {
+        run.report.left += 1;
+        return Ok(());
+    };
+    let mut opened = File::open(&whole).map_err(failed)?;
+    opened.seek(SeekFrom::Start(job.place)).map_err(failed)?;
+    let mut lines = Lines::anew(&source, Box::new(BufReader::with_capacity(1 << 20, opened)));
+    lines.job = Some(job);
+    lines.all(run).await
+}
+
+/// Where the import of a file begins; nowhere if it is done and to be resumed.
+async fn begin(run: &Run<'_>, job: Job, file: &Path) -> Result<Option<Job>, ImportError> {
+    if run.manner == Manner::Resumed {
+        let source = job.source.clone();
+        let before = move |connection: &mut _| store::job(connection, &source, FORMAT);
+        match run.import.database.read(before).await? {
+            Some(before) if before.identity != job.identity => {
+                return Err(ImportError::Changed(file.to_owned()));
+            }
+            Some(before) if before.state == JobState::Done => return Ok(None),
+            Some(before) => return claim(run, before).await.map(Some),
+            None => {}
+        }
+    }
+    claim(run, job).await.map(Some)
+}
+
+/// Takes the turn from whoever else imports this file. What was refused before is looked at anew
+/// where the import begins anew.
+async fn claim(run: &Run<'_>, job: Job) -> Result<Job, ImportError> {
+    let now = run.now();
+    run.transact(move |connection| {
+        if job.place == 0 {
+            store::forget_quarantine(connection, &job.source)?;
+        }
+        Ok(store::claim_job(connection, &job, now)?)
+    })
+    .await
+}
+
+/// The lines of one source.
+struct Lines {
+    source: String,
+    input: Box<dyn BufRead + Send>,
+    /// None of standard input, which is not resumed.
+    job: Option<Job>,
+    ended: bool,
+    /// Lines before the next.
+    line: u64,
+}
+
+/// What a batch of lines holds.
+#[derive(Default)]
+struct Batch {
+    bytes: u64,
+    lines: u64,
+    taken: Vec<Intake>,
+    refused: Vec<Refusal>,
+}
+
+impl Lines {
+    fn anew(source: &str, input: Box<dyn BufRead + Send>) -> Self {
+        Self {
+            source: source.to_owned(),
+            input,
+            job: None,
+            ended: false,
+            line: 0,
+        }
+    }
+
+    async fn all(mut self, run: &mut Run<'_>) -> Result<(), ImportError> {
+        let size = self.job.as_ref().map(|job| job.identity.size);
+        let mut done = self.job.as_ref().map_or(0, |job| job.place);
+        self.line = self.job.as_ref().map_or(0, |job| job.line);
+        if self.job.is_none() {
+            let source = self.source.clone();
+            let forget =
+                move |connection: &mut _| Ok(store::forget_quarantine(connection, &source)?);
+            run.transact(forget).await?;
+        }
+        while !self.ended {
+            let batch = self.next_batch(run).map_err(|error| ImportError::File {
+                file: PathBuf::from(&self.source),
+                error,
+            })?;
+            done += batch.bytes;
+            self.store(run, batch).await?;
+            run.tell(done, size);
+        }
+        run.report.files += 1;
+        Ok(())
+    }
+
+    /// Reads until a batch is full or the source is at its end.
+    fn next_batch(&mut self, run: &Run<'_>) -> std::io::Result<Batch> {
+        let mut batch = Batch::default();
+        let mut line = Vec::new();
+        let full = |batch: &Batch| {
+            batch.taken.len() + batch.refused.len() >= BATCH || batch.bytes >= BATCH_BYTES
+        };
+        while !full(&batch) {
+            let read = read_line(&mut self.input, &mut line)?;
+            if read == 0 {
+                self.ended = true;
+                break;
+            }
+            batch.bytes += read;
+            batch.lines += 1;
+            self.line += 1;
+            if read > LONGEST {
+                batch
+                    .refused
+                    .push(self.refusal("the line is longer than 64 MiB"));
+            } else if !line.trim_ascii().is_empty() {
+                match Incoming::parse(run.import.records.validator(), &line) {
+                    Ok(incoming) => batch.taken.push(Intake::Put(Box::new(incoming))),
+                    Err(error) => batch.refused.push(self.refusal(&error.to_string())),
+                }
+            }
+        }
+        Ok(batch)
+    }
+
+    fn refusal(&self, reason: &str) -> Refusal {
+        Refusal {
+            source: self.source.clone(),
+            place: format!("line {}", self.line),
+            reason: reason.to_owned(),
+            detail: String::new(),
+        }
+    }
+
+    async fn store(&mut self, run: &mut Run<'_>, batch: Batch) -> Result<(), ImportError> {
+        let Batch {
+            bytes,
+            lines,
+            taken,
+            refused,
+        } = batch;
+        if let Some(job) = &mut self.job {
+            job.place += bytes;
+            job.line = self.line;
+            if self.ended {
+                job.state = JobState::Done;
+            }
+        }
+        let (records, permit) = (run.import.records.clone(), run.permit.clone());
+        let (job, kept, now) = (self.job.clone(), refused.clone(), run.now());
+        let rehearses = run.rehearses();
+        let work = move |connection: &mut _| {
+            records.take_turn(&permit, connection)?;
+            if let Some(job) = job.as_ref().filter(|_| !rehearses) {
+                job.advance(connection, now)?;
+            }
+            store::keep_in_quarantine(connection, &kept, now)?;
+            take_in(&records, &permit, connection, taken.clone())
+        };
+        let became = run.transact(work).await?;
+        if let Some(job) = &mut self.job {
+            job.turn += 1;
+        }
+        run.report.bytes += bytes;
+        run.report.lines += lines;
+        run.count(&became);
+        for refusal in &refused {
+            run.refuse(refusal);
+        }
+        Ok(())
+    }
+}
+
+/// Reads one line and gives its length; of a line that is too long no more than the limit is kept.
+fn read_line(input: &mut (dyn BufRead + Send), line: &mut Vec<u8>) -> std::io::Result<u64> {
+    line.clear();
+    let mut limited = input.take(LONGEST + 1);
+    limited.read_until(b'\n', line)?;
+    let mut read = LONGEST + 1 - limited.limit();
+    while read > LONGEST && !line.ends_with(b"\n") {
+        // The rest of it is passed over.
+        line.clear();
+        let mut limited = input.take(1 << 20);
+        let more = limited.read_until(b'\n', line)?;
+        if more == 0 {
+            break;
+        }
+        read += u64::try_from(more).unwrap_or(u64::MAX);
+    }
+    Ok(read)
+}

@@ -1,0 +1,238 @@
+//! SS-MIX2: the files that speak, and what each unit put into the records.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use ssmix2::{Institution, Precedence};
+
+use super::{counted, stored, unreadable};
+use crate::database::{DatabaseError, HospitalConnection};
+use crate::import::seen::SeenFile;
+use crate::import::unit::Unit;
+use crate::records::Address;
+
+diesel::table! {
+    import_file (institution, stem) {
+        institution -> Text,
+        stem -> Text,
+        folder -> Text,
+        size -> BigInt,
+        modified -> Nullable<BigInt>,
+        unit -> Nullable<Text>,
+        step -> SmallInt,
+        occurrence -> Text,
+    }
+}
+
+diesel::table! {
+    import_unit (institution, unit) {
+        institution -> Text,
+        unit -> Text,
+        stem -> Nullable<Text>,
+        step -> SmallInt,
+        occurrence -> Text,
+        resources -> Text,
+    }
+}
+
+type FileRow = (
+    String,
+    String,
+    i64,
+    Option<i64>,
+    Option<String>,
+    i16,
+    String,
+);
+
+fn read_file(row: FileRow) -> Result<SeenFile, DatabaseError> {
+    let (stem, folder, size, modified, unit, step, occurrence) = row;
+    Ok(SeenFile {
+        stem,
+        folder,
+        size: counted(size),
+        modified,
+        unit,
+        precedence: precedence(step, occurrence)?,
+    })
+}
+
+fn precedence(step: i16, occurrence: String) -> Result<Precedence, DatabaseError> {
+    let step = u8::try_from(step).map_err(|_not| unreadable("a step"))?;
+    Ok(Precedence { step, occurrence })
+}
+
+macro_rules! file_columns {
+    () => {
+        (
+            import_file::stem,
+            import_file::folder,
+            import_file::size,
+            import_file::modified,
+            import_file::unit,
+            import_file::step,
+            import_file::occurrence,
+        )
+    };
+}
+
+/// The files with these stems as they were last seen with flag 1.
+pub(in crate::import) fn seen(
+    connection: &mut HospitalConnection,
+    institution: &Institution,
+    stems: &[String],
+) -> Result<BTreeMap<String, SeenFile>, DatabaseError> {
+    let mut files = BTreeMap::new();
+    for stem in stems {
+        let row: Option<FileRow> = import_file::table
+            .filter(import_file::institution.eq(institution.as_str()))
+            .filter(import_file::stem.eq(stem))
+            .select(file_columns!())
+            .get_result(connection)
+            .optional()?;
+        if let Some(row) = row {
+            files.insert(stem.clone(), read_file(row)?);
+        }
+    }
+    Ok(files)
+}
+
+/// Every file that speaks for this unit, the one that is to be heard first.
+pub(in crate::import) fn speakers(
+    connection: &mut HospitalConnection,
+    institution: &Institution,
+    unit: &str,
+) -> Result<Vec<SeenFile>, DatabaseError> {
+    let rows: Vec<FileRow> = import_file::table
+        .filter(import_file::institution.eq(institution.as_str()))
+        .filter(import_file::unit.eq(unit))
+        .order((
+            import_file::step.desc(),
+            import_file::occurrence.desc(),
+            import_file::stem.asc(),
+        ))
+        .select(file_columns!())
+        .load(connection)?;
+    rows.into_iter().map(read_file).collect()
+}
+
+pub(in crate::import) fn remember_file(
+    connection: &mut HospitalConnection,
+    institution: &Institution,
+    file: &SeenFile,
+) -> Result<(), DatabaseError> {
+    forget_file(connection, institution, &file.stem)?;
+    diesel::insert_into(import_file::table)
+        .values((
+            import_file::institution.eq(institution.as_str()),
+            import_file::stem.eq(&file.stem),
+            import_file::folder.eq(&file.folder),
+            import_file::size.eq(stored(file.size)),
+            import_file::modified.eq(file.modified),
+            import_file::unit.eq(file.unit.as_deref()),
+            import_file::step.eq(i16::from(file.precedence.step)),
+            import_file::occurrence.eq(&file.precedence.occurrence),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+pub(in crate::import) fn forget_file(
+    connection: &mut HospitalConnection,
+    institution: &Institution,
+    stem: &str,
+) -> Result<(), DatabaseError> {
+    let one = import_file::table
+        .filter(import_file::institution.eq(institution.as_str()))
+        .filter(import_file::stem.eq(stem));
+    diesel::delete(one).execute(connection)?;
+    Ok(())
+}
+
+type UnitRow = (Option<String>, i16, String, String);
+
+/// The units with these keys that are stored.
+pub(in crate::import) fn units<'k>(
+    connection: &mut HospitalConnection,
+    institution: &Institution,
+    keys: impl Iterator<Item = &'k str>,
+) -> Result<BTreeMap<String, Unit>, DatabaseError> {
+    let mut units = BTreeMap::new();
+    for key in keys {
+        let row: Option<UnitRow> = import_unit::table
+            .filter(import_unit::institution.eq(institution.as_str()))
+            .filter(import_unit::unit.eq(key))
+            .select((
+                import_unit::stem,
+                import_unit::step,
+                import_unit::occurrence,
+                import_unit::resources,
+            ))
+            .get_result(connection)
+            .optional()?;
+        if let Some((stem, step, occurrence, resources)) = row {
+            let unit = Unit {
+                stem,
+                precedence: precedence(step, occurrence)?,
+                resources: read_addresses(&resources)?,
+            };
+            units.insert(key.to_owned(), unit);
+        }
+    }
+    Ok(units)
+}
+
+fn read_addresses(text: &str) -> Result<Vec<Address>, DatabaseError> {
+    let parse = |one| Address::parse(one).ok_or_else(|| unreadable("an address"));
+    text.split_whitespace().map(parse).collect()
+}
+
+/// Keys of units that lost their file, after `after`, at most `limit`.
+pub(in crate::import) fn orphans(
+    connection: &mut HospitalConnection,
+    institution: &Institution,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<String>, DatabaseError> {
+    Ok(import_unit::table
+        .filter(import_unit::institution.eq(institution.as_str()))
+        .filter(import_unit::stem.is_null())
+        .filter(import_unit::unit.gt(after))
+        .order(import_unit::unit.asc())
+        .limit(limit)
+        .select(import_unit::unit)
+        .load(connection)?)
+}
+
+pub(in crate::import) fn remember_unit(
+    connection: &mut HospitalConnection,
+    institution: &Institution,
+    key: &str,
+    unit: &Unit,
+) -> Result<(), DatabaseError> {
+    forget_unit(connection, institution, key)?;
+    let resources: Vec<String> = unit.resources.iter().map(Address::to_string).collect();
+    diesel::insert_into(import_unit::table)
+        .values((
+            import_unit::institution.eq(institution.as_str()),
+            import_unit::unit.eq(key),
+            import_unit::stem.eq(unit.stem.as_deref()),
+            import_unit::step.eq(i16::from(unit.precedence.step)),
+            import_unit::occurrence.eq(&unit.precedence.occurrence),
+            import_unit::resources.eq(resources.join(" ")),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+pub(in crate::import) fn forget_unit(
+    connection: &mut HospitalConnection,
+    institution: &Institution,
+    key: &str,
+) -> Result<(), DatabaseError> {
+    let one = import_unit::table
+        .filter(import_unit::institution.eq(institution.as_str()))
+        .filter(import_unit::unit.eq(key));
+    diesel::delete(one).execute(connection)?;
+    Ok(())
+}
