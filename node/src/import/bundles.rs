@@ -131,8 +131,8 @@ async fn resource(
 /// Takes a file out of quarantine whose Bundle was taken under another name.
 async fn release(run: &Run<'_>, source: String) -> Result<(), ImportError> {
     let wanted = source.clone();
-    let kept = move |connection: &mut _| store::is_quarantined(connection, &wanted);
-    if !run.import.database.read(kept).await? {
+    let kept = move |connection: &mut _| store::count_quarantined(connection, &wanted);
+    if run.import.database.read(kept).await? == 0 {
         return Ok(());
     }
     let forget = move |connection: &mut _| Ok(store::forget_quarantine(connection, &source)?);

@@ -40,6 +40,7 @@ async fn import_file(run: &mut Run<'_>, file: PathBuf) -> Result<(), ImportError
     let whole = std::fs::canonicalize(&file).map_err(failed)?;
     let identity = Identity::of(&whole).map_err(failed)?;
     let source = whole.display().to_string();
+    run.sources.push(source.clone());
     let Some(job) = begin(run, Job::new(source.clone(), FORMAT, identity), &file).await? else {
         run.report.left += 1;
         return Ok(());
@@ -156,7 +157,8 @@ impl Lines {
                     .refused
                     .push(self.refusal("the line is longer than 64 MiB"));
             } else if !line.trim_ascii().is_empty() {
-                match Incoming::parse(run.import.records.validator(), &line) {
+                // Without its end, so that a fault is told to be in line 1 of it.
+                match Incoming::parse(run.import.records.validator(), line.trim_ascii_end()) {
                     Ok(incoming) => batch.taken.push(Intake::Put(Box::new(incoming))),
                     Err(error) => batch.refused.push(self.refusal(&error.to_string())),
                 }

@@ -147,6 +147,8 @@ struct Run<'r> {
     permit: Arc<Permit>,
     manner: Manner,
     report: Report,
+    /// Whose quarantine is counted in the end.
+    sources: Vec<String>,
     watcher: &'r mut dyn Watcher,
 }
 
@@ -162,6 +164,7 @@ impl<'r> Run<'r> {
             permit: Arc::clone(permit),
             manner,
             report: Report::default(),
+            sources: Vec::new(),
             watcher,
         }
     }
@@ -217,7 +220,14 @@ impl<'r> Run<'r> {
     }
 
     /// Writes the line that witnesses what was done, if anything was.
-    async fn end(self) -> Result<Report, ImportError> {
+    async fn end(mut self) -> Result<Report, ImportError> {
+        let sources = std::mem::take(&mut self.sources);
+        let counted = move |connection: &mut _| {
+            let each = sources.iter();
+            each.map(|source| store::count_quarantined(connection, source))
+                .sum::<Result<u64, DatabaseError>>()
+        };
+        self.report.quarantined = self.import.database.read(counted).await?;
         let line = self.line();
         let report = self.report;
         let changed = report.created + report.updated + report.deleted > 0;

@@ -28,8 +28,11 @@ pub struct Report {
     pub skipped: BTreeMap<String, u64>,
     /// SS-MIX2: what was odd and read all the same, by oddity and field.
     pub oddities: BTreeMap<String, u64>,
-    /// Lines or files that were not taken.
+    /// Lines or files that were not taken, this time.
     pub refused: u64,
+    /// Lines of the same NDJSON files, or files of the same storage, that are in quarantine in the
+    /// end, this time's and earlier ones.
+    pub quarantined: u64,
 }
 
 /// A line or file that was not taken. Holds no content; the path of an SS-MIX2 file contains the

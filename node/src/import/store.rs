@@ -9,7 +9,7 @@ use crate::database::DatabaseError;
 pub(super) use jobs::{advance_job, claim_job, is_bundle_taken, job, remember_bundle};
 pub use quarantine::Quarantined;
 pub(super) use quarantine::{
-    forget_quarantine, is_quarantined, keep_in_quarantine, quarantined, release,
+    count_quarantined, forget_quarantine, keep_in_quarantine, quarantined, release,
 };
 pub(super) use storage::{
     forget_file, forget_unit, orphans, remember_file, remember_unit, seen, speakers, units,

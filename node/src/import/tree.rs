@@ -34,6 +34,7 @@ pub(super) async fn scan(
     // A root that is not there is no empty tree.
     drop(std::fs::read_dir(&whole).map_err(failed)?);
     let mut scan = Scan::begin(run, whole, institution).await?;
+    run.sources.push(scan.job.source.clone());
     let mut walk = Tree::scan(&scan.root);
     loop {
         let files = scan.next_files(run, &mut walk);

@@ -33,8 +33,8 @@ pub(crate) enum ImportFormat {
         nothing: a resource that says nothing new, a bundle that was taken, and an SS-MIX2 file \
         that was read are left. SS-MIX2: files are followed when they are renamed (1, 2, 0); the \
         root is the folder of the first three signs of the patients' numbers.\n\n\
-        Exit codes: 0 everything was taken, 3 some lines or files were not: they are in the \
-        quarantine."
+        Exit codes: 0 everything was taken, 3 some lines or files of this source are in the \
+        quarantine, or do not belong in a storage tree."
 )]
 pub(crate) struct ImportArgs {
     #[command(subcommand)]

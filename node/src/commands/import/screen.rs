@@ -124,18 +124,21 @@ impl Screen {
             "skipped": report.skipped,
             "oddities": report.oddities,
             "refused": report.refused,
+            "quarantined": report.quarantined,
             "refusals": refused.collect::<Vec<Value>>(),
         })
     }
 
     pub(super) fn verdict(&self, report: &Report) -> Result<(), Failure> {
-        if report.refused == 0 {
+        let (refused, kept) = (report.refused, report.quarantined);
+        if refused + kept == 0 {
             return Ok(());
         }
         Err(Failure::new(
             Exit::CheckFailed,
-            format!("{} line(s) or file(s) were not taken", report.refused),
-            "mend what is named and run the same command again: the rest is not taken twice",
+            format!("{refused} line(s) or file(s) were not taken; in quarantine now: {kept}"),
+            "see `musubi-node import quarantine list`, mend the source, and run the same command \
+             again: the rest is not taken twice",
         ))
     }
 }

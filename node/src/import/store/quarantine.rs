@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use federation_protocol::time::Timestamp;
 
+use super::counted;
 use crate::database::{DatabaseError, HospitalConnection};
 use crate::import::Refusal;
 
@@ -59,16 +60,16 @@ pub(in crate::import) fn release(
     Ok(())
 }
 
-/// Whether anything of a source is in quarantine.
-pub(in crate::import) fn is_quarantined(
+/// How much of a source is in quarantine.
+pub(in crate::import) fn count_quarantined(
     connection: &mut HospitalConnection,
     source: &str,
-) -> Result<bool, DatabaseError> {
+) -> Result<u64, DatabaseError> {
     let kept: i64 = import_quarantine::table
         .filter(import_quarantine::source.eq(source))
         .count()
         .get_result(connection)?;
-    Ok(kept > 0)
+    Ok(counted(kept))
 }
 
 /// Takes everything of a source out of quarantine.

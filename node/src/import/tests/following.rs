@@ -138,7 +138,7 @@ async fn a_message_about_another_patient_is_quarantined_until_it_is_mended() {
         assert!(house.held().await.is_empty());
         // It is not read again as long as it is the same.
         let (again, _) = house.tree(storage.root(), Manner::Anew).await;
-        assert_eq!((again.files, again.refused), (0, 0));
+        assert_eq!((again.files, again.refused, again.quarantined), (0, 0, 1));
         assert_eq!(house.quarantine().await.len(), 1);
 
         storage.write(&file, "ADT^A08", &["ZZZ|mended"]);

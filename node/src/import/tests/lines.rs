@@ -31,7 +31,11 @@ async fn bad_lines_are_named_and_stop_nobody() {
         );
         let places: Vec<&str> = heard.refused.iter().map(|one| one.place.as_str()).collect();
         assert_eq!(places, ["line 21", "line 23"]);
-        assert!(heard.refused[0].reason.contains("it ends too early"));
+        assert!(
+            heard.refused[0]
+                .reason
+                .contains("line 1, column 30: it ends too early")
+        );
         assert!(heard.refused[1].reason.contains("resourceType"));
         let kept: Vec<String> = house
             .quarantine()
@@ -95,6 +99,7 @@ async fn an_import_that_is_stopped_anywhere_loses_nothing_and_repeats_nothing() 
             assert_eq!(stored.keys().filter(here).count(), 40);
             assert!(stored.values().all(|version| *version == 1));
             assert_eq!(house.quarantine().await.len(), 2 * stop);
+            assert_eq!(resumed.quarantined, 2);
             let (done, _) = house.lines(&file, Manner::Resumed).await;
             assert_eq!((done.lines, done.left), (0, 1));
         }
