@@ -80,7 +80,7 @@ impl Records {
             Some(cursor) => {
                 let at = self.seal.open(cursor, query.fingerprint, now)?;
                 let list = self.lists.0.get(&at.date).filter(|_| at.txn == IN_A_LIST);
-                let offset = usize::try_from(at.rid).map_err(|_| CursorError::Foreign)?;
+                let offset = usize::try_from(at.rid).map_err(|_too_large| CursorError::Foreign)?;
                 (at.date, offset, list.ok_or(CursorError::Expired)?)
             }
             None => {
