@@ -1,5 +1,8 @@
 //! `musubi-node profiles`: the FHIR packages that resources are held against.
 
+use std::io::Read as _;
+use std::path::Path;
+
 use fhir_validation::{PackageError, add_package, list as listed};
 use serde_json::{Value, json};
 
@@ -18,7 +21,7 @@ pub(super) fn profiles(command: &ProfilesCommand) -> Result<(), Failure> {
 
 fn add(args: &ProfilesAddArgs) -> Result<(), Failure> {
     let config = settings(&args.node)?;
-    let bytes = std::fs::read(&args.file).map_err(|error| Failure::file(&args.file, &error))?;
+    let bytes = read(&args.file).map_err(|error| Failure::file(&args.file, &error))?;
     let (name, version) = (args.name.as_deref(), args.version.as_deref());
     let added = add_package(&config.records.profiles, &bytes, name, version);
     let added = added.map_err(|error| Failure::new(Exit::Failure, &error, next(&error)))?;
@@ -49,6 +52,16 @@ fn add(args: &ProfilesAddArgs) -> Result<(), Failure> {
     }
     note("a running node knows it after it is started again");
     Ok(())
+}
+
+/// The file, or standard input where it is `-`.
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    if file != Path::new("-") {
+        return std::fs::read(file);
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn next(error: &PackageError) -> &'static str {

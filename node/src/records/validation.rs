@@ -64,6 +64,7 @@ impl Validator {
     }
 
     /// Knows nothing and minds nothing: for tests of other things.
+    #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub fn off() -> Self {
         Self::new(Arc::new(Definitions::default()), Validation::Off)

@@ -265,5 +265,9 @@ fn an_archive_that_was_put_there_by_hand_is_taken_by_its_file_name() {
     );
 
     std::fs::write(folder.path().join("nameless.tgz"), &bare).unwrap();
-    assert!(matches!(list(folder.path()), Err(PackageError::Unnamed(_))));
+    let Err(PackageError::Package { path, source }) = list(folder.path()) else {
+        panic!("the archive has no name");
+    };
+    assert!(path.ends_with("nameless.tgz"));
+    assert!(matches!(*source, PackageError::Unnamed(_)));
 }

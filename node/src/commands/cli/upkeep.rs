@@ -109,7 +109,7 @@ pub(crate) enum ProfilesCommand {
         the place of what was there; to be rid of one, take its files out of the folder."
 )]
 pub(crate) struct ProfilesAddArgs {
-    /// The package
+    /// The package, or - for standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Its name [default: as its manifest says]

@@ -5,7 +5,9 @@
 
 use std::time::Instant;
 
+use super::super::testing::validator;
 use super::*;
+use crate::config::Validation;
 use crate::database::testing::{postgres, sqlite};
 
 const PER_PATIENT: usize = 500;
@@ -169,6 +171,35 @@ async fn figures() {
         if let Some(scratch) = scratch {
             let house = House::open(scratch.database.clone()).await;
             measure(name, &house, size.unwrap_or(20_000)).await;
+        }
+    }
+}
+
+/// A town loaded under each setting: what it costs to judge every resource.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a benchmark"]
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures")]
+async fn what_judging_costs() {
+    let town = town_generator::Town::new(7, 60, 1);
+    let charts = town.charts(1).flat_map(|chart| chart.resources);
+    let house = town.house(1).unwrap().resources.into_iter();
+    let lines: Vec<String> = house.chain(charts).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("town.ndjson");
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    for policy in [Validation::Off, Validation::Warn, Validation::Strict] {
+        for (name, scratch) in [("SQLite", Some(sqlite())), ("PostgreSQL", postgres())] {
+            let Some(scratch) = scratch else { continue };
+            let house = House::open_with(scratch.database.clone(), validator(policy)).await;
+            let (files, format) = ([file.clone()], LoadFormat::Auto);
+            let mut told = |_: &LoadReport| {};
+            let (started, before) = (Instant::now(), cpu());
+            let load = house.records.load(&house.permit, &files, format, &mut told);
+            assert_eq!(load.await.unwrap().created, lines.len());
+            let each = started.elapsed().as_secs_f64() * 1e6 / lines.len() as f64;
+            let used = (cpu() - before) * 1e6 / lines.len() as f64;
+            let (policy, count) = (policy.as_str(), lines.len());
+            println!("{name}, {policy}: {count} resources, {each:.0} µs each, CPU {used:.0} µs");
         }
     }
 }

@@ -155,6 +155,11 @@ async fn warn_stores_tells_and_counts_each_version_once() {
             );
         }
         assert_eq!(counted(), 3, "what said nothing new is no new version");
+        let mut registry = prometheus_client::registry::Registry::default();
+        house.records.validator.register(&mut registry);
+        let told = crate::metrics::Metrics::over(registry).text();
+        let line = "records_written_with_issues_total{severity=\"error\"} 3\n";
+        assert!(told.contains(line), "{told}");
     })
     .await;
 }
