@@ -7,7 +7,9 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::database::HospitalConnection;
-use crate::records::{Done, Incoming, Intake, RecordsError, Transacted, files_below, is_bundle};
+use crate::records::{
+    Done, Incoming, Intake, RecordsError, Transacted, Validator, files_below, is_bundle,
+};
 
 use super::error::Ended;
 use super::job::hexadecimal;
@@ -114,7 +116,7 @@ async fn resource(
     source: &str,
     body: &[u8],
 ) -> Result<Result<Vec<Became>, String>, ImportError> {
-    let incoming = match Incoming::parse(run.import.records.validator(), body) {
+    let incoming = match Incoming::parse(Validator::of(&run.import.records), body) {
         Ok(incoming) => Intake::Put(Box::new(incoming)),
         Err(error) => return Ok(Err(error.to_string())),
     };

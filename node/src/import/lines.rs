@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::records::{Incoming, Intake, files_below};
+use crate::records::{Incoming, Intake, Validator, files_below};
 
 use super::job::{Identity, Job, JobState};
 use super::{ImportError, Manner, Refusal, Run, store, take_in};
@@ -158,7 +158,7 @@ impl Lines {
                     .push(self.refusal("the line is longer than 64 MiB"));
             } else if !line.trim_ascii().is_empty() {
                 // Without its end, so that a fault is told to be in line 1 of it.
-                match Incoming::parse(run.import.records.validator(), line.trim_ascii_end()) {
+                match Incoming::parse(Validator::of(&run.import.records), line.trim_ascii_end()) {
                     Ok(incoming) => batch.taken.push(Intake::Put(Box::new(incoming))),
                     Err(error) => batch.refused.push(self.refusal(&error.to_string())),
                 }

@@ -125,7 +125,7 @@ impl Scan {
         let job = run.transact(claim).await?;
         Ok(Self {
             institution: institution.clone(),
-            validator: run.import.records.validator().clone(),
+            validator: Validator::of(&run.import.records).clone(),
             root,
             expected: Some(job.place).filter(|files| *files > 0),
             job,

@@ -100,12 +100,6 @@ impl Intake {
 }
 
 impl Records {
-    /// What resources are held against.
-    #[must_use]
-    pub fn validator(&self) -> &Validator {
-        &self.validator
-    }
-
     /// Waits for this writer's turn. The first statement of a transaction that reads before it
     /// calls [`Records::take_in`], so that what it read still holds then.
     ///

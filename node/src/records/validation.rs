@@ -17,7 +17,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 
-use super::{Address, DraftError};
+use super::{Address, DraftError, Records};
 use crate::config::{RecordsSettings, Validation};
 
 pub(super) use asked::Asked;
@@ -68,6 +68,12 @@ impl Validator {
     #[must_use]
     pub fn off() -> Self {
         Self::new(Arc::new(Definitions::default()), Validation::Off)
+    }
+
+    /// What the records of this house are held against.
+    #[must_use]
+    pub fn of(records: &Records) -> &Self {
+        &records.validator
     }
 
     /// Shows its count among the metrics of the node.
