@@ -68,7 +68,7 @@ fn verdict(scan: &Scan, orphan: &Orphan) -> Option<Deed> {
         return None;
     }
     if orphan.speakers.is_empty() {
-        // What lies in a folder that could not be read may be its successor.
+        // What could not be read may be its successor.
         return (!scan.incomplete).then(|| Deed::Withdrawn(orphan.unit.clone()));
     }
     for speaker in &orphan.speakers {

@@ -59,7 +59,7 @@ pub(super) struct Scan {
     met: u64,
     /// How many files the last scan met.
     expected: Option<u64>,
-    /// Whether some folder could not be read: what lies there may speak for a unit.
+    /// Whether some folder or file could not be read: it may speak for a unit.
     pub(super) incomplete: bool,
     /// Of a rehearsal, which stores nothing: what it would have stored.
     pub(super) rehearsed: Rehearsed,
@@ -145,13 +145,19 @@ impl Scan {
                 Found::File(file) => skip(run, file.name.kind().as_str()),
                 Found::Skipped { data_type, .. } => skip(run, &data_type),
                 Found::Stray { path, reason } => self.stray(run, &path, reason.to_string()),
-                Found::Unreadable { path, error } => {
-                    self.incomplete = true;
-                    self.stray(run, &path, format!("cannot be read: {error}"));
-                }
+                Found::Unreadable { path, error } => self.unreadable(run, &path, &error),
             }
         }
         files
+    }
+
+    /// What cannot be read may speak for any unit. What was renamed since its folder was listed is
+    /// nobody's fault: the next scan meets it.
+    fn unreadable(&mut self, run: &mut Run<'_>, path: &Path, error: &std::io::Error) {
+        self.incomplete = true;
+        if error.kind() != std::io::ErrorKind::NotFound {
+            self.stray(run, path, format!("cannot be read: {error}"));
+        }
     }
 
     /// Tells what does not belong in a tree. It is met again at every scan: nothing is stored.
@@ -167,7 +173,7 @@ impl Scan {
 
     /// What is to be done about each file, given what it was.
     async fn judge(
-        &self,
+        &mut self,
         run: &mut Run<'_>,
         files: Vec<StoredFile>,
     ) -> Result<Vec<Deed>, ImportError> {
@@ -188,15 +194,19 @@ impl Scan {
         Ok(deeds)
     }
 
-    /// Reads a file; nothing if it was renamed since the walk: the next scan meets it.
-    fn read(&self, run: &mut Run<'_>, file: &StoredFile, before: Option<SeenFile>) -> Option<Deed> {
+    /// Reads a file; nothing if it cannot be read.
+    fn read(
+        &mut self,
+        run: &mut Run<'_>,
+        file: &StoredFile,
+        before: Option<SeenFile>,
+    ) -> Option<Deed> {
         let unit = before.and_then(|before| before.unit);
         let now = SeenFile::of(file, &self.root);
         let bytes = match file.read() {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
             Err(error) => {
-                self.stray(run, &file.path, format!("cannot be read: {error}"));
+                self.unreadable(run, &file.path, &error);
                 return None;
             }
         };
@@ -300,7 +310,8 @@ fn carry_out(
     (records, permit): (&Records, &Permit),
 ) -> Result<Vec<Became>, ImportError> {
     let keys: BTreeSet<&str> = deeds.iter().flat_map(Deed::units).flatten().collect();
-    let units = store::units(connection, institution, keys.into_iter())?;
+    let keys: Vec<&str> = keys.into_iter().collect();
+    let units = store::units(connection, institution, &keys)?;
     let mut ledger = Ledger::over(units);
     let source = format!("{FORMAT} {}", institution.as_str());
     for deed in deeds {
