@@ -6,8 +6,9 @@ use std::ops::Bound;
 
 use ssmix2::{FileName, MAX_FILE_BYTES};
 
+use super::deed::Deed;
 use super::seen::SeenFile;
-use super::tree::{Deed, Scan, said};
+use super::tree::{Scan, said};
 use super::unit::Saying;
 use super::{ImportError, Run, store};
 

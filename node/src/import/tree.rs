@@ -5,21 +5,20 @@ use std::path::{Path, PathBuf};
 
 use ssmix2::{Chapter, Found, Institution, Quarantine, Step, StoredFile, Tree};
 
-use crate::access::Permit;
-use crate::database::HospitalConnection;
-use crate::records::{DraftError, Incoming, Records};
+use crate::records::{DraftError, Incoming};
 
+use super::deed::{Deed, carry_out, refusals};
 use super::job::{Identity, Job, JobState};
 use super::seen::SeenFile;
-use super::unit::{Ledger, Saying};
-use super::{Became, ImportError, Refusal, Run, settling, store, take_in};
+use super::unit::Saying;
+use super::{ImportError, Refusal, Run, settling, store};
 
 /// Files of one commit.
 const BATCH: usize = if cfg!(test) { 16 } else { 400 };
 /// Bytes of files of one commit.
 const BATCH_BYTES: u64 = 16 * 1024 * 1024;
 
-const FORMAT: &str = "ss-mix2";
+pub(super) const FORMAT: &str = "ss-mix2";
 
 pub(super) async fn scan(
     run: &mut Run<'_>,
@@ -74,37 +73,6 @@ pub(super) struct Rehearsed {
     pub(super) heard: BTreeSet<String>,
     /// Files that are gone.
     pub(super) gone: BTreeSet<String>,
-}
-
-/// What is to be done about one file or unit.
-#[derive(Clone)]
-pub(super) enum Deed {
-    /// A file was read; `before` is the unit that it spoke for until now.
-    Heard {
-        file: SeenFile,
-        before: Option<String>,
-        saying: Saying,
-    },
-    /// A file cannot be read. If it could be once, what it said stays.
-    Refused { file: SeenFile, refusal: Refusal },
-    /// A file was renamed: it no longer speaks.
-    Silent(SeenFile),
-    /// The unit's file is gone, and this is the next that speaks for it.
-    Settled(Saying),
-    /// The unit's files are gone.
-    Withdrawn(String),
-}
-
-impl Deed {
-    fn units(&self) -> [Option<&str>; 2] {
-        match self {
-            Self::Heard { before, saying, .. } => [before.as_deref(), Some(&saying.unit)],
-            Self::Refused { .. } => [None, None],
-            Self::Silent(file) => [file.unit.as_deref(), None],
-            Self::Settled(saying) => [Some(&saying.unit), None],
-            Self::Withdrawn(unit) => [Some(unit), None],
-        }
-    }
 }
 
 impl Scan {
@@ -201,7 +169,6 @@ impl Scan {
         file: &StoredFile,
         before: Option<SeenFile>,
     ) -> Option<Deed> {
-        let unit = before.and_then(|before| before.unit);
         let now = SeenFile::of(file, &self.root);
         let bytes = match file.read() {
             Ok(bytes) => bytes,
@@ -223,12 +190,12 @@ impl Scan {
                     precedence: saying.precedence.clone(),
                     ..now
                 },
-                before: unit,
+                before: before.and_then(|before| before.unit),
                 saying,
             }),
             Err(unsaid) => Some(Deed::Refused {
                 refusal: unsaid.refusal(&self.job.source, &now),
-                file: SeenFile { unit, ..now },
+                file: now.speaking_as(before),
             }),
         }
     }
@@ -242,7 +209,7 @@ impl Scan {
         if deeds.is_empty() {
             return Ok(());
         }
-        let refusals: Vec<Refusal> = deeds.iter().filter_map(refusal).collect();
+        let refused = refusals(&deeds);
         if run.rehearses() {
             self.rehearsed.remember(&deeds);
         }
@@ -255,14 +222,13 @@ impl Scan {
                 if !rehearses {
                     job.advance(connection, now)?;
                 }
-                let kept: Vec<Refusal> = deeds.iter().filter_map(refusal).collect();
-                store::keep_in_quarantine(connection, &kept, now)?;
+                store::keep_in_quarantine(connection, &refusals(&deeds), now)?;
                 carry_out(connection, &deeds, &institution, (&records, &permit))
             })
             .await?;
         self.job.turn += 1;
         run.count(&became);
-        for refusal in &refusals {
+        for refusal in &refused {
             run.refuse(refusal);
         }
         Ok(())
@@ -293,60 +259,6 @@ impl Rehearsed {
             }
         }
     }
-}
-
-fn refusal(deed: &Deed) -> Option<Refusal> {
-    match deed {
-        Deed::Refused { refusal, .. } => Some(refusal.clone()),
-        _ => None,
-    }
-}
-
-/// Does deeds in the caller's transaction: files, units, records.
-fn carry_out(
-    connection: &mut HospitalConnection,
-    deeds: &[Deed],
-    institution: &Institution,
-    (records, permit): (&Records, &Permit),
-) -> Result<Vec<Became>, ImportError> {
-    let keys: BTreeSet<&str> = deeds.iter().flat_map(Deed::units).flatten().collect();
-    let keys: Vec<&str> = keys.into_iter().collect();
-    let units = store::units(connection, institution, &keys)?;
-    let mut ledger = Ledger::over(units);
-    let source = format!("{FORMAT} {}", institution.as_str());
-    for deed in deeds {
-        match deed {
-            Deed::Heard {
-                file,
-                before,
-                saying,
-            } => {
-                if let Some(before) = before.as_ref().filter(|before| **before != saying.unit) {
-                    ledger.fall_silent(before, &file.stem);
-                }
-                ledger.hear(saying);
-                store::remember_file(connection, institution, file)?;
-                store::release(connection, &source, &file.place())?;
-            }
-            Deed::Refused { file, .. } => store::remember_file(connection, institution, file)?,
-            Deed::Silent(file) => {
-                if let Some(unit) = &file.unit {
-                    ledger.fall_silent(unit, &file.stem);
-                }
-                store::forget_file(connection, institution, &file.stem)?;
-                store::release(connection, &source, &file.place())?;
-            }
-            Deed::Settled(saying) => ledger.replace(saying),
-            Deed::Withdrawn(unit) => ledger.withdraw(unit),
-        }
-    }
-    for (key, unit) in ledger.changed() {
-        store::remember_unit(connection, institution, key, unit)?;
-    }
-    for key in ledger.withdrawn() {
-        store::forget_unit(connection, institution, key)?;
-    }
-    take_in(records, permit, connection, ledger.into_intakes())
 }
 
 fn skip(run: &mut Run<'_>, kind: &str) {
