@@ -39,7 +39,7 @@ pub(crate) enum Command {
     CheckConfig(CheckConfigArgs),
     /// Write this node's public description, for the registry's operator
     Describe(DescribeArgs),
-    /// Load FHIR transaction bundles and NDJSON into the record store
+    /// Load FHIR transaction bundles and NDJSON, without memory of what was loaded; see import
     Load(LoadArgs),
     /// Import NDJSON, bundles and SS-MIX2 storage, again and again: with progress and quarantine
     Import(Box<import::ImportArgs>),

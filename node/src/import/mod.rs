@@ -7,6 +7,7 @@
 //! says where and why, never what stands there.
 
 mod bundles;
+mod deed;
 mod error;
 mod job;
 mod lines;

@@ -48,6 +48,18 @@ impl SeenFile {
         }
     }
 
+    /// This file, speaking for the unit that it spoke for before.
+    pub(super) fn speaking_as(self, before: Option<Self>) -> Self {
+        match before {
+            Some(before) => Self {
+                unit: before.unit,
+                precedence: before.precedence,
+                ..self
+            },
+            None => self,
+        }
+    }
+
     /// Where it lay, with flag 1.
     pub(super) fn path(&self, root: &Path) -> PathBuf {
         root.join(&self.folder).join(self.name())

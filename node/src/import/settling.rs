@@ -6,8 +6,9 @@ use std::ops::Bound;
 
 use ssmix2::{FileName, MAX_FILE_BYTES};
 
+use super::deed::Deed;
 use super::seen::SeenFile;
-use super::tree::{Deed, Scan, said};
+use super::tree::{Scan, said};
 use super::unit::Saying;
 use super::{ImportError, Run, store};
 
@@ -68,7 +69,7 @@ fn verdict(scan: &Scan, orphan: &Orphan) -> Option<Deed> {
         return None;
     }
     if orphan.speakers.is_empty() {
-        // What lies in a folder that could not be read may be its successor.
+        // What could not be read may be its successor.
         return (!scan.incomplete).then(|| Deed::Withdrawn(orphan.unit.clone()));
     }
     for speaker in &orphan.speakers {

@@ -5,21 +5,20 @@ use std::path::{Path, PathBuf};
 
 use ssmix2::{Chapter, Found, Institution, Quarantine, Step, StoredFile, Tree};
 
-use crate::access::Permit;
-use crate::database::HospitalConnection;
-use crate::records::{DraftError, Incoming, Records, Validator};
+use crate::records::{DraftError, Incoming, Validator};
 
+use super::deed::{Deed, carry_out, refusals};
 use super::job::{Identity, Job, JobState};
 use super::seen::SeenFile;
-use super::unit::{Ledger, Saying};
-use super::{Became, ImportError, Refusal, Run, settling, store, take_in};
+use super::unit::Saying;
+use super::{ImportError, Refusal, Run, settling, store};
 
 /// Files of one commit.
 const BATCH: usize = if cfg!(test) { 16 } else { 400 };
 /// Bytes of files of one commit.
 const BATCH_BYTES: u64 = 16 * 1024 * 1024;
 
-const FORMAT: &str = "ss-mix2";
+pub(super) const FORMAT: &str = "ss-mix2";
 
 pub(super) async fn scan(
     run: &mut Run<'_>,
@@ -61,7 +60,7 @@ pub(super) struct Scan {
     met: u64,
     /// How many files the last scan met.
     expected: Option<u64>,
-    /// Whether some folder could not be read: what lies there may speak for a unit.
+    /// Whether some folder or file could not be read: it may speak for a unit.
     pub(super) incomplete: bool,
     /// Of a rehearsal, which stores nothing: what it would have stored.
     pub(super) rehearsed: Rehearsed,
@@ -76,37 +75,6 @@ pub(super) struct Rehearsed {
     pub(super) heard: BTreeSet<String>,
     /// Files that are gone.
     pub(super) gone: BTreeSet<String>,
-}
-
-/// What is to be done about one file or unit.
-#[derive(Clone)]
-pub(super) enum Deed {
-    /// A file was read; `before` is the unit that it spoke for until now.
-    Heard {
-        file: SeenFile,
-        before: Option<String>,
-        saying: Saying,
-    },
-    /// A file cannot be read. If it could be once, what it said stays.
-    Refused { file: SeenFile, refusal: Refusal },
-    /// A file was renamed: it no longer speaks.
-    Silent(SeenFile),
-    /// The unit's file is gone, and this is the next that speaks for it.
-    Settled(Saying),
-    /// The unit's files are gone.
-    Withdrawn(String),
-}
-
-impl Deed {
-    fn units(&self) -> [Option<&str>; 2] {
-        match self {
-            Self::Heard { before, saying, .. } => [before.as_deref(), Some(&saying.unit)],
-            Self::Refused { .. } => [None, None],
-            Self::Silent(file) => [file.unit.as_deref(), None],
-            Self::Settled(saying) => [Some(&saying.unit), None],
-            Self::Withdrawn(unit) => [Some(unit), None],
-        }
-    }
 }
 
 impl Scan {
@@ -148,13 +116,19 @@ impl Scan {
                 Found::File(file) => skip(run, file.name.kind().as_str()),
                 Found::Skipped { data_type, .. } => skip(run, &data_type),
                 Found::Stray { path, reason } => self.stray(run, &path, reason.to_string()),
-                Found::Unreadable { path, error } => {
-                    self.incomplete = true;
-                    self.stray(run, &path, format!("cannot be read: {error}"));
-                }
+                Found::Unreadable { path, error } => self.unreadable(run, &path, &error),
             }
         }
         files
+    }
+
+    /// What cannot be read may speak for any unit. What was renamed since its folder was listed is
+    /// nobody's fault: the next scan meets it.
+    fn unreadable(&mut self, run: &mut Run<'_>, path: &Path, error: &std::io::Error) {
+        self.incomplete = true;
+        if error.kind() != std::io::ErrorKind::NotFound {
+            self.stray(run, path, format!("cannot be read: {error}"));
+        }
     }
 
     /// Tells what does not belong in a tree. It is met again at every scan: nothing is stored.
@@ -170,7 +144,7 @@ impl Scan {
 
     /// What is to be done about each file, given what it was.
     async fn judge(
-        &self,
+        &mut self,
         run: &mut Run<'_>,
         files: Vec<StoredFile>,
     ) -> Result<Vec<Deed>, ImportError> {
@@ -191,15 +165,18 @@ impl Scan {
         Ok(deeds)
     }
 
-    /// Reads a file; nothing if it was renamed since the walk: the next scan meets it.
-    fn read(&self, run: &mut Run<'_>, file: &StoredFile, before: Option<SeenFile>) -> Option<Deed> {
-        let unit = before.and_then(|before| before.unit);
+    /// Reads a file; nothing if it cannot be read.
+    fn read(
+        &mut self,
+        run: &mut Run<'_>,
+        file: &StoredFile,
+        before: Option<SeenFile>,
+    ) -> Option<Deed> {
         let now = SeenFile::of(file, &self.root);
         let bytes = match file.read() {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
             Err(error) => {
-                self.stray(run, &file.path, format!("cannot be read: {error}"));
+                self.unreadable(run, &file.path, &error);
                 return None;
             }
         };
@@ -216,12 +193,12 @@ impl Scan {
                     precedence: saying.precedence.clone(),
                     ..now
                 },
-                before: unit,
+                before: before.and_then(|before| before.unit),
                 saying,
             }),
             Err(unsaid) => Some(Deed::Refused {
                 refusal: unsaid.refusal(&self.job.source, &now),
-                file: SeenFile { unit, ..now },
+                file: now.speaking_as(before),
             }),
         }
     }
@@ -235,7 +212,7 @@ impl Scan {
         if deeds.is_empty() {
             return Ok(());
         }
-        let refusals: Vec<Refusal> = deeds.iter().filter_map(refusal).collect();
+        let refused = refusals(&deeds);
         if run.rehearses() {
             self.rehearsed.remember(&deeds);
         }
@@ -248,14 +225,13 @@ impl Scan {
                 if !rehearses {
                     job.advance(connection, now)?;
                 }
-                let kept: Vec<Refusal> = deeds.iter().filter_map(refusal).collect();
-                store::keep_in_quarantine(connection, &kept, now)?;
+                store::keep_in_quarantine(connection, &refusals(&deeds), now)?;
                 carry_out(connection, &deeds, &institution, (&records, &permit))
             })
             .await?;
         self.job.turn += 1;
         run.count(&became);
-        for refusal in &refusals {
+        for refusal in &refused {
             run.refuse(refusal);
         }
         Ok(())
@@ -286,59 +262,6 @@ impl Rehearsed {
             }
         }
     }
-}
-
-fn refusal(deed: &Deed) -> Option<Refusal> {
-    match deed {
-        Deed::Refused { refusal, .. } => Some(refusal.clone()),
-        _ => None,
-    }
-}
-
-/// Does deeds in the caller's transaction: files, units, records.
-fn carry_out(
-    connection: &mut HospitalConnection,
-    deeds: &[Deed],
-    institution: &Institution,
-    (records, permit): (&Records, &Permit),
-) -> Result<Vec<Became>, ImportError> {
-    let keys: BTreeSet<&str> = deeds.iter().flat_map(Deed::units).flatten().collect();
-    let units = store::units(connection, institution, keys.into_iter())?;
-    let mut ledger = Ledger::over(units);
-    let source = format!("{FORMAT} {}", institution.as_str());
-    for deed in deeds {
-        match deed {
-            Deed::Heard {
-                file,
-                before,
-                saying,
-            } => {
-                if let Some(before) = before.as_ref().filter(|before| **before != saying.unit) {
-                    ledger.fall_silent(before, &file.stem);
-                }
-                ledger.hear(saying);
-                store::remember_file(connection, institution, file)?;
-                store::release(connection, &source, &file.place())?;
-            }
-            Deed::Refused { file, .. } => store::remember_file(connection, institution, file)?,
-            Deed::Silent(file) => {
-                if let Some(unit) = &file.unit {
-                    ledger.fall_silent(unit, &file.stem);
-                }
-                store::forget_file(connection, institution, &file.stem)?;
-                store::release(connection, &source, &file.place())?;
-            }
-            Deed::Settled(saying) => ledger.replace(saying),
-            Deed::Withdrawn(unit) => ledger.withdraw(unit),
-        }
-    }
-    for (key, unit) in ledger.changed() {
-        store::remember_unit(connection, institution, key, unit)?;
-    }
-    for key in ledger.withdrawn() {
-        store::forget_unit(connection, institution, key)?;
-    }
-    take_in(records, permit, connection, ledger.into_intakes())
 }
 
 fn skip(run: &mut Run<'_>, kind: &str) {

@@ -82,19 +82,15 @@ pub(in crate::import) fn seen(
     institution: &Institution,
     stems: &[String],
 ) -> Result<BTreeMap<String, SeenFile>, DatabaseError> {
-    let mut files = BTreeMap::new();
-    for stem in stems {
-        let row: Option<FileRow> = import_file::table
-            .filter(import_file::institution.eq(institution.as_str()))
-            .filter(import_file::stem.eq(stem))
-            .select(file_columns!())
-            .get_result(connection)
-            .optional()?;
-        if let Some(row) = row {
-            files.insert(stem.clone(), read_file(row)?);
-        }
-    }
-    Ok(files)
+    let rows: Vec<FileRow> = import_file::table
+        .filter(import_file::institution.eq(institution.as_str()))
+        .filter(import_file::stem.eq_any(stems))
+        .select(file_columns!())
+        .load(connection)?;
+    let files = rows.into_iter().map(read_file);
+    files
+        .map(|file| file.map(|file| (file.stem.clone(), file)))
+        .collect()
 }
 
 /// Every file that speaks for this unit, the one that is to be heard first.
@@ -149,37 +145,34 @@ pub(in crate::import) fn forget_file(
     Ok(())
 }
 
-type UnitRow = (Option<String>, i16, String, String);
+type UnitRow = (String, Option<String>, i16, String, String);
 
 /// The units with these keys that are stored.
-pub(in crate::import) fn units<'k>(
+pub(in crate::import) fn units(
     connection: &mut HospitalConnection,
     institution: &Institution,
-    keys: impl Iterator<Item = &'k str>,
+    keys: &[&str],
 ) -> Result<BTreeMap<String, Unit>, DatabaseError> {
-    let mut units = BTreeMap::new();
-    for key in keys {
-        let row: Option<UnitRow> = import_unit::table
-            .filter(import_unit::institution.eq(institution.as_str()))
-            .filter(import_unit::unit.eq(key))
-            .select((
-                import_unit::stem,
-                import_unit::step,
-                import_unit::occurrence,
-                import_unit::resources,
-            ))
-            .get_result(connection)
-            .optional()?;
-        if let Some((stem, step, occurrence, resources)) = row {
-            let unit = Unit {
-                stem,
-                precedence: precedence(step, occurrence)?,
-                resources: read_addresses(&resources)?,
-            };
-            units.insert(key.to_owned(), unit);
-        }
-    }
-    Ok(units)
+    let rows: Vec<UnitRow> = import_unit::table
+        .filter(import_unit::institution.eq(institution.as_str()))
+        .filter(import_unit::unit.eq_any(keys))
+        .select((
+            import_unit::unit,
+            import_unit::stem,
+            import_unit::step,
+            import_unit::occurrence,
+            import_unit::resources,
+        ))
+        .load(connection)?;
+    let read = |(key, stem, step, occurrence, resources): UnitRow| {
+        let unit = Unit {
+            stem,
+            precedence: precedence(step, occurrence)?,
+            resources: read_addresses(&resources)?,
+        };
+        Ok((key, unit))
+    };
+    rows.into_iter().map(read).collect()
 }
 
 fn read_addresses(text: &str) -> Result<Vec<Address>, DatabaseError> {

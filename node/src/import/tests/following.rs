@@ -222,3 +222,53 @@ async fn a_scan_that_is_stopped_anywhere_is_finished_by_the_next() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn nothing_is_deleted_while_files_are_renamed_under_the_walk() {
+    /// Renames the current list and writes its successor behind the walk's back, once.
+    struct Renaming<'s>(&'s Storage, Option<[Filed; 2]>);
+    impl Watcher for Renaming<'_> {
+        fn reached(&mut self, _: &Reached<'_>) {
+            if let Some([current, next]) = self.1.take() {
+                self.0.rename(&current, 1, 2);
+                self.0.write(&next, "PPR^ZD1", &[&problem("P1", "1")]);
+            }
+        }
+        fn refused(&mut self, refusal: &Refusal) {
+            panic!("{refusal:?}");
+        }
+    }
+    on_each_async(async |database| {
+        let house = House::open(database).await;
+        let storage = Storage::new();
+        let [old, current, next] = [40, 41, 42].map(|second| Filed::of("PPR-01", second));
+        storage.write(&old, "PPR^ZD1", &[&problem("P1", "1")]);
+        house.tree(storage.root(), Manner::Anew).await;
+        for second in 0..40 {
+            let former = Filed::of("PPR-01", second);
+            storage.write(&former, "PPR^ZD1", &[]);
+            storage.rename(&former, 1, 2);
+        }
+        storage.rename(&old, 1, 2);
+        storage.write(&current, "PPR^ZD1", &[&problem("P1", "1")]);
+
+        let mut renaming = Renaming(&storage, Some([current, next]));
+        let (import, number) = (&house.import, institution());
+        let report = import
+            .tree(
+                &house.permit,
+                storage.root(),
+                &number,
+                Manner::Anew,
+                &mut renaming,
+            )
+            .await;
+
+        assert_eq!(report.unwrap().deleted, 0);
+        assert_eq!(codes(&house.held().await), 1);
+        let (report, _) = house.tree(storage.root(), Manner::Anew).await;
+        assert_eq!((report.files, report.unchanged), (1, 1));
+        assert!(house.held().await.values().all(|version| *version == 1));
+    })
+    .await;
+}
