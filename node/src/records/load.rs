@@ -371,9 +371,8 @@ impl Load<'_> {
             let database = self.records.database.clone();
             let at: Timestamp = self.records.now_in_milliseconds();
             let changed = tokio::spawn(async move {
-                let write = database.transact(move |connection| {
-                    Ok::<_, RecordsError>(store::apply(connection, &changes, at)?)
-                });
+                let write =
+                    database.transact(move |connection| store::apply(connection, &changes, at));
                 write.await
             });
             self.writing = Some(Writing { batch, changed });
