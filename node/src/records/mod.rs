@@ -24,6 +24,7 @@ mod history;
 mod intake;
 mod interaction;
 mod json;
+mod links;
 mod load;
 mod look;
 mod matching;
@@ -60,11 +61,10 @@ use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
 
 use cursor::{Position, Seal};
 use dress::Dress;
-use query::condition::{Chain, Condition, Has, Rows, Test};
+use query::condition::Condition;
 use query::{Sort, SortBy, Total};
 use search::{Reach, Search};
 use sorted::Lists;
-use types::Role;
 
 pub use address::{Address, LogicalId};
 pub use criteria::Criteria;
@@ -253,68 +253,6 @@ impl Records {
         }
     }
 
-    /// Where the permit hides anything, a link is followed only to and from what it shows: a search
-    /// must not tell by its matches what a read would not.
-    async fn links_followed(
-        &self,
-        reach: &impl Reach,
-        mut query: SearchQuery,
-    ) -> Result<SearchQuery, RecordsError> {
-        let in_memory = |one: &Condition| one.follows_links() && one.needs_a_look();
-        let every = !reach.sees_everything();
-        for condition in &mut query.conditions {
-            if condition.follows_links() && (every || in_memory(condition)) {
-                *condition = self.link_followed(reach, condition.clone()).await?;
-            }
-        }
-        Ok(query)
-    }
-
-    async fn link_followed(
-        &self,
-        reach: &impl Reach,
-        condition: Condition,
-    ) -> Result<Condition, RecordsError> {
-        match condition {
-            Condition::Chain(Chain { by, to }) => {
-                let mut any = Vec::new();
-                for (kind, inner) in to {
-                    let found = self.all_matching(reach, kind, inner).await?;
-                    any.extend(leading_to(by, found));
-                }
-                Ok(Condition::Any(any))
-            }
-            Condition::Has(Has { kind, by, inner }) => {
-                let found = self.all_matching(reach, kind, *inner).await?;
-                let mut ids = Vec::new();
-                for entry in found {
-                    ids.extend(entry.leads_to(by));
-                }
-                Ok(Condition::Id(ids))
-            }
-            other => Ok(other),
-        }
-    }
-
-    /// Every permitted match of a link's inner condition.
-    async fn all_matching(
-        &self,
-        reach: &impl Reach,
-        kind: ResourceType,
-        inner: Condition,
-    ) -> Result<Vec<Entry>, RecordsError> {
-        let mut query = SearchQuery::of_everything(kind);
-        query.conditions.push(inner);
-        // A link within a link.
-        let query = Box::pin(self.links_followed(reach, query)).await?;
-        let search = Search::resumed(query, MOST_LINKED, reach, None);
-        let (found, more) = self.run(search, reach).await?;
-        if more.is_some() {
-            return Err(RecordsError::TooWide);
-        }
-        Ok(found)
-    }
-
     /// [`Records::search`] on a connection that the caller already has, in its snapshot.
     ///
     /// # Errors
@@ -374,8 +312,6 @@ impl Records {
     }
 }
 
-/// The most resources that one link may lead to where each must be judged.
-const MOST_LINKED: usize = 1_024;
 /// How many matches are read at a time to be counted.
 const COUNTED_AT_ONCE: usize = 500;
 
@@ -391,22 +327,6 @@ fn newest_first(query: &SearchQuery) -> bool {
         ] => by.definition.code() == "date" && by.slot > 0 && query.kind.in_a_chart(),
         _ => false,
     }
-}
-
-/// A reference to one of these, by a parameter.
-fn leading_to(by: &'static types::Parameter, found: Vec<Entry>) -> Vec<Condition> {
-    let charts = |entry: &Entry| by.role == Role::Chart && entry.address.kind.name() == "Patient";
-    let (patients, others): (Vec<Entry>, Vec<Entry>) = found.into_iter().partition(charts);
-    let mut any = Vec::new();
-    if !patients.is_empty() {
-        let ids = patients.into_iter().map(|entry| entry.address.id);
-        any.push(Condition::Chart(ids.collect()));
-    }
-    if !others.is_empty() {
-        let targets = others.into_iter().map(|entry| entry.address);
-        any.push(Rows::of(by, Test::Target(targets.collect())));
-    }
-    any
 }
 
 fn within_reach(reach: &impl Reach, chart: Rid) -> Result<(), RecordsError> {

@@ -3,6 +3,7 @@
 
 pub(super) mod condition;
 mod criterion;
+mod reference;
 mod shape;
 mod values;
 

@@ -1,6 +1,7 @@
 //! The FHIR tables, and every statement on them.
 
 mod addresses;
+mod comparison;
 mod compartment;
 mod filter;
 mod history;

@@ -136,7 +136,7 @@ fn chained(
     }
 }
 
-fn target_types(by: &'static Parameter) -> impl Iterator<Item = ResourceType> {
+pub(super) fn target_types(by: &'static Parameter) -> impl Iterator<Item = ResourceType> {
     by.definition
         .targets()
         .iter()
@@ -164,20 +164,20 @@ fn plain(
 }
 
 /// Reads values for one parameter.
-struct Reader {
+pub(super) struct Reader {
     kind: ResourceType,
-    by: &'static Parameter,
+    pub(super) by: &'static Parameter,
 }
 
 impl Reader {
-    fn wrong(&self, reason: &'static str) -> QueryError {
+    pub(super) fn wrong(&self, reason: &'static str) -> QueryError {
         QueryError::Value {
             parameter: self.by.definition.code(),
             reason,
         }
     }
 
-    fn each<T>(
+    pub(super) fn each<T>(
         &self,
         values: &[String],
         reason: &'static str,
@@ -187,7 +187,7 @@ impl Reader {
         values.iter().map(read).collect()
     }
 
-    fn look(&self, look: Look) -> Condition {
+    pub(super) fn look(&self, look: Look) -> Condition {
         Condition::Verify(Verify { by: self.by, look })
     }
 
@@ -341,67 +341,6 @@ impl Reader {
         }
     }
 
-    fn reference(
-        &self,
-        modifier: Option<&str>,
-        values: &[String],
-    ) -> Result<Condition, QueryError> {
-        if modifier == Some("identifier") {
-            let reason = "wanted: system|value or value";
-            let read = |value: &str| match token(value, false)? {
-                Token::Hash(hash) => Some(hash),
-                Token::System(_) => None,
-            };
-            return Ok(self.look(Look::Identifier(self.each(values, reason, read)?)));
-        }
-        let only = match modifier {
-            None => None,
-            Some(name) => {
-                let none = QueryError::Modifier(self.by.definition.code());
-                Some(ResourceType::named(name).ok_or(none)?)
-            }
-        };
-        let mut found = Targets::default();
-        for value in values {
-            self.add_target(&unescaped(value), only, &mut found)
-                .ok_or_else(|| self.wrong("wanted: id, Type/id or a URL"))?;
-        }
-        Ok(found.condition(self.by))
-    }
-
-    /// One value of a reference parameter.
-    fn add_target(
-        &self,
-        value: &str,
-        only: Option<ResourceType>,
-        found: &mut Targets,
-    ) -> Option<()> {
-        if let Some(id) = LogicalId::parse(value) {
-            let kinds: Vec<ResourceType> = match only {
-                Some(kind) => vec![kind],
-                // In a chart of people, an id alone means a person.
-                None if self.by.role == Role::Chart => {
-                    ResourceType::named("Patient").into_iter().collect()
-                }
-                None => target_types(self.by).collect(),
-            };
-            for kind in kinds {
-                let id = id.clone();
-                found.add(self.by, Address { kind, id });
-            }
-            return Some(());
-        }
-        if let Some(address) = Address::parse(value) {
-            if only.is_some_and(|kind| kind != address.kind) {
-                return None;
-            }
-            found.add(self.by, address);
-            return Some(());
-        }
-        let is_url = value.contains(':') && only.is_none();
-        is_url.then(|| found.elsewhere.push(hash_code(value)))
-    }
-
     /// `code$value`: the rows of each component, then the components of one element together.
     fn composite(&self, values: &[String]) -> Result<Condition, QueryError> {
         let reason = "wanted: one value for each component, with $ between them";
@@ -460,39 +399,7 @@ fn component_test(kind: ParameterType, bare: bool, value: &str) -> Option<Test> 
     })
 }
 
-/// The targets of one reference parameter, sorted by where they are found.
-#[derive(Default)]
-struct Targets {
-    charts: Vec<LogicalId>,
-    rows: Vec<Address>,
-    elsewhere: Vec<i64>,
-}
-
-impl Targets {
-    fn add(&mut self, by: &Parameter, address: Address) {
-        if by.role == Role::Chart && address.kind.name() == "Patient" {
-            self.charts.push(address.id);
-        } else {
-            self.rows.push(address);
-        }
-    }
-
-    fn condition(self, by: &'static Parameter) -> Condition {
-        let mut any = Vec::new();
-        if !self.charts.is_empty() {
-            any.push(Condition::Chart(self.charts));
-        }
-        if !self.rows.is_empty() {
-            any.push(Rows::of(by, Test::Target(self.rows)));
-        }
-        if !self.elsewhere.is_empty() {
-            any.push(Rows::of(by, Test::Token(self.elsewhere)));
-        }
-        one_or_any(any)
-    }
-}
-
-fn one_or_any(mut any: Vec<Condition>) -> Condition {
+pub(super) fn one_or_any(mut any: Vec<Condition>) -> Condition {
     match any.pop() {
         Some(only) if any.is_empty() => only,
         Some(last) => {

@@ -1,0 +1,90 @@
+//! Links of a search from one resource to another (chains and `_has`), followed where the database
+//! must not do it alone: the permit hides something, or the resource itself must be looked at.
+
+use super::query::SearchQuery;
+use super::query::condition::{Chain, Condition, Has, Rows, Test};
+use super::search::{Reach, Search};
+use super::types::{Parameter, Role};
+use super::{Entry, Records, RecordsError, ResourceType};
+
+/// The most resources that one link may lead to where each must be judged.
+const MOST_LINKED: usize = 1_024;
+impl Records {
+    /// Where the permit hides anything, a link is followed only to and from what it shows: a search
+    /// must not tell by its matches what a read would not.
+    pub(super) async fn links_followed(
+        &self,
+        reach: &impl Reach,
+        mut query: SearchQuery,
+    ) -> Result<SearchQuery, RecordsError> {
+        let in_memory = |one: &Condition| one.follows_links() && one.needs_a_look();
+        let every = !reach.sees_everything();
+        for condition in &mut query.conditions {
+            if condition.follows_links() && (every || in_memory(condition)) {
+                *condition = self.link_followed(reach, condition.clone()).await?;
+            }
+        }
+        Ok(query)
+    }
+
+    async fn link_followed(
+        &self,
+        reach: &impl Reach,
+        condition: Condition,
+    ) -> Result<Condition, RecordsError> {
+        match condition {
+            Condition::Chain(Chain { by, to }) => {
+                let mut any = Vec::new();
+                for (kind, inner) in to {
+                    let found = self.all_matching(reach, kind, inner).await?;
+                    any.extend(leading_to(by, found));
+                }
+                Ok(Condition::Any(any))
+            }
+            Condition::Has(Has { kind, by, inner }) => {
+                let found = self.all_matching(reach, kind, *inner).await?;
+                let mut ids = Vec::new();
+                for entry in found {
+                    ids.extend(entry.leads_to(by));
+                }
+                Ok(Condition::Id(ids))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Every permitted match of a link's inner condition.
+    async fn all_matching(
+        &self,
+        reach: &impl Reach,
+        kind: ResourceType,
+        inner: Condition,
+    ) -> Result<Vec<Entry>, RecordsError> {
+        let mut query = SearchQuery::of_everything(kind);
+        query.conditions.push(inner);
+        // A link within a link.
+        let query = Box::pin(self.links_followed(reach, query)).await?;
+        let search = Search::resumed(query, MOST_LINKED, reach, None);
+        let (found, more) = self.run(search, reach).await?;
+        if more.is_some() {
+            return Err(RecordsError::TooWide);
+        }
+        Ok(found)
+    }
+}
+
+/// A reference to one of these, by a parameter.
+fn leading_to(by: &'static Parameter, found: Vec<Entry>) -> Vec<Condition> {
+    let charts = |entry: &Entry| by.role == Role::Chart && entry.address.kind.name() == "Patient";
+    let (patients, others): (Vec<Entry>, Vec<Entry>) = found.into_iter().partition(charts);
+    let mut any = Vec::new();
+    if !patients.is_empty() {
+        let ids = patients.into_iter().map(|entry| entry.address.id);
+        any.push(Condition::Chart(ids.collect()));
+    }
+    if !others.is_empty() {
+        let targets = others.into_iter().map(|entry| entry.address);
+        any.push(Rows::of(by, Test::Target(targets.collect())));
+    }
+    any
+}
