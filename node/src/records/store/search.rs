@@ -56,6 +56,7 @@ impl Plan {
                     test: Test::TargetRow(targets),
                     ..
                 }) if targets.is_empty() => return Ok(None),
+                Condition::Any(parts) if parts.is_empty() => return Ok(None),
                 condition => kept.push(condition),
             }
         }
@@ -130,6 +131,11 @@ fn followed(
     for (kind, inner) in &chain.to {
         let inner = looked_up(connection, inner)?;
         let found = matching_rids(connection, *kind, &inner, "k.rid")?;
+        // `patient` may lead to a Group too: a type without a match must not keep the one chart that
+        // matched from being walked.
+        if found.is_empty() {
+            continue;
+        }
         if found.len() > MOST_TARGETS {
             to.push((*kind, inner));
         } else if chain.by.role == Role::Chart && kind.name() == "Patient" {
