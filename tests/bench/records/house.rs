@@ -1,6 +1,7 @@
 //! The hospital that is measured: a fresh database, and the rooms that stand on it.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use diesel::dsl::sql;
@@ -121,56 +122,64 @@ impl Watcher for Screen {
 }
 
 /// CPU of this process, and of its sessions on the PostgreSQL server.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Used {
     pub(crate) process: Cpu,
-    pub(crate) backends: Option<Cpu>,
+    /// By the session's process.
+    sessions: Option<BTreeMap<u32, Cpu>>,
+}
+
+impl Used {
+    /// Of all sessions together; `None` without a server.
+    pub(crate) fn backends(&self) -> Option<f64> {
+        let sessions = self.sessions.as_ref()?;
+        Some(sessions.values().map(|cpu| cpu.micros).sum())
+    }
 }
 
 impl std::ops::Sub for Used {
     type Output = Used;
 
     fn sub(self, earlier: Used) -> Used {
+        let then = earlier.sessions.unwrap_or_default();
+        let since =
+            |(pid, now): (u32, Cpu)| (pid, now - then.get(&pid).copied().unwrap_or_default());
         Used {
             process: self.process - earlier.process,
-            backends: self
-                .backends
-                .zip(earlier.backends)
-                .map(|(now, then)| now - then),
+            sessions: self
+                .sessions
+                .map(|now| now.into_iter().map(since).collect()),
         }
     }
 }
 
 /// Reads what was used. On the server it looks at the sessions of this database alone, which live
-/// as long as it is open: others may be at work there. Workers of a parallel query are not in it,
-/// nor are the checkpointer and the WAL writer.
+/// long once they are open: others may be at work there. Workers of a parallel query are not in
+/// it, nor are the checkpointer and the WAL writer.
 struct Meter {
-    sessions: Option<Vec<u32>>,
+    server: Option<Mutex<PgConnection>>,
 }
+
+const SESSIONS: &str = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+    AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
 
 impl Meter {
     fn of(url: &str) -> Self {
-        let sessions = url.starts_with("postgres").then(|| {
-            let mut connection = PgConnection::establish(url).unwrap();
-            let asked = sql::<Integer>(
-                "SELECT pid FROM pg_stat_activity \
-                 WHERE datname = current_database() AND pid <> pg_backend_pid() \
-                 AND backend_type = 'client backend'",
-            );
-            let pids: Vec<i32> = asked.load(&mut connection).unwrap();
-            assert!(!pids.is_empty(), "the database is open");
-            pids.into_iter().map(|pid| pid.unsigned_abs()).collect()
-        });
-        Self { sessions }
+        let server = url.starts_with("postgres");
+        Self {
+            server: server.then(|| Mutex::new(PgConnection::establish(url).unwrap())),
+        }
     }
 
     fn read(&self) -> Used {
-        let sessions = self.sessions.as_ref().map(|pids| Cpu {
-            micros: pids.iter().map(|pid| Cpu::of_process(*pid).micros).sum(),
-        });
         Used {
             process: Cpu::of_process(std::process::id()),
-            backends: sessions,
+            sessions: self.server.as_ref().map(|server| {
+                let asked = sql::<Integer>(SESSIONS);
+                let pids: Vec<i32> = asked.load(&mut *server.lock().unwrap()).unwrap();
+                let pids = pids.into_iter().map(i32::unsigned_abs);
+                pids.map(|pid| (pid, Cpu::of_process(pid))).collect()
+            }),
         }
     }
 }

@@ -77,7 +77,7 @@ impl Report {
             "\n  import, validation   resources/s   CPU µs   of PostgreSQL   peak memory MiB"
         )?;
         for (policy, one) in &self.imports {
-            let (micros, backends) = each(one.used, one.resources as f64);
+            let (micros, backends) = each(&one.used, one.resources as f64);
             writeln!(
                 f,
                 "  {:<18}   {:>11.0}   {micros:>6.0}   {backends:>13}   {:>15}",
@@ -153,12 +153,12 @@ fn line(f: &mut fmt::Formatter<'_>, kind: Kind, row: &Row, took: &[Duration]) ->
     if kind != row.kind {
         return writeln!(f);
     }
-    let (micros, backends) = each(row.used, took.len() as f64);
+    let (micros, backends) = each(&row.used, took.len() as f64);
     writeln!(f, "   {micros:>6.0}   {backends:>13}")
 }
 
 /// CPU microseconds of one, here and on the server.
-fn each(used: Used, of: f64) -> (f64, String) {
-    let backends = used.backends.map(|cpu| format!("{:.0}", cpu.micros / of));
+fn each(used: &Used, of: f64) -> (f64, String) {
+    let backends = used.backends().map(|micros| format!("{:.0}", micros / of));
     (used.process.micros / of, backends.unwrap_or_default())
 }
