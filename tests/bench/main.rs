@@ -19,6 +19,7 @@
 mod arguments;
 mod floors;
 mod load;
+mod machine;
 mod measure;
 mod process;
 mod report;
@@ -72,7 +73,7 @@ fn measure_apart(arguments: &Arguments) -> ExitCode {
     if let Some(url) = &arguments.database {
         command.env(TEST_SERVER, url);
     }
-    println!("{}", report::machine());
+    println!("{}", machine::machine());
     let ended = command.status().unwrap();
     print!("{}", std::fs::read_to_string(report.path()).unwrap());
     if ended.success() {

@@ -1,7 +1,6 @@
 //! The table.
 
 use std::fmt;
-use std::fs;
 
 use scenarios::Store;
 
@@ -187,36 +186,4 @@ fn row(f: &mut fmt::Formatter<'_>, one: &Measured) -> fmt::Result {
         Some(backend) => writeln!(f, "   {backend:>6.0}"),
         None => writeln!(f),
     }
-}
-
-/// One line about the machine.
-pub(crate) fn machine() -> String {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let processors = read("/proc/cpuinfo");
-    let model = processors
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .and_then(|rest| rest.split_once(':'))
-        .map_or("unknown processor", |(_, name)| name.trim());
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let memory = read("/proc/meminfo");
-    let kib: u64 = memory
-        .split_whitespace()
-        .nth(1)
-        .and_then(|word| word.parse().ok())
-        .unwrap_or(0);
-    let built = if cfg!(debug_assertions) {
-        "DEBUG BUILD: figures mean nothing"
-    } else {
-        "release build"
-    };
-    format!(
-        "{model}, {cores} cores, {} GiB, Linux {}, load {}, {built}",
-        kib / 1_048_576,
-        read("/proc/sys/kernel/osrelease").trim(),
-        read("/proc/loadavg")
-            .split_whitespace()
-            .next()
-            .unwrap_or("?"),
-    )
 }
