@@ -324,7 +324,7 @@ fn newest_first(query: &SearchQuery) -> bool {
                 by: SortBy::Parameter(by),
                 descending: true,
             },
-        ] => by.definition.code() == "date" && by.slot > 0 && query.kind.in_a_chart(),
+        ] => by.slot > 0 && query.kind.is_dated_by(by),
         _ => false,
     }
 }

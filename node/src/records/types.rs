@@ -194,6 +194,14 @@ impl ResourceType {
         self.0.name == "Patient" || self.0.parameters.iter().any(names_one)
     }
 
+    /// Whether a parameter reads the element that dates a chart's resources first.
+    pub(super) fn is_dated_by(self, by: &Parameter) -> bool {
+        let definition = by.definition;
+        definition.code() == "date"
+            && self.in_a_chart()
+            && self.0.chart.is_dated_by(self.0.name, definition)
+    }
+
     /// The search parameter of that name.
     pub(super) fn parameter(self, name: &str) -> Option<&'static Parameter> {
         let place = self.0.by_name.get(name)?;

@@ -360,6 +360,32 @@ async fn any_date_text_or_code_gives_an_order_whose_pages_fit_together() {
 }
 
 #[tokio::test]
+async fn a_date_sorts_by_what_fhir_calls_the_date_of_the_type() {
+    on_each_async(async |database| {
+        let house = House::open(database).await;
+        house.put(&patient("p")).await;
+        // The chart is sorted by the onset, `date` is when it was recorded.
+        for (id, onset, recorded) in [
+            ("early", "2001-01-01", "2026-03-01"),
+            ("late", "2020-01-01", "2026-01-01"),
+        ] {
+            house
+                .put(&json!({
+                    "resourceType": "AllergyIntolerance", "id": id,
+                    "patient": {"reference": "Patient/p"},
+                    "onsetDateTime": onset, "recordedDate": recorded
+                }))
+                .await;
+        }
+        let allergies = async |question: &str| ids(&house, "AllergyIntolerance", question).await;
+        assert_eq!(allergies("patient=p").await, ["late", "early"]);
+        assert_eq!(allergies("patient=p&_sort=-date").await, ["early", "late"]);
+        assert_eq!(allergies("patient=p&_sort=date").await, ["late", "early"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn kana_sorts_a_register_of_patients() {
     on_each_async(async |database| {
         let house = House::open(database).await;

@@ -51,6 +51,16 @@ impl Chart {
         )
     }
 
+    /// Whether this parameter of `kind` reads what dates it first.
+    pub(super) fn is_dated_by(&self, kind: &str, definition: &SearchParameter) -> bool {
+        match (self.when.first(), element(kind, definition)) {
+            (None, _) => true,
+            // `effectiveDateTime` is one form of `effective`.
+            (Some(path), Some(element)) => path.starts_with(element),
+            (Some(_), None) => false,
+        }
+    }
+
     /// The names of the parameters that date a type without paths of its own.
     pub(in crate::records) fn when_else(&self) -> &'static [&'static str] {
         if self.when.is_empty() {
@@ -70,17 +80,17 @@ pub(super) fn names_the_patient(kind: &str, definition: &SearchParameter) -> boo
     let Some(patient) = Catalogue::shipped().named(kind, "patient") else {
         return false;
     };
-    let element = |of: &SearchParameter| {
-        let expression = of.expression();
-        let own = format!("{kind}.");
-        let (_, path) = expression.split_once(&own)?;
-        let end = path
-            .find(|c: char| !c.is_ascii_alphanumeric())
-            .unwrap_or(path.len());
-        path.get(..end).map(str::to_owned)
-    };
-    definition.code() == "patient"
-        || (element(definition).is_some() && element(definition) == element(patient))
+    let read = element(kind, definition);
+    definition.code() == "patient" || (read.is_some() && read == element(kind, patient))
+}
+
+/// The first element that a parameter reads: `effective` of `Observation.effective`.
+fn element<'d>(kind: &str, definition: &'d SearchParameter) -> Option<&'d str> {
+    let (_, path) = definition.expression().split_once(&format!("{kind}."))?;
+    let end = path
+        .find(|c: char| !c.is_ascii_alphanumeric())
+        .unwrap_or(path.len());
+    path.get(..end)
 }
 
 /// (type, when, authors)
