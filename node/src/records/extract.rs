@@ -1,6 +1,7 @@
 //! What the index and the decision need to know about a resource, read from its JSON once, before
 //! anything is locked.
 
+use federation_protocol::label::Labels;
 use fhir_search_parameters::ParameterType;
 use serde_json::Value;
 
@@ -56,6 +57,13 @@ pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
         found.tokens.push((kind.matching_slot(), hash));
     }
     found.once();
+    found
+}
+
+/// Reads a former version. What marks the resource by now marks what it said before, too.
+pub(super) fn extract_former(kind: ResourceType, resource: &Value, by_now: Labels) -> Extracted {
+    let mut found = extract(kind, resource);
+    found.facts.labels = found.facts.labels.or(by_now);
     found
 }
 

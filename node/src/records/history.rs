@@ -9,7 +9,7 @@ use crate::access::Permit;
 use crate::database::{DatabaseError, Rid};
 
 use super::cursor::Position;
-use super::extract::extract;
+use super::extract::extract_former;
 use super::search::Reach;
 use super::store::{self, Moment, Version, Versions};
 use super::{Address, Entry, HistoryOf, Outcome, Records, RecordsError, permitted, strict};
@@ -165,9 +165,7 @@ fn judged(reach: &impl Reach, version: Version, own: &str) -> Option<Past> {
         version.raw
     };
     let value = strict::strict(&said).ok()?;
-    let mut extracted = extract(address.kind, &value);
-    let labels = &mut extracted.facts.labels;
-    *labels = labels.or(Labels::from_bits(version.labels));
+    let extracted = extract_former(address.kind, &value, Labels::from_bits(version.labels));
     let (number, at) = (version.version, version.at);
     let entry = Entry::of_former(address, version.rid, number, at, extracted, own, said);
     let entry = permitted(reach, entry).ok()?;

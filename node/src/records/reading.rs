@@ -3,7 +3,7 @@
 use crate::access::Permit;
 use crate::database::{HospitalConnection, Rid};
 
-use super::extract::extract;
+use super::extract::extract_former;
 use super::search::Reach;
 use super::store::{self, Former, Stored};
 use super::{Address, DraftError, Entry, Records, RecordsError, permitted, strict, within_reach};
@@ -105,10 +105,7 @@ fn former_entry(
 ) -> Result<Entry, RecordsError> {
     let address = newest.address().ok_or(RecordsError::NotFound)?;
     let value = strict::strict(&former.raw).map_err(DraftError::from)?;
-    let mut extracted = extract(address.kind, &value);
-    // What marks it by now marks what it said before, too.
-    let labels = &mut extracted.facts.labels;
-    *labels = labels.or(newest.facts().labels);
+    let extracted = extract_former(address.kind, &value, newest.facts().labels);
     Ok(Entry::of_former(
         address, newest.rid, version, former.at, extracted, own, former.raw,
     ))

@@ -10,7 +10,7 @@ use crate::database::{HospitalConnection, Rid};
 
 use super::classify::category_number;
 use super::cursor::{Position, Seal};
-use super::extract::extract;
+use super::extract::extract_former;
 use super::look::Subject;
 use super::query::condition::Condition;
 use super::query::{MOST_ENTRIES, SearchQuery};
@@ -206,10 +206,7 @@ impl Question {
             kind: self.kind,
             id,
         };
-        let mut extracted = extract(self.kind, &value);
-        // What marks it by now marks what it said before, too.
-        let labels = &mut extracted.facts.labels;
-        *labels = labels.or(former.labels());
+        let extracted = extract_former(self.kind, &value, former.labels());
         let (date, rid) = (extracted.when.lo, former.rid);
         let behind = self
             .after

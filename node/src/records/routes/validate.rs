@@ -4,7 +4,6 @@ use actix_web::HttpRequest;
 use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 
 use super::answer::verdict;
-use super::desk::Desk;
 use super::manner::Manner;
 use super::{Answer, Fhir, question};
 use crate::access::{Access, Act};
@@ -29,14 +28,7 @@ async fn given(
     records: Data<Records>,
 ) -> Answer {
     let subject = Subject::named(&kind, None)?;
-    let manner = Manner::of(&request)?;
-    let desk = Desk {
-        caller: &caller,
-        access: &access,
-        records: &records,
-        manner: &manner,
-    };
-    answered(&request, subject, Some(payload), &desk).await
+    answered(&request, subject, Some(payload), &caller, &access, &records).await
 }
 
 /// A resource that is to be what is at this address.
@@ -49,14 +41,7 @@ async fn given_for_one(
     records: Data<Records>,
 ) -> Answer {
     let subject = Subject::named(&address.0, Some(&address.1))?;
-    let manner = Manner::of(&request)?;
-    let desk = Desk {
-        caller: &caller,
-        access: &access,
-        records: &records,
-        manner: &manner,
-    };
-    answered(&request, subject, Some(payload), &desk).await
+    answered(&request, subject, Some(payload), &caller, &access, &records).await
 }
 
 /// What is stored at this address.
@@ -68,14 +53,7 @@ async fn stored(
     records: Data<Records>,
 ) -> Answer {
     let subject = Subject::named(&address.0, Some(&address.1))?;
-    let manner = Manner::of(&request)?;
-    let desk = Desk {
-        caller: &caller,
-        access: &access,
-        records: &records,
-        manner: &manner,
-    };
-    answered(&request, subject, None, &desk).await
+    answered(&request, subject, None, &caller, &access, &records).await
 }
 
 /// What the question is about.
@@ -97,11 +75,14 @@ async fn answered(
     request: &HttpRequest,
     subject: Subject,
     payload: Option<Payload>,
-    desk: &Desk<'_>,
+    caller: &Caller,
+    access: &Access,
+    records: &Records,
 ) -> Answer {
+    let manner = Manner::of(request)?;
     let Subject { kind, address } = subject;
     let patient = match &address {
-        Some(address) => desk.records.chart_of(address).await?,
+        Some(address) => records.chart_of(address).await?,
         None => None,
     };
     let act = Act::Validate {
@@ -109,7 +90,7 @@ async fn answered(
         id: address.as_ref().map(|address| address.id.as_str()),
         patient,
     };
-    let permit = desk.access.permit(desk.caller, act).await?;
+    let permit = access.permit(caller, act).await?;
     let pairs = question::pairs(request.query_string().as_bytes())?;
     let body = match payload {
         Some(payload) => Some(question::resource(request, payload).await?),
@@ -118,7 +99,7 @@ async fn answered(
     let text = body.as_deref().map(strict::text).transpose();
     let text = text.map_err(DraftError::from).map_err(RecordsError::from)?;
     let asked = Asked::parse(kind, &pairs, text)?;
-    let issues = desk.records.validate(&permit, address.as_ref(), asked);
+    let issues = records.validate(&permit, address.as_ref(), asked);
     let issues = issues.await?;
-    Ok(Fhir::ok(desk.manner.spelled(verdict(&issues))))
+    Ok(Fhir::ok(manner.spelled(verdict(&issues))))
 }

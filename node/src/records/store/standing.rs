@@ -6,11 +6,10 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Text};
 
-use super::super::extract::extract;
-use super::super::strict::strict;
 use super::super::{Address, Entry, LogicalId, ResourceType};
-use super::rows::{COLUMNS, ColumnTypes, Stored, read_version};
+use super::rows::{COLUMNS, ColumnTypes, Stored};
 use super::statement::Statement;
+use super::superseded::entry_at;
 use crate::database::{DatabaseError, HospitalConnection, Rid};
 
 /// What a row says of itself before its text is read.
@@ -164,36 +163,9 @@ pub(in crate::records) fn texts_of(
             .find(|row| row.as_ref().is_some_and(|row| row.rid == one.rid))
             .and_then(Option::take);
         if let Some(row) = row {
-            let entry = text_of(connection, one, row, own)?;
+            let entry = entry_at(connection, row, one.version, own)?;
             found.extend(entry.map(|entry| (one.patient, entry)));
         }
     }
     Ok(found)
-}
-
-fn text_of(
-    connection: &mut HospitalConnection,
-    one: &Standing,
-    row: Stored,
-    own: &str,
-) -> Result<Option<Entry>, DatabaseError> {
-    if row.version == one.version {
-        return Ok(Entry::of_stored(row, own));
-    }
-    let former = read_version(connection, one.rid, one.version)?;
-    let Some((former, Ok(value))) = former.map(|former| {
-        let value = strict(&former.raw);
-        (former, value)
-    }) else {
-        return Ok(None);
-    };
-    let mut extracted = extract(one.address.kind, &value);
-    // What marks it by now marks what it said before, too.
-    let labels = &mut extracted.facts.labels;
-    *labels = labels.or(row.facts().labels);
-    let (address, raw) = (one.address.clone(), former.raw);
-    let (version, at) = (one.version, former.at);
-    Ok(Some(Entry::of_former(
-        address, one.rid, version, at, extracted, own, raw,
-    )))
 }

@@ -4,9 +4,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Text};
 use federation_protocol::label::Labels;
 
-use super::super::extract::extract;
+use super::super::extract::extract_former;
 use super::super::strict::strict;
-use super::super::{Address, Entry, LogicalId, ResourceType};
+use super::super::{Entry, ResourceType};
 use super::rows::{COLUMNS, ColumnTypes, Stored, read_version};
 use super::statement::Statement;
 use crate::database::{DatabaseError, HospitalConnection};
@@ -50,7 +50,9 @@ pub(in crate::records) fn changed_since(
         .int(as_of)
         .sql(") WHERE r.type = ")
         .int(kind.code());
-    statement.sql(" AND r.txn > ").int(as_of);
+    // What has changed has more than one version: the index by commit says so, without the row of
+    // all that an import has brought since.
+    statement.sql(" AND r.version > 1 AND r.txn > ").int(as_of);
     statement.sql(" AND r.born <= ").int(as_of);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     statement.sql(" LIMIT 0 + ").int(limit);
@@ -74,25 +76,30 @@ pub(in crate::records) fn at_place(
     let Some(stored) = statement.get_result::<Stored>(connection).optional()? else {
         return Ok(None);
     };
-    if stored.version == version {
-        return Ok(Some(stored)
-            .filter(|stored| !stored.deleted)
-            .and_then(|stored| Entry::of_stored(stored, own)));
+    entry_at(connection, stored, version, own)
+}
+
+/// One version of the row that was read; `None` where it is gone, or was a deletion.
+pub(super) fn entry_at(
+    connection: &mut HospitalConnection,
+    row: Stored,
+    version: i32,
+    own: &str,
+) -> Result<Option<Entry>, DatabaseError> {
+    if row.version == version {
+        return Ok(Some(row)
+            .filter(|row| !row.deleted)
+            .and_then(|row| Entry::of_stored(row, own)));
     }
-    let former = read_version(connection, rid, version)?.filter(|former| !former.deleted);
-    let address = ResourceType::coded(stored.kind).zip(LogicalId::parse(&stored.id));
-    let (Some(former), Some((kind, id))) = (former, address) else {
+    let former = read_version(connection, row.rid, version)?.filter(|former| !former.deleted);
+    let (Some(former), Some(address)) = (former, row.address()) else {
         return Ok(None);
     };
     let Ok(value) = strict(&former.raw) else {
         return Ok(None);
     };
-    let mut extracted = extract(kind, &value);
-    // What marks it by now marks what it said before, too.
-    let labels = &mut extracted.facts.labels;
-    *labels = labels.or(stored.facts().labels);
-    let address = Address { kind, id };
+    let extracted = extract_former(address.kind, &value, row.facts().labels);
     Ok(Some(Entry::of_former(
-        address, rid, version, former.at, extracted, own, former.raw,
+        address, row.rid, version, former.at, extracted, own, former.raw,
     )))
 }
