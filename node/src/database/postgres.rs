@@ -27,6 +27,10 @@ const SESSION: &str = "SET TIME ZONE 'UTC'; \
      SET statement_timeout = '60s'; \
      SET jit = off;";
 
+/// At most this many jobs share one commit: fewer than `SQLite`'s, since one that meets a conflict
+/// sends all of them on their own ways.
+const GROUP: usize = 32;
+
 /// Pauses between attempts to reach the server, for one job, in milliseconds.
 const RECONNECT_PAUSES_MS: [u64; 5] = [0, 50, 150, 400, 900];
 
@@ -74,8 +78,10 @@ pub(super) fn open(
         let mut line = std::mem::replace(&mut first_line, fresh);
         let writes = Arc::clone(writes);
         threads.push(spawn(format!("database-write-{number}"), move || {
-            while let Some(job) = writes.take() {
-                line.write(job);
+            while let Some(first) = writes.take() {
+                let mut group = vec![first];
+                writes.drain(GROUP - 1, &mut group);
+                line.write_group(group);
             }
         })?);
     }
@@ -157,6 +163,21 @@ enum Attempt {
     Again(DatabaseError),
 }
 
+/// Why a group's commit did not come about, for each of its jobs.
+enum TogetherError {
+    Unknown,
+    NotCommitted(String),
+}
+
+impl TogetherError {
+    fn told(&self) -> DatabaseError {
+        match self {
+            Self::Unknown => DatabaseError::CommitUnknown,
+            Self::NotCommitted(reason) => DatabaseError::NotCommitted(reason.clone()),
+        }
+    }
+}
+
 impl Line {
     fn new(url: &str, role: Role, company: Company) -> Self {
         Self {
@@ -233,6 +254,54 @@ impl Line {
                 }
             }
             Err(error) => job(Err(error)),
+        }
+    }
+
+    /// Group commit: what queued up while the last commits were on their way to the disk goes into
+    /// one. A group that meets a conflict or loses its connection before the commit is done again,
+    /// each job alone.
+    fn write_group(&mut self, mut group: Vec<Box<dyn WriteJob>>) {
+        let together = match group.as_mut_slice() {
+            [] | [_] => None,
+            several => self.attempt_group(several),
+        };
+        let Some(ended) = together else {
+            return group.into_iter().for_each(|job| self.write(job));
+        };
+        let outcome = ended.err();
+        for job in group {
+            job.answer(outcome.as_ref().map(TogetherError::told));
+        }
+    }
+
+    /// `None`: nothing of it is stored, and each may succeed alone.
+    fn attempt_group(
+        &mut self,
+        group: &mut [Box<dyn WriteJob>],
+    ) -> Option<Result<(), TogetherError>> {
+        let trouble = self.trouble.clone();
+        let connection = self.begun(transaction::begin_write).ok()?;
+        // There may be writes of records among them, which must wait for their turn before the
+        // snapshot is taken.
+        let done = transaction::take_turn(connection).and_then(|()| {
+            group.iter_mut().try_for_each(|job| {
+                Ok(transaction::attempt_in_savepoint(connection, job.as_mut())?)
+            })
+        });
+        if done.is_err() || trouble.conflict() || trouble.lost() {
+            if trouble.lost() || transaction::rollback(connection).is_err() {
+                self.connection = None;
+            }
+            return None;
+        }
+        let Err(error) = transaction::commit(connection) else {
+            return Some(Ok(()));
+        };
+        self.connection = None;
+        match (trouble.conflict(), trouble.lost()) {
+            (true, _) => None,
+            (_, true) => Some(Err(TogetherError::Unknown)),
+            _ => Some(Err(TogetherError::NotCommitted(error.to_string()))),
         }
     }
 

@@ -129,33 +129,36 @@ fn write_group(
     group: &mut [Box<dyn WriteJob>],
 ) -> diesel::QueryResult<()> {
     transaction::begin_write(connection)?;
-    for job in group {
-        if let Err(error) = attempt(connection, job.as_mut()) {
-            drop(transaction::rollback(connection));
-            return Err(error);
-        }
-    }
-    let committed = transaction::commit(connection);
-    if committed.is_err() {
+    let keep = match group {
+        [job] => attempt_alone(connection, job.as_mut()),
+        group => group
+            .iter_mut()
+            .try_for_each(|job| transaction::attempt_in_savepoint(connection, job.as_mut()))
+            .map(|()| true),
+    };
+    let ended = match keep {
+        Ok(true) => transaction::commit(connection),
+        Ok(false) => return transaction::rollback(connection),
+        Err(error) => Err(error),
+    };
+    if ended.is_err() {
         drop(transaction::rollback(connection));
     }
-    committed
+    ended
 }
 
-/// One job in its own savepoint: a refused one rolls back alone.
-fn attempt(connection: &mut HospitalConnection, job: &mut dyn WriteJob) -> diesel::QueryResult<()> {
-    transaction::savepoint(connection)?;
+/// A job without company needs no savepoint, for which `SQLite` would copy every page that it
+/// touches: a commit of an import, above all. Whether it is to be kept.
+fn attempt_alone(
+    connection: &mut HospitalConnection,
+    job: &mut dyn WriteJob,
+) -> diesel::QueryResult<bool> {
     let depth = transaction::depth(connection);
     let keep = job.attempt(connection);
     if transaction::depth(connection) != depth {
-        // The work broke off inside a transaction of its own: what is stored is anyone's guess.
         return Err(diesel::result::Error::BrokenTransactionManager);
     }
-    if keep {
-        transaction::commit(connection)
-    } else {
-        transaction::rollback(connection)
-    }
+    Ok(keep)
 }
 
 /// What the database finds wrong with itself: nothing when it is sound. Reads all of it.

@@ -7,6 +7,8 @@
     reason = "tests fail by panicking"
 )]
 
+use std::sync::{Arc, Barrier};
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -17,6 +19,10 @@ use super::{Company, Database, DatabaseError, HospitalConnection, Kind, counts};
 
 diesel::table! {
     note (id) { id -> BigInt, text -> Text, }
+}
+
+fn txid() -> diesel::expression::SqlLiteral<BigInt> {
+    diesel::dsl::sql("txid_current()")
 }
 
 fn make_table(database: &Database) {
@@ -75,6 +81,59 @@ fn a_refused_job_rolls_back_alone() {
         );
         assert_eq!(database.read_blocking(count).unwrap(), 32);
     });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_queued_up_behind_a_commit_shares_the_next_one() {
+    let Some(server) = postgres() else { return };
+    let database = server.database.clone();
+    make_table(&database);
+    // Every writer is held until the queue is full: one after the other, or one would take two.
+    let held = Arc::new(Barrier::new(super::POSTGRES_WRITERS + 1));
+    let mut busy = Vec::new();
+    for _ in 0..super::POSTGRES_WRITERS {
+        let (begun, begins) = std::sync::mpsc::channel();
+        let (database, held) = (database.clone(), held.clone());
+        busy.push(tokio::spawn(async move {
+            let wait = move |_: &mut HospitalConnection| {
+                begun.send(()).unwrap();
+                held.wait();
+                Ok::<_, DatabaseError>(())
+            };
+            database.transact(wait).await
+        }));
+        tokio::task::spawn_blocking(move || begins.recv().unwrap())
+            .await
+            .unwrap();
+    }
+    let jobs: Vec<_> = (0..64)
+        .map(|id| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                database
+                    .transact(move |connection| {
+                        insert(connection, id)?;
+                        Ok::<_, DatabaseError>(
+                            diesel::select(txid()).get_result::<i64>(connection)?,
+                        )
+                    })
+                    .await
+            })
+        })
+        .collect();
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    tokio::task::spawn_blocking(move || held.wait())
+        .await
+        .unwrap();
+    for one in busy {
+        one.await.unwrap().unwrap();
+    }
+    let mut commits = std::collections::BTreeSet::new();
+    for job in jobs {
+        commits.insert(job.await.unwrap().unwrap());
+    }
+    assert!(commits.len() < 32, "{} commits of 64 jobs", commits.len());
+    assert_eq!(database.read_blocking(count).unwrap(), 64);
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use diesel::Connection;
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 
-use super::HospitalConnection;
-use super::job::ReadJob;
+use super::job::{ReadJob, WriteJob};
+use super::{DatabaseError, HospitalConnection};
 
 type Manager = <HospitalConnection as Connection>::TransactionManager;
 
@@ -22,6 +22,15 @@ pub(super) fn begin_write(connection: &mut HospitalConnection) -> diesel::QueryR
             "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
         ),
     }
+}
+
+/// Waits for the turn to write records, before the transaction's snapshot is taken. `SQLite` has one
+/// writer; a server lets one at a time have the counter's table.
+pub(crate) fn take_turn(connection: &mut HospitalConnection) -> Result<(), DatabaseError> {
+    if let HospitalConnection::Postgres(postgres) = connection {
+        postgres.batch_execute("LOCK TABLE records_counter IN EXCLUSIVE MODE")?;
+    }
+    Ok(())
 }
 
 /// A snapshot that cannot write.
@@ -45,6 +54,25 @@ pub(super) fn commit(connection: &mut HospitalConnection) -> diesel::QueryResult
 
 pub(super) fn rollback(connection: &mut HospitalConnection) -> diesel::QueryResult<()> {
     Manager::rollback_transaction(connection)
+}
+
+/// One job in its own savepoint: a refused one rolls back alone.
+pub(super) fn attempt_in_savepoint(
+    connection: &mut HospitalConnection,
+    job: &mut dyn WriteJob,
+) -> diesel::QueryResult<()> {
+    savepoint(connection)?;
+    let before = depth(connection);
+    let keep = job.attempt(connection);
+    if depth(connection) != before {
+        // The work broke off inside a transaction of its own: what is stored is anyone's guess.
+        return Err(diesel::result::Error::BrokenTransactionManager);
+    }
+    if keep {
+        commit(connection)
+    } else {
+        rollback(connection)
+    }
 }
 
 /// How deep the open transactions are nested; `None` when the connection is broken.

@@ -111,7 +111,7 @@ impl Records {
         connection: &mut HospitalConnection,
     ) -> Result<(), RecordsError> {
         may_write(permit)?;
-        Ok(store::lock(connection)?)
+        Ok(crate::database::take_turn(connection)?)
     }
 
     /// Does `intakes` in the caller's transaction; what became of each, in their order. Nothing to

@@ -26,4 +26,4 @@ pub(super) use rows::{Former, Stored, read, read_version};
 pub(super) use search::{Plan, candidates, count, rid_of};
 pub(super) use standing::{Standing, newest_commit, standing_at, standing_behind, texts_of};
 pub(super) use superseded::{Superseded, at_place, changed_since};
-pub(super) use write::{Change, Changed, Expect, apply, lock, matching};
+pub(super) use write::{Change, Changed, Expect, apply, matching};

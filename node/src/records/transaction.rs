@@ -15,7 +15,7 @@ use std::sync::Arc;
 use federation_protocol::time::Timestamp;
 
 use crate::access::Permit;
-use crate::database::{DatabaseError, HospitalConnection};
+use crate::database::{DatabaseError, HospitalConnection, take_turn};
 
 use super::bundle::{Bundle, BundleEntry, BundleKind, Content};
 use super::interaction::Interaction;
@@ -174,7 +174,7 @@ impl Records {
         let records = self.clone();
         self.database
             .transact(move |connection| {
-                store::lock(connection)?;
+                take_turn(connection)?;
                 let found = transaction.look(&records, connection)?;
                 let done = if found == guessed {
                     transaction.carry_out(&records, connection, &found, &changes, at)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use federation_protocol::time::Timestamp;
 
 use crate::access::Permit;
-use crate::database::{HospitalConnection, Rid};
+use crate::database::{HospitalConnection, Rid, take_turn};
 
 use super::dress::Dress;
 use super::extract::extract;
@@ -141,7 +141,7 @@ impl Records {
     pub async fn mark(&self, _permit: &Permit) -> Result<Mark, RecordsError> {
         self.database
             .transact(|connection| {
-                store::lock(connection)?;
+                take_turn(connection)?;
                 Ok(Mark(store::newest_commit(connection)?))
             })
             .await

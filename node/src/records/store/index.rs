@@ -29,6 +29,23 @@ pub(super) struct IndexRows {
 }
 
 impl IndexRows {
+    fn sort(&mut self) {
+        self.tokens.sort_unstable();
+        self.dates
+            .sort_unstable_by_key(|[slot, lo, _, patient, date, rid]| {
+                [*slot, *patient, *date, *rid, *lo]
+            });
+        self.texts.sort_unstable_by(|(text, row), (other, than)| {
+            (row.first(), text).cmp(&(than.first(), other))
+        });
+        self.references.sort_unstable();
+        self.measures
+            .sort_unstable_by_key(|[slot, lo, _, _, _, _, patient, date, rid]| {
+                [*slot, *patient, *date, *rid, *lo]
+            });
+        self.charts.sort_unstable();
+    }
+
     /// Adds one resource's rows. `rid_of` gives the row numbers of what it refers to.
     pub(super) fn add(
         &mut self,
@@ -93,20 +110,22 @@ impl IndexRows {
     }
 }
 
-/// Writes index rows.
+/// Writes index rows, in the order of their keys: neighbours in a table are written one after the
+/// other, while their page is at hand.
 pub(super) fn insert_rows(
     connection: &mut HospitalConnection,
-    rows: &IndexRows,
+    mut rows: IndexRows,
 ) -> Result<(), DatabaseError> {
+    rows.sort();
+    let rows = &rows;
     insert(connection, &TOKENS, &rows.tokens)?;
     insert(connection, &DATES, &rows.dates)?;
     insert(connection, &REFERENCES, &rows.references)?;
     insert(connection, &MEASURES, &rows.measures)?;
     insert(connection, &CHARTS, &rows.charts)?;
-    let texts = "INSERT INTO ix_string (value, slot, patient, date, rid) VALUES ";
+    let texts = "ix_string (value, slot, patient, date, rid) VALUES ";
     insert_all(connection, texts, &rows.texts, |statement, (text, row)| {
-        statement.text(text.as_str()).sql(", ");
-        numbers(statement, row);
+        statement.text(text.as_str()).sql(", ").ints(row);
     })?;
     Ok(())
 }
@@ -118,27 +137,27 @@ struct Inserts {
 }
 
 const TOKENS: Inserts = Inserts {
-    values: "INSERT INTO ix_token (slot, value, patient, date, rid, category) VALUES ",
+    values: "ix_token (slot, value, patient, date, rid, category) VALUES ",
     unnest: "INSERT INTO ix_token (slot, value, patient, date, rid, category) \
              SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6)",
 };
 const DATES: Inserts = Inserts {
-    values: "INSERT INTO ix_date (slot, lo, hi, patient, date, rid) VALUES ",
+    values: "ix_date (slot, lo, hi, patient, date, rid) VALUES ",
     unnest: "INSERT INTO ix_date (slot, lo, hi, patient, date, rid) \
              SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6)",
 };
 const REFERENCES: Inserts = Inserts {
-    values: "INSERT INTO ix_reference (slot, target, patient, date, rid) VALUES ",
+    values: "ix_reference (slot, target, patient, date, rid) VALUES ",
     unnest: "INSERT INTO ix_reference (slot, target, patient, date, rid) \
              SELECT * FROM UNNEST($1, $2, $3, $4, $5)",
 };
 const MEASURES: Inserts = Inserts {
-    values: "INSERT INTO ix_quantity (slot, lo, hi, coded, code, unit, patient, date, rid) VALUES ",
+    values: "ix_quantity (slot, lo, hi, coded, code, unit, patient, date, rid) VALUES ",
     unnest: "INSERT INTO ix_quantity (slot, lo, hi, coded, code, unit, patient, date, rid) \
              SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 };
 const CHARTS: Inserts = Inserts {
-    values: "INSERT INTO ix_patient (patient, type, date, rid, date_end, category) VALUES ",
+    values: "ix_patient (patient, type, date, rid, date_end, category) VALUES ",
     unnest: "INSERT INTO ix_patient (patient, type, date, rid, date_end, category) \
              SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6)",
 };
@@ -158,7 +177,7 @@ fn insert<const N: usize>(
             inserts.values,
             rows,
             |statement, row| {
-                numbers(statement, row);
+                statement.ints(row);
             },
         )?),
     }
@@ -181,15 +200,6 @@ fn unnest<const N: usize>(
     }
     query.execute(postgres)?;
     Ok(())
-}
-
-fn numbers(statement: &mut Statement<'_>, row: &[i64]) {
-    for (place, number) in row.iter().enumerate() {
-        if place > 0 {
-            statement.sql(", ");
-        }
-        statement.int(*number);
-    }
 }
 
 /// The addresses that a resource's rows refer to.

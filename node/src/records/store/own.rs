@@ -15,8 +15,8 @@ use super::index::{IndexRows, insert_rows, named, unindex_values};
 use super::rows::{COLUMNS, ColumnTypes, Stored};
 use super::search::rid_of;
 use super::statement::Statement;
-use super::write::{Change, add_referred, lock};
-use crate::database::{DatabaseError, HospitalConnection, Rid};
+use super::write::{Change, add_referred};
+use crate::database::{DatabaseError, HospitalConnection, Rid, take_turn};
 
 /// How many row numbers one step goes on.
 const STEP: i64 = 500;
@@ -175,7 +175,7 @@ pub(in crate::records) fn has_nothing_to_index(
 pub(in crate::records) fn index_some(
     connection: &mut HospitalConnection,
 ) -> Result<Vec<&'static str>, RecordsError> {
-    lock(connection)?;
+    take_turn(connection)?;
     let leaving = Statement::<(SmallInt,)>::new(
         "SELECT o.slot FROM own_parameter o WHERE o.state = 'leaving' ORDER BY o.slot LIMIT 1",
     );
@@ -238,7 +238,7 @@ fn read_some(connection: &mut HospitalConnection) -> Result<Vec<&'static str>, D
     for stored in select.load::<Stored>(connection)? {
         read_one(connection, &stored, &behind, &mut rows)?;
     }
-    insert_rows(connection, &rows)?;
+    insert_rows(connection, rows)?;
     let slots: Vec<i64> = behind.iter().map(|own| own.by.slot.into()).collect();
     let mut update = Statement::<()>::new("UPDATE own_parameter SET reindexed_to = ");
     update.int(to).sql(", state = ");

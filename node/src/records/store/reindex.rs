@@ -107,7 +107,7 @@ fn reindex_some(
     for one in &stored {
         reindex_one(connection, one, own, &mut rows)?;
     }
-    insert_rows(connection, &rows)?;
+    insert_rows(connection, rows)?;
     Ok(stored.last().map(|one| one.rid))
 }
 

@@ -68,9 +68,9 @@ pub(super) fn insert_resources(
     rows: &[ResourceRow],
     Commit { txn, at }: Commit,
 ) -> Result<(), DatabaseError> {
-    let head = "INSERT INTO resource (rid, version, txn, born, at, patient, category, contained, \
+    let into = "resource (rid, version, txn, born, at, patient, category, contained, \
          labels, date, date_end, type, deleted, id, authors, related, raw) VALUES ";
-    insert_all(connection, head, rows, |statement, row| {
+    insert_all(connection, into, rows, |statement, row| {
         let numbers = [
             row.rid,
             i64::from(row.version),

@@ -25,6 +25,8 @@ pub(super) struct Statement<'v, ST = ()> {
 enum Piece<'v> {
     Sql(Cow<'static, str>),
     Int(i64),
+    /// Integers with commas between them.
+    Ints(&'v [i64]),
     Text(Cow<'v, str>),
 }
 
@@ -45,6 +47,12 @@ impl<'v, ST> Statement<'v, ST> {
 
     pub(super) fn int(&mut self, value: impl Into<i64>) -> &mut Self {
         self.pieces.push(Piece::Int(value.into()));
+        self
+    }
+
+    /// `?, ?, …`: a row's numbers, borrowed.
+    pub(super) fn ints(&mut self, values: &'v [i64]) -> &mut Self {
+        self.pieces.push(Piece::Ints(values));
         self
     }
 
@@ -100,6 +108,14 @@ impl<ST> QueryFragment<MultiBackend> for Statement<'_, ST> {
             match piece {
                 Piece::Sql(sql) => out.push_sql(sql),
                 Piece::Int(value) => out.push_bind_param::<BigInt, i64>(value)?,
+                Piece::Ints(values) => {
+                    for (place, value) in values.iter().enumerate() {
+                        if place > 0 {
+                            out.push_sql(", ");
+                        }
+                        out.push_bind_param::<BigInt, i64>(value)?;
+                    }
+                }
                 Piece::Text(value) => out.push_bind_param::<Text, str>(value)?,
             }
         }
@@ -112,13 +128,22 @@ impl<ST> RunQueryDsl<HospitalConnection> for Statement<'_, ST> {}
 /// How many rows one insert carries: few shapes, so that they stay prepared.
 const CHUNKS: [usize; 3] = [64, 8, 1];
 
-/// Runs `head` with one parenthesised group of values for each row, in chunks.
+/// Inserts rows, one parenthesised group of values for each, in chunks. `into` is the statement
+/// from the table's name to `VALUES`.
+///
+/// On `SQLite` a chunk of which a row is refused leaves the rows before it behind: whoever meets an
+/// error here gives the whole transaction or savepoint up, as every error of a write does. In
+/// return `SQLite` need not copy each page that a chunk touches, in case.
 pub(super) fn insert_all<'v, R>(
     connection: &mut HospitalConnection,
-    head: &'static str,
+    into: &'static str,
     rows: &'v [R],
     bind: impl Fn(&mut Statement<'v>, &'v R),
 ) -> QueryResult<()> {
+    let insert = match connection {
+        HospitalConnection::Sqlite(_) => "INSERT OR FAIL INTO ",
+        HospitalConnection::Postgres(_) => "INSERT INTO ",
+    };
     let mut rest = rows;
     while !rest.is_empty() {
         let size = CHUNKS
@@ -126,7 +151,8 @@ pub(super) fn insert_all<'v, R>(
             .find(|size| *size <= rest.len())
             .unwrap_or(1);
         let (chunk, behind) = rest.split_at_checked(size).unwrap_or((rest, &[]));
-        let mut statement = Statement::new(head);
+        let mut statement = Statement::new(insert);
+        statement.sql(into);
         for (number, row) in chunk.iter().enumerate() {
             statement.sql(if number == 0 { "(" } else { ", (" });
             bind(&mut statement, row);

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use diesel::RunQueryDsl;
-use diesel::connection::SimpleConnection;
 use diesel::sql_types::BigInt;
 use federation_protocol::label::Labels;
 use federation_protocol::time::Timestamp;
@@ -24,7 +23,7 @@ use super::own::redefine;
 use super::resources::{Commit, ResourceRow, insert_resources, keep_former, overwrite};
 use super::rows::{self, Stored};
 use super::statement::Statement;
-use crate::database::{DatabaseError, HospitalConnection};
+use crate::database::{DatabaseError, HospitalConnection, take_turn};
 
 /// One resource to write.
 #[derive(Debug, Clone)]
@@ -149,14 +148,6 @@ pub(in crate::records) fn matching(
         .collect())
 }
 
-/// Waits for the turn to write, before the transaction's snapshot is taken.
-pub(in crate::records) fn lock(connection: &mut HospitalConnection) -> Result<(), DatabaseError> {
-    if let HospitalConnection::Postgres(postgres) = connection {
-        postgres.batch_execute("LOCK TABLE records_counter IN EXCLUSIVE MODE")?;
-    }
-    Ok(())
-}
-
 struct Writer<'c> {
     connection: &'c mut HospitalConnection,
     commit: Commit,
@@ -168,7 +159,7 @@ struct Writer<'c> {
 
 impl<'c> Writer<'c> {
     fn begin(connection: &'c mut HospitalConnection, at: Timestamp) -> Result<Self, DatabaseError> {
-        lock(connection)?;
+        take_turn(connection)?;
         let statement = Statement::<(BigInt, BigInt)>::new(
             "SELECT c.txn, c.rid FROM records_counter c WHERE c.one = 1",
         );
@@ -346,7 +337,7 @@ impl<'c> Writer<'c> {
     /// Writes what is queued.
     fn flush(&mut self) -> Result<(), DatabaseError> {
         insert_resources(self.connection, &std::mem::take(&mut self.new), self.commit)?;
-        insert_rows(self.connection, &std::mem::take(&mut self.index))
+        insert_rows(self.connection, std::mem::take(&mut self.index))
     }
 
     fn finish(mut self) -> Result<(), DatabaseError> {
