@@ -126,6 +126,8 @@ refusals! {
     TokenRevoked = "token_revoked", 401, 12, "The consent token was revoked.";
     /// Whether the token was revoked cannot be found out now.
     TokenStatusUnavailable = "token_status_unavailable", 503, 12, "The consent token's standing cannot be found out now.";
+    /// The question leads to more than one answer may hold. It is told by what may be shown alone.
+    QueryTooWide = "query_too_wide", 400, 13, "The question leads to more than one answer may hold: ask for less.";
     /// The audit line could not be written, so nothing was read.
     AuditUnavailable = "audit_unavailable", 503, 14, "The access cannot be recorded, so nothing was read.";
     /// The person's directives leave nothing for this requester and purpose.

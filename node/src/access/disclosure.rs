@@ -32,7 +32,8 @@ impl HousePolicy {
 }
 
 /// The permit for a peer that asks, under a verified token, about the chart that the token's `sub`
-/// means here. `asked` are the categories that the question can touch.
+/// means here. Whatever a question touches beside its matches is judged by the whole of the token's
+/// scope: a resource may be shown or not, whichever way it was come by.
 ///
 /// Reads the chart's local directives on the caller's connection. Nothing is an error here that
 /// could tell a peer something: where nothing is left, the permit allows nothing.
@@ -42,13 +43,11 @@ impl HousePolicy {
 pub fn disclose(
     connection: &mut HospitalConnection,
     token: &Verified<Token>,
-    asked: Scope,
     patient: Rid,
     context: Context,
     house: &HousePolicy,
 ) -> Result<Permit, DatabaseError> {
     let local = consent::local_directives(connection, patient)?;
-    let scope = token.scope.and(asked);
-    let effective = Effective::new(scope, token.residual.clone(), local, context);
+    let effective = Effective::new(token.scope, token.residual.clone(), local, context);
     Ok(Permit::disclosure(patient, effective, house.clone()))
 }

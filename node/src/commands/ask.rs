@@ -29,7 +29,10 @@ pub(super) fn ask(args: &AskArgs) -> Result<(), Failure> {
             None => asker.redeem(args).await?,
         };
         // All types at once: a silent hospital is waited for once, not once for each type.
-        let questions = args.types.iter().map(|kind| asker.stream(&grant, kind));
+        let questions = args
+            .types
+            .iter()
+            .map(|kind| asker.stream(&grant, kind, &args.query));
         let answers = try_join_all(questions).await?;
         let parts: Vec<_> = args
             .types
@@ -198,9 +201,18 @@ impl Asker {
     }
 
     /// One question; each hospital's part, told on standard error as it comes.
-    async fn stream(&self, grant: &str, kind: &str) -> Result<Vec<Part>, Failure> {
+    async fn stream(
+        &self,
+        grant: &str,
+        kind: &str,
+        parameters: &[String],
+    ) -> Result<Vec<Part>, Failure> {
         let mut url = self.url(&format!("federated/{grant}/stream"))?;
         url.query_pairs_mut().append_pair("type", kind);
+        for parameter in parameters {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            url.query_pairs_mut().append_pair(name, value);
+        }
         let mut response = self.send(self.client.get(url)).await?;
         let (mut parts, mut unread) = (Vec::new(), Vec::new());
         while let Some(chunk) = response

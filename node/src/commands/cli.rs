@@ -457,6 +457,10 @@ pub(crate) struct AskArgs {
         default_value = "Observation,MedicationRequest,AllergyIntolerance,Condition"
     )]
     pub(crate) types: Vec<String>,
+    /// A search parameter for every type, like `date=ge2026-01-01` or
+    /// `_include=Observation:has-member`; may be given again
+    #[arg(long = "query", value_name = "NAME=VALUE")]
+    pub(crate) query: Vec<String>,
     /// Id of the person's chart at this hospital, to show its own records beside the others
     #[arg(long, value_name = "ID")]
     pub(crate) patient: Option<String>,

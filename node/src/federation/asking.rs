@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use federation_protocol::directory::Membership;
 use federation_protocol::member::MemberId;
+use federation_protocol::refusal::Refusal;
 use federation_protocol::signature::ExchangeId;
 use federation_service::clock::{SharedClock, Stopwatch};
 use futures_util::future::LocalBoxFuture;
@@ -31,7 +32,7 @@ use crate::audit::{self, Kind, Line};
 use crate::database::{Database, DatabaseError};
 use crate::identity::Caller;
 use crate::keys::Keys;
-use crate::records::{Records, ResourceType, SearchQuery};
+use crate::records::{LogicalId, Page as Found, Records, RecordsError, ResourceType, SearchQuery};
 
 /// What asking stands on.
 pub(super) struct AskingParts {
@@ -64,9 +65,9 @@ pub enum AskError {
     /// Not a question between members.
     #[error(transparent)]
     Query(#[from] QueryError),
-    /// The type has no such parameter.
-    #[error("a parameter that this type does not have")]
-    Parameter,
+    /// The type has no such parameter, or it is none for peers.
+    #[error(transparent)]
+    Parameter(#[from] crate::records::QueryError),
     /// The cursor is none of this grant's.
     #[error("the cursor belongs to no page of this grant")]
     Cursor,
@@ -141,13 +142,13 @@ impl Asking {
         for asked in planned.hospitals.clone() {
             let ask = ask_of(&planned.grant, &planned.actor, &planned.question, &asked);
             let exchanges = self.parts.exchanges.clone();
-            let (resource_type, count) = (planned.question.resource_type, planned.question.count);
+            let question = planned.question.clone();
             let part = async move {
                 let Some(ask) = ask else {
                     return silent(asked.hospital, Silence::TokenExpired);
                 };
                 let exchanged = exchanges.ask(&asked.hospital.member, &ask, whole).await;
-                judged(asked.hospital, exchanged, resource_type, count)
+                judged(asked.hospital, exchanged, &question)
             };
             parts.push(part.boxed_local());
         }
@@ -165,9 +166,7 @@ impl Asking {
                 let mut part = silent(hospital, Silence::OwnChartUnavailable);
                 part.own = true;
                 part.duration_ms = watch.elapsed_ms();
-                if let Some(answer) = read {
-                    part.outcome = PeerOutcome::Answered(answer);
-                }
+                part.outcome = read;
                 part
             };
             parts.push(part.boxed_local());
@@ -181,32 +180,31 @@ impl Asking {
         physician: String,
         patient: &str,
         question: &Question,
-    ) -> Option<Answer> {
+    ) -> PeerOutcome {
+        let unavailable = PeerOutcome::Silent(Silence::OwnChartUnavailable);
         let caller = Caller::Physician { id: physician };
         let act = Act::Search {
             kind: question.resource_type,
             patient: None,
         };
-        let permit = self.parts.access.permit(&caller, act).await.ok()?;
-        let mut pairs = question.pairs();
-        pairs.push(("patient".into(), patient.to_owned()));
-        let kind = ResourceType::named(question.resource_type)?;
-        let query = SearchQuery::of_question(kind, &pairs).ok()?;
-        let page = self
-            .parts
-            .records
-            .search(&permit, query)
-            .await
-            .inspect_err(|error| tracing::error!("the own chart cannot be read: {error}"))
-            .ok()?;
-        let read = page
-            .entries
-            .iter()
-            .map(|entry| read_own(&entry.raw, &self.parts.me));
-        Some(Answer {
-            entries: read.collect::<Option<_>>()?,
-            next: page.next,
-        })
+        let Ok(permit) = self.parts.access.permit(&caller, act).await else {
+            return unavailable;
+        };
+        let Some(query) = own_query(question, patient) else {
+            return unavailable;
+        };
+        match self.parts.records.search(&permit, query).await {
+            Ok(page) if page.cut => PeerOutcome::Refused(Refusal::QueryTooWide),
+            Ok(page) => match own_answer(&page, patient, &self.parts.me) {
+                Some(answer) => PeerOutcome::Answered(answer),
+                None => unavailable,
+            },
+            Err(RecordsError::TooWide) => PeerOutcome::Refused(Refusal::QueryTooWide),
+            Err(error) => {
+                tracing::error!("the own chart cannot be read: {error}");
+                unavailable
+            }
+        }
     }
 
     /// Writes one exchange down: before its answer is shown.
@@ -241,7 +239,7 @@ impl Asking {
             line = line.exchange(&exchange);
         }
         if let PeerOutcome::Answered(answer) = &part.outcome {
-            line = line.shown(answer.entries.len());
+            line = line.shown(answer.shown());
         }
         if let Some(digest) = &part.digest {
             line = line.detail("answer_digest", digest.as_str());
@@ -336,7 +334,6 @@ impl Asking {
         let manifest = self.close(&planned, &parts).await?;
         let next = next_url(base, &planned.question, &parts);
         let page = Page {
-            resource_type: planned.question.resource_type,
             self_url: &format!("{base}?{}", planned.question.to_form()),
             next_url: next.as_deref(),
             first: planned.first,
@@ -344,6 +341,30 @@ impl Asking {
         };
         Ok(merge::bundle(&page, &parts))
     }
+}
+
+/// The question to the own chart.
+fn own_query(question: &Question, patient: &str) -> Option<SearchQuery> {
+    let kind = ResourceType::named(question.resource_type)?;
+    let query = SearchQuery::of_question(kind, &question.pairs()).ok()?;
+    Some(query.in_chart_of(LogicalId::parse(patient)?))
+}
+
+/// What the own chart answers. Beside the matches stands what a peer would put there too: of this
+/// patient alone, of the types that leave, though more could be seen here.
+fn own_answer(page: &Found, patient: &str, me: &MemberId) -> Option<Answer> {
+    let patient = format!("Patient/{patient}");
+    let matches = page.entries.iter().map(|entry| read_own(&entry.raw, me));
+    let beside = page
+        .included
+        .iter()
+        .filter(|entry| entry.address.kind.may_leave() && entry.facts.related.contains(&patient));
+    let beside = beside.map(|entry| read_own(&entry.raw, me));
+    Some(Answer {
+        entries: matches.collect::<Option<_>>()?,
+        included: beside.collect::<Option<_>>()?,
+        next: page.next.clone(),
+    })
 }
 
 /// The address of the next page, when any hospital has more.

@@ -69,6 +69,9 @@ fn asked(part: &Part) -> Value {
         }
         if let PeerOutcome::Answered(answer) = &part.outcome {
             asked.insert("entries".into(), answer.entries.len().into());
+            if !answer.included.is_empty() {
+                asked.insert("included".into(), answer.included.len().into());
+            }
         }
         let texts = [
             ("code", part.outcome.code()),

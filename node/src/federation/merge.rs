@@ -14,7 +14,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::outcome::{Answer, Entry, Part, PeerOutcome};
+use super::query::{MOST_BESIDE, Question};
 use super::splice::{Members, with_source};
+use crate::records::ResourceType;
 
 /// The coding system of what a hospital without answer is coded with.
 pub const OUTCOME_SYSTEM: &str = "urn:musubi:outcome";
@@ -24,7 +26,7 @@ const LONGEST_CURSOR: usize = 16 * 1024;
 
 /// The answer cannot be what was asked for.
 #[derive(Copy, Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the answer is no searchset of the type asked for")]
+#[error("the answer is no searchset of what was asked for")]
 pub struct Unusable;
 
 #[derive(Deserialize)]
@@ -58,15 +60,15 @@ struct Search {
     mode: String,
 }
 
-/// Reads the verified body of `member`'s answer to a search for `resource_type` with `_count`.
+/// Reads the verified body of `member`'s answer to `question`.
 ///
 /// # Errors
-/// [`Unusable`] when it is no searchset, holds another type, an entry without id or with names
-/// given twice, or more than was asked for: a verified signature does not make an answer sound.
+/// [`Unusable`] when it is no searchset, holds a match of another type, anything beside the matches
+/// that was not asked for or never leaves a hospital, an entry without id or with names given twice,
+/// or more than was asked for: a verified signature does not make an answer sound.
 pub fn read_answer(
     body: &[u8],
-    resource_type: &str,
-    count: usize,
+    question: &Question,
     member: &MemberId,
 ) -> Result<Answer, Unusable> {
     let text = std::str::from_utf8(body).map_err(|_ignored| Unusable)?;
@@ -74,40 +76,53 @@ pub fn read_answer(
     if bundle.resource_type != "Bundle" || bundle.kind != "searchset" {
         return Err(Unusable);
     }
-    let mut entries = Vec::with_capacity(bundle.entry.len().min(count));
+    let mut entries = Vec::with_capacity(bundle.entry.len().min(question.count));
+    let mut included = Vec::new();
     for entry in &bundle.entry {
-        match entry.search.as_ref().map(|search| search.mode.as_str()) {
-            Some("outcome") => continue,
-            Some("match") | None => {}
-            Some(_) => return Err(Unusable),
+        let mode = entry.search.as_ref().map(|search| search.mode.as_str());
+        if mode == Some("outcome") {
+            continue;
         }
-        entries.push(read_entry(entry.resource.get(), resource_type, member).ok_or(Unusable)?);
-    }
-    if entries.len() > count {
-        return Err(Unusable);
+        let read = read_entry(entry.resource.get(), member).ok_or(Unusable)?;
+        match mode {
+            Some("match") | None if read.resource_type == question.resource_type => {
+                entries.push(read);
+            }
+            Some("include") if question.wants_beside() => included.push(read),
+            _ => return Err(Unusable),
+        }
+        if entries.len() > question.count || included.len() > MOST_BESIDE {
+            return Err(Unusable);
+        }
     }
     let next = bundle.link.iter().find(|link| link.relation == "next");
     let next = match next {
         Some(link) => Some(cursor_of(&link.url).ok_or(Unusable)?),
         None => None,
     };
-    Ok(Answer { entries, next })
+    Ok(Answer {
+        entries,
+        included,
+        next,
+    })
 }
 
 /// An entry of this hospital's own chart, as it stands beside the others.
 pub(super) fn read_own(raw: &str, me: &MemberId) -> Option<Entry> {
-    let id = Members::of(raw)?.string("id")?;
+    let members = Members::of(raw)?;
+    let kind = ResourceType::named(&members.string("resourceType")?)?;
+    let id = members.string("id")?;
     Some(Entry {
+        resource_type: kind.name(),
         raw: with_source(raw, me.as_ref())?,
         id,
     })
 }
 
-fn read_entry(raw: &str, resource_type: &str, member: &MemberId) -> Option<Entry> {
+fn read_entry(raw: &str, member: &MemberId) -> Option<Entry> {
     let members = Members::of(raw)?;
-    if members.string("resourceType")? != resource_type {
-        return None;
-    }
+    let kind = ResourceType::named(&members.string("resourceType")?);
+    let kind = kind.filter(|kind| kind.may_leave())?;
     let id = members.string("id")?;
     let formed = (1..=64).contains(&id.len())
         && id
@@ -115,6 +130,7 @@ fn read_entry(raw: &str, resource_type: &str, member: &MemberId) -> Option<Entry
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
     formed.then_some(())?;
     Some(Entry {
+        resource_type: kind.name(),
         raw: with_source(raw, member.as_ref())?,
         id,
     })
@@ -165,8 +181,6 @@ pub fn split_cursors(joined: &str) -> Option<BTreeMap<MemberId, String>> {
 
 /// What a merged page says beside its parts.
 pub struct Page<'a> {
-    /// The type asked for.
-    pub resource_type: &'a str,
     /// The address of this page.
     pub self_url: &'a str,
     /// The address of the next one.
@@ -181,7 +195,8 @@ pub struct Page<'a> {
 #[must_use]
 pub fn bundle(page: &Page<'_>, parts: &[Part]) -> String {
     let complete = parts.iter().all(|part| part.outcome.is_answered());
-    let size: usize = matches(parts).map(|(_, entry)| entry.raw.len() + 200).sum();
+    let every = matches(parts).chain(beside(parts));
+    let size: usize = every.map(|(_, entry)| entry.raw.len() + 200).sum();
     let mut text = String::with_capacity(size + 4096);
     text.push_str(r#"{"resourceType":"Bundle","type":"searchset""#);
     if complete && page.first && page.next_url.is_none() {
@@ -203,7 +218,11 @@ pub fn bundle(page: &Page<'_>, parts: &[Part]) -> String {
     }
     for (part, entry) in matches(parts) {
         text.push(',');
-        push_match(&mut text, page.resource_type, part, entry);
+        push_entry(&mut text, part, entry, "match");
+    }
+    for (part, entry) in beside(parts) {
+        text.push(',');
+        push_entry(&mut text, part, entry, "include");
     }
     text.push_str("]}");
     text
@@ -211,16 +230,19 @@ pub fn bundle(page: &Page<'_>, parts: &[Part]) -> String {
 
 /// One hospital's part as a searchset of its own, for the stream.
 #[must_use]
-pub fn part_bundle(resource_type: &str, part: &Part) -> String {
+pub fn part_bundle(part: &Part) -> String {
     let mut text = String::from(r#"{"resourceType":"Bundle","type":"searchset","entry":["#);
     if !part.outcome.is_answered() {
         text.push_str(&outcome_entry(&missing(part)));
     }
-    for (index, (part, entry)) in matches(std::slice::from_ref(part)).enumerate() {
+    let part = std::slice::from_ref(part);
+    let matches = matches(part).map(|found| (found, "match"));
+    let beside = beside(part).map(|found| (found, "include"));
+    for (index, ((part, entry), mode)) in matches.chain(beside).enumerate() {
         if index > 0 {
             text.push(',');
         }
-        push_match(&mut text, resource_type, part, entry);
+        push_entry(&mut text, part, entry, mode);
     }
     text.push_str("]}");
     text
@@ -246,10 +268,22 @@ fn matches(parts: &[Part]) -> impl Iterator<Item = (&Part, &Entry)> {
     })
 }
 
-fn push_match(text: &mut String, resource_type: &str, part: &Part, entry: &Entry) {
+/// What stands beside the matches, hospital by hospital.
+fn beside(parts: &[Part]) -> impl Iterator<Item = (&Part, &Entry)> {
+    parts.iter().flat_map(|part| {
+        let entries = match &part.outcome {
+            PeerOutcome::Answered(answer) => answer.included.as_slice(),
+            _ => &[],
+        };
+        entries.iter().map(move |entry| (part, entry))
+    })
+}
+
+fn push_entry(text: &mut String, part: &Part, entry: &Entry, mode: &str) {
     let url = format!(
-        "{}/federation/v1/fhir/{resource_type}/{}",
+        "{}/federation/v1/fhir/{}/{}",
         part.hospital.endpoint.trim_end_matches('/'),
+        entry.resource_type,
         entry.id
     );
     text.push_str(&format!(
@@ -257,7 +291,7 @@ fn push_match(text: &mut String, resource_type: &str, part: &Part, entry: &Entry
         serde_json::Value::from(url)
     ));
     text.push_str(&entry.raw);
-    text.push_str(r#","search":{"mode":"match"}}"#);
+    text.push_str(&format!(r#","search":{{"mode":"{mode}"}}}}"#));
 }
 
 fn outcome_entry(resource: &serde_json::Value) -> String {

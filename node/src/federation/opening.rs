@@ -82,13 +82,20 @@ struct Answered {
 }
 
 impl Answered {
-    fn of(resource_type: &str, page: &Page) -> Self {
-        let resources = page.entries.iter().map(|entry| entry.raw.as_str());
-        Self {
-            searchset: searchset(resource_type, resources, page.next.as_deref()),
-            shown: page.entries.len(),
-            withheld: page.withheld,
+    /// # Errors
+    /// `TooWide` where more would stand beside the matches than an answer holds. It is counted by what
+    /// may be shown: a house without what is withheld would say the same.
+    fn of(resource_type: &str, page: &Page) -> Result<Self, RecordsError> {
+        if page.cut {
+            return Err(RecordsError::TooWide);
         }
+        let matches = page.entries.iter().map(|entry| entry.raw.as_str());
+        let beside = page.included.iter().map(|entry| entry.raw.as_str());
+        Ok(Self {
+            searchset: searchset(resource_type, matches, beside, page.next.as_deref()),
+            shown: page.entries.len().saturating_add(page.included.len()),
+            withheld: page.withheld,
+        })
     }
 }
 
@@ -132,6 +139,7 @@ impl OpenError {
             Self::Records(RecordsError::Cursor(_) | RecordsError::Query(_)) => {
                 Refusal::QueryNotAllowed
             }
+            Self::Records(RecordsError::TooWide) => Refusal::QueryTooWide,
             Self::Records(error) => {
                 tracing::error!(exchange.id = %request.exchange, "records: {error}");
                 Refusal::AuditUnavailable
@@ -271,7 +279,7 @@ impl Asking {
             at: self.now,
         };
         let house = &parts.house;
-        let permit = access::disclose(connection, &token, self.asked, patient, context, house)?;
+        let permit = access::disclose(connection, &token, patient, context, house)?;
         let answers = self
             .queries
             .iter()
@@ -279,7 +287,7 @@ impl Asking {
                 let page = parts
                     .records
                     .search_on(connection, &permit, query.clone())?;
-                Ok(Answered::of(resource_type, &page))
+                Ok(Answered::of(resource_type, &page)?)
             })
             .collect::<Result<_, OpenError>>()?;
         Ok(Looked::Found {

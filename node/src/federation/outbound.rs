@@ -60,12 +60,7 @@ pub(super) fn silent(hospital: Hospital, silence: Silence) -> Part {
 }
 
 /// What came of an exchange: the answer read only now that it is verified.
-pub(super) fn judged(
-    hospital: Hospital,
-    exchanged: Exchanged,
-    resource_type: &str,
-    count: usize,
-) -> Part {
+pub(super) fn judged(hospital: Hospital, exchanged: Exchanged, question: &Question) -> Part {
     let mut part = silent(hospital, Silence::Unusable);
     part.exchange = exchanged.exchange.map(|exchange| exchange.to_string());
     part.duration_ms = exchanged.duration_ms;
@@ -74,7 +69,7 @@ pub(super) fn judged(
             part.digest = Some(answer.content_digest.clone());
             part.directory = Some(answer.directory.to_string());
             if answer.status == 200 {
-                match read_answer(&answer.body, resource_type, count, &part.hospital.member) {
+                match read_answer(&answer.body, question, &part.hospital.member) {
                     Ok(read) => PeerOutcome::Answered(read),
                     Err(_) => PeerOutcome::Silent(Silence::Unusable),
                 }

@@ -49,8 +49,11 @@ pub enum PeerOutcome {
 /// What a hospital answered.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Answer {
-    /// Its resources in its order, newest first; `meta.source` set, every other byte as it came.
+    /// The matches in its order, newest first unless the question says another; `meta.source` set,
+    /// every other byte as it came.
     pub entries: Vec<Entry>,
+    /// What stands beside them, likewise.
+    pub included: Vec<Entry>,
     /// Where its next page begins.
     pub next: Option<String>,
 }
@@ -58,6 +61,8 @@ pub struct Answer {
 /// One resource of an answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
+    /// Its type.
+    pub resource_type: &'static str,
     /// Its logical id at that hospital.
     pub id: String,
     /// The JSON text.
@@ -110,6 +115,14 @@ impl Silence {
             Self::TokenExpired => "token_expired",
             Self::OwnChartUnavailable => "own_chart_unavailable",
         }
+    }
+}
+
+impl Answer {
+    /// How many resources it holds.
+    #[must_use]
+    pub fn shown(&self) -> usize {
+        self.entries.len().saturating_add(self.included.len())
     }
 }
 
@@ -196,6 +209,7 @@ const fn refused_issue(refusal: Refusal) -> (&'static str, &'static str) {
         | Refusal::PurposeNotGranted => ("information", "suppressed"),
         Refusal::TokenExpired | Refusal::TokenRevoked => ("error", "expired"),
         Refusal::VersionUnsupported => ("warning", "not-supported"),
+        Refusal::QueryTooWide => ("error", "too-costly"),
         Refusal::SignatureInvalid | Refusal::ReplayDetected => ("error", "security"),
         _ if matches!(refusal.http_status(), 429 | 503) => ("error", "transient"),
         _ => ("error", "forbidden"),

@@ -1,11 +1,14 @@
 //! What may be asked: the shape of a federated question, and nothing outside it.
 //!
-//! One parser for both ends: the asker refuses what the answerer would refuse. Unknown types,
-//! parameters and spellings are refused, never ignored, because an ignored filter is a wider answer.
+//! One parser for both ends: the asker refuses what the answerer would refuse. Here the shape is
+//! held against a short list, before anything is looked up; what a type knows of the parameters
+//! named, [`SearchQuery::of_question`] decides at both ends. Unknown types, parameters and spellings
+//! are refused, never ignored, because an ignored filter is a wider answer.
 //! Source: PROTOCOL section 4, check 11; docs/WIRE.md section 4.
+//!
+//! [`SearchQuery::of_question`]: crate::records::SearchQuery::of_question
 
 mod form;
-mod values;
 
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::json;
@@ -13,9 +16,8 @@ use serde::Deserialize;
 
 use form::encode;
 pub use form::form_pairs;
-use values::{bound, is_base64url, is_date, is_id, is_token};
 
-/// The types that may be asked for. Everything else is category `other` and never leaves.
+/// The types that may be asked for.
 pub const TYPES: [&str; 8] = [
     "AllergyIntolerance",
     "Condition",
@@ -27,21 +29,52 @@ pub const TYPES: [&str; 8] = [
     "Specimen",
 ];
 
-/// The parameters that may be given.
-pub const PARAMETERS: [&str; 7] = [
-    "_id", "code", "category", "date", "status", "_count", "_cursor",
+/// The parameters of every resource, and those of the answer's shape, that may be given. None of
+/// them tells more than what the answer holds anyway; `_total`, `_summary` and their like would.
+pub const OF_EVERY_TYPE: [&str; 12] = [
+    "_count",
+    "_cursor",
+    "_has",
+    "_id",
+    "_include",
+    "_lastUpdated",
+    "_profile",
+    "_revinclude",
+    "_security",
+    "_sort",
+    "_source",
+    "_tag",
 ];
 
 /// The most entries that one answer may be asked for.
 pub const MOST_ENTRIES: usize = 1000;
+/// The most resources that stand beside the matches of one answer.
+pub const MOST_BESIDE: usize = 1000;
 /// How many entries an answer holds when the question does not say.
 pub const DEFAULT_ENTRIES: usize = 50;
 /// The most searches in one batch.
 pub const MOST_SEARCHES: usize = 64;
+/// The most parameters of one question.
+const MOST_PARAMETERS: usize = 20;
 /// The most values, separated by commas, that one parameter may list.
 const MOST_VALUES: usize = 100;
 /// The longest value, bytes.
 const LONGEST_VALUE: usize = 4096;
+/// The longest name, bytes.
+const LONGEST_NAME: usize = 128;
+/// The most references that one parameter follows.
+const MOST_LINKS: usize = 2;
+/// What one question may cost, and what all of a batch together may.
+const ONE: Cost = Cost {
+    linked: 8,
+    beside: 8,
+    sorted: 1,
+};
+const ALL: Cost = Cost {
+    linked: 32,
+    beside: 32,
+    sorted: 16,
+};
 
 /// One search that may be asked.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -49,7 +82,7 @@ pub struct Question {
     /// One of [`TYPES`].
     pub resource_type: &'static str,
     /// Name and value, in the order given, without `_count` and `_cursor`.
-    pub filters: Vec<(&'static str, String)>,
+    pub filters: Vec<(String, String)>,
     /// The most entries wanted, 1 to [`MOST_ENTRIES`].
     pub count: usize,
     /// Where the previous page ended: opaque, made by the answerer.
@@ -63,21 +96,59 @@ pub enum QueryError {
     /// Not one of [`TYPES`].
     #[error("this type is never asked for between members")]
     Type,
-    /// Not one of [`PARAMETERS`].
+    /// No name of a search parameter, or one that is not in [`OF_EVERY_TYPE`] and begins like them.
     #[error("a parameter that is not in the list")]
     Parameter,
-    /// A parameter given twice (only `date` may be: one lower and one upper bound).
+    /// A parameter of the answer's shape given twice.
     #[error("`{0}` is given more than once")]
     Duplicate(&'static str),
     /// A value of the wrong form.
     #[error("the value of `{0}` is malformed")]
-    Value(&'static str),
+    Value(
+        /// The name as given: letters, digits and `_ - : .` alone.
+        String,
+    ),
+    /// More parameters, links, includes or orders than one question or one batch may have.
+    #[error("more parameters, links, includes or orders than one question may have")]
+    TooMuch,
     /// Not `application/x-www-form-urlencoded` UTF-8.
     #[error("the form is malformed")]
     Form,
     /// Not a batch Bundle of GET searches.
     #[error("the batch is malformed")]
     Batch,
+}
+
+/// What makes a question dear to answer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    /// Parameters that follow references.
+    linked: usize,
+    /// `_include` and `_revinclude`.
+    beside: usize,
+    /// `_sort`.
+    sorted: usize,
+}
+
+impl Cost {
+    fn and(self, other: Self) -> Self {
+        Self {
+            linked: self.linked.saturating_add(other.linked),
+            beside: self.beside.saturating_add(other.beside),
+            sorted: self.sorted.saturating_add(other.sorted),
+        }
+    }
+
+    fn within(self, limit: Self) -> Result<(), QueryError> {
+        let fits = self.linked <= limit.linked
+            && self.beside <= limit.beside
+            && self.sorted <= limit.sorted;
+        if fits {
+            Ok(())
+        } else {
+            Err(QueryError::TooMuch)
+        }
+    }
 }
 
 impl Question {
@@ -107,23 +178,45 @@ impl Question {
             count: DEFAULT_ENTRIES,
             cursor: None,
         };
-        let mut seen: Vec<&'static str> = Vec::new();
-        for (given, value) in pairs {
-            let name = PARAMETERS.iter().find(|known| *known == given);
-            let name: &'static str = name.ok_or(QueryError::Parameter)?;
-            if seen.contains(&name) && name != "date" {
-                return Err(QueryError::Duplicate(name));
-            }
-            seen.push(name);
+        let mut counted = false;
+        for (name, value) in pairs {
+            check_name(name)?;
             check_value(name, value)?;
-            match name {
-                "_count" => question.count = count(value)?,
+            match name.as_str() {
+                "_count" if counted => return Err(QueryError::Duplicate("_count")),
+                "_count" => (question.count, counted) = (count(value)?, true),
+                "_cursor" if question.cursor.is_some() => {
+                    return Err(QueryError::Duplicate("_cursor"));
+                }
                 "_cursor" => question.cursor = Some(value.clone()),
-                _ => question.filters.push((name, value.clone())),
+                "_sort" if question.asks("_sort") => return Err(QueryError::Duplicate("_sort")),
+                _ => question.filters.push((name.clone(), value.clone())),
             }
         }
-        check_dates(&question.filters)?;
+        if question.filters.len() > MOST_PARAMETERS {
+            return Err(QueryError::TooMuch);
+        }
+        question.cost().within(ONE)?;
         Ok(question)
+    }
+
+    /// Whether something is wanted beside the matches.
+    #[must_use]
+    pub fn wants_beside(&self) -> bool {
+        self.asks("_include") || self.asks("_revinclude")
+    }
+
+    fn asks(&self, bare: &str) -> bool {
+        self.filters.iter().any(|(name, _)| bare_of(name) == bare)
+    }
+
+    fn cost(&self) -> Cost {
+        let each = self.filters.iter().map(|(name, _)| Cost {
+            linked: usize::from(links(name) > 0),
+            beside: usize::from(matches!(bare_of(name), "_include" | "_revinclude")),
+            sorted: usize::from(bare_of(name) == "_sort"),
+        });
+        each.fold(Cost::default(), Cost::and)
     }
 
     /// The same question as a form body; parsing it gives this question again.
@@ -132,7 +225,7 @@ impl Question {
         let pairs = self.pairs();
         let pairs: Vec<String> = pairs
             .iter()
-            .map(|(name, value)| format!("{name}={}", encode(value)))
+            .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
             .collect();
         pairs.join("&")
     }
@@ -140,11 +233,7 @@ impl Question {
     /// Every parameter as pairs, `_count` and `_cursor` among them.
     #[must_use]
     pub fn pairs(&self) -> Vec<(String, String)> {
-        let mut pairs: Vec<(String, String)> = self
-            .filters
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()))
-            .collect();
+        let mut pairs = self.filters.clone();
         pairs.push(("_count".into(), self.count.to_string()));
         pairs.extend(
             self.cursor
@@ -225,20 +314,22 @@ pub fn batch(body: &[u8]) -> Result<Vec<Question>, QueryError> {
     {
         return Err(QueryError::Batch);
     }
-    batch
-        .entry
-        .iter()
-        .map(|entry| {
-            if entry.request.method != "GET" {
-                return Err(QueryError::Batch);
-            }
-            let (name, query) = match entry.request.url.split_once('?') {
-                Some((name, query)) => (name, query),
-                None => (entry.request.url.as_str(), ""),
-            };
-            Question::from_form(name, query.as_bytes())
-        })
-        .collect()
+    let questions = batch.entry.iter().map(BatchEntry::question);
+    let questions = questions.collect::<Result<Vec<_>, _>>()?;
+    let whole = questions.iter().map(Question::cost);
+    whole.fold(Cost::default(), Cost::and).within(ALL)?;
+    Ok(questions)
+}
+
+impl BatchEntry {
+    fn question(&self) -> Result<Question, QueryError> {
+        if self.request.method != "GET" {
+            return Err(QueryError::Batch);
+        }
+        let url = self.request.url.as_str();
+        let (name, query) = url.split_once('?').unwrap_or((url, ""));
+        Question::from_form(name, query.as_bytes())
+    }
 }
 
 /// Serde would read a list as a structure, too.
@@ -268,25 +359,51 @@ pub fn batch_body(questions: &[Question]) -> String {
     serde_json::json!({"resourceType": "Bundle", "type": "batch", "entry": entries}).to_string()
 }
 
-fn check_value(name: &'static str, value: &str) -> Result<(), QueryError> {
+/// `name:modifier.name:modifier`, all of letters, digits, `_` and `-`.
+fn check_name(name: &str) -> Result<(), QueryError> {
+    let formed = (1..=LONGEST_NAME).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-:.".contains(&byte));
+    let bare = bare_of(name);
+    let known = !bare.is_empty() && (!bare.starts_with('_') || OF_EVERY_TYPE.contains(&bare));
+    if !formed || !known {
+        return Err(QueryError::Parameter);
+    }
+    let alone = matches!(bare, "_count" | "_cursor" | "_sort") && name != bare;
+    if alone {
+        return Err(QueryError::Parameter);
+    }
+    if links(name) > MOST_LINKS {
+        return Err(QueryError::TooMuch);
+    }
+    Ok(())
+}
+
+fn bare_of(name: &str) -> &str {
+    name.split([':', '.']).next().unwrap_or_default()
+}
+
+/// How many references a parameter of this name follows.
+fn links(name: &str) -> usize {
+    let chained = name.matches('.').count();
+    chained.saturating_add(
+        name.split([':', '.'])
+            .filter(|part| *part == "_has")
+            .count(),
+    )
+}
+
+fn check_value(name: &str, value: &str) -> Result<(), QueryError> {
     let fits = !value.is_empty()
         && value.len() <= LONGEST_VALUE
         && !value.chars().any(char::is_control)
         && value.split(',').count() <= MOST_VALUES;
-    let formed = match name {
-        "_id" => value.split(',').all(is_id),
-        "date" => is_date(value),
-        "_cursor" => value.bytes().all(is_base64url),
-        "status" => value.split(',').all(|code| {
-            !code.is_empty() && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
-        }),
-        "code" | "category" => value.split(',').all(is_token),
-        _ => true,
-    };
-    if fits && formed {
+    let opaque = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if fits && (name != "_cursor" || value.bytes().all(opaque)) {
         Ok(())
     } else {
-        Err(QueryError::Value(name))
+        Err(QueryError::Value(name.to_owned()))
     }
 }
 
@@ -294,24 +411,7 @@ fn count(value: &str) -> Result<usize, QueryError> {
     let digits = value.bytes().all(|b| b.is_ascii_digit()) && !value.starts_with('0');
     match value.parse() {
         Ok(count @ 1..=MOST_ENTRIES) if digits => Ok(count),
-        _ => Err(QueryError::Value("_count")),
-    }
-}
-
-/// Two dates are one lower and one upper bound; more are refused.
-fn check_dates(filters: &[(&'static str, String)]) -> Result<(), QueryError> {
-    let dates: Vec<&String> = filters
-        .iter()
-        .filter(|(name, _)| *name == "date")
-        .map(|(_, value)| value)
-        .collect();
-    match dates.as_slice() {
-        [] | [_] => Ok(()),
-        [one, other] => match (bound(one).0, bound(other).0) {
-            (Some(one), Some(other)) if one != other => Ok(()),
-            _ => Err(QueryError::Duplicate("date")),
-        },
-        _ => Err(QueryError::Duplicate("date")),
+        _ => Err(QueryError::Value("_count".to_owned())),
     }
 }
 

@@ -23,7 +23,7 @@ pub fn asked<'a>(hospitals: impl Iterator<Item = (&'a Hospital, bool)>) -> Strin
 
 /// One hospital's part.
 #[must_use]
-pub fn part(resource_type: &str, part: &Part) -> String {
+pub fn part(part: &Part) -> String {
     let head = json!({
         "member": part.hospital.member,
         "name": part.hospital.name,
@@ -34,7 +34,7 @@ pub fn part(resource_type: &str, part: &Part) -> String {
         "duration_ms": part.duration_ms,
     })
     .to_string();
-    let bundle = part_bundle(resource_type, part);
+    let bundle = part_bundle(part);
     // The resources in the bundle stay as they came: it is joined as text.
     let data = match head.strip_suffix('}') {
         Some(open) => format!(r#"{open},"bundle":{bundle}}}"#),

@@ -8,11 +8,12 @@ use fhir_search_parameters::ParameterType;
 
 use super::query::condition::{Condition, Rows, Test};
 use super::query::{Include, SearchQuery};
+use super::reads::Reads;
 use super::search::{Reach, Search};
 use super::strict::strict;
 use super::types::{Parameter, Role};
 use super::values::{self, Target};
-use super::{Address, Entry, Records, RecordsError, permitted, store, within_reach};
+use super::{Address, Entry, Records, RecordsError, is_listed, permitted, store, within_reach};
 use crate::database::Rid;
 
 /// The most resources beside the matches of one page.
@@ -26,12 +27,15 @@ pub(super) struct Beside {
     pub(super) entries: Vec<Entry>,
     /// There was more than one page may carry.
     pub(super) cut: bool,
+    /// What of the chart stood there and was not permitted.
+    pub(super) withheld: usize,
 }
 
 impl Records {
     /// Everything that a page's includes ask for.
     pub(super) async fn beside(
         &self,
+        reads: &mut impl Reads,
         reach: &impl Reach,
         matches: &[Entry],
         includes: &[Include],
@@ -43,11 +47,13 @@ impl Records {
             let mut new = Vec::new();
             for include in includes.iter().filter(|one| step == 0 || one.iterate) {
                 let more = if include.reverse {
-                    self.referring(reach, &from, include).await?
+                    self.referring(reads, reach, &from, include).await?
                 } else {
-                    self.referred(reach, &from, include, &known).await?
+                    self.referred(reads, reach, &from, include, &known).await?
                 };
-                for entry in more {
+                found.cut |= more.cut;
+                found.withheld = found.withheld.saturating_add(more.withheld);
+                for entry in more.entries {
                     if known.len() >= matches.len().saturating_add(MOST_INCLUDED) {
                         found.cut = true;
                     } else if known.insert(entry.address.clone()) {
@@ -68,51 +74,61 @@ impl Records {
     /// What these refer to.
     async fn referred(
         &self,
+        reads: &mut impl Reads,
         reach: &impl Reach,
         from: &[Entry],
         include: &Include,
         known: &HashSet<Address>,
-    ) -> Result<Vec<Entry>, RecordsError> {
-        let mut wanted = Vec::new();
+    ) -> Result<Beside, RecordsError> {
+        let mut found = Beside::default();
+        let (mut seen, mut wanted) = (HashSet::new(), Vec::new());
         for entry in from.iter().filter(|one| one.address.kind == include.from) {
-            for target in targets(entry, include) {
-                if !known.contains(&target) && !wanted.contains(&target) {
-                    wanted.push(target);
-                }
-            }
+            let mut targets = targets(entry, include);
+            targets.retain(|target| !known.contains(target) && seen.insert(target.clone()));
+            wanted.extend(targets);
         }
-        let stored = self
-            .database
+        // Counted by what refers, there or not: the cut tells nothing of what is withheld.
+        found.cut = wanted.len() > MOST_INCLUDED;
+        wanted.truncate(MOST_INCLUDED);
+        let stored = reads
             .read(move |connection| {
                 let mut found = Vec::new();
-                for address in wanted.iter().take(MOST_INCLUDED.saturating_add(1)) {
+                for address in &wanted {
                     found.extend(store::read(connection, address)?);
                 }
-                Ok::<_, RecordsError>(found)
+                Ok(found)
             })
             .await?;
-        let shown = stored.into_iter().filter_map(|stored| {
+        for stored in stored {
             let charted = within_reach(reach, Rid(stored.patient)).is_ok();
             let living = charted && !stored.deleted;
-            let entry = Entry::of_stored(stored, &self.own).filter(|_| living)?;
-            permitted(reach, entry).ok()
-        });
-        Ok(shown.collect())
+            let Some(entry) = Entry::of_stored(stored, &self.own).filter(|_| living) else {
+                continue;
+            };
+            let listed = is_listed(reach, &entry);
+            match permitted(reach, entry) {
+                Ok(entry) => found.entries.push(entry),
+                Err(_) if listed => found.withheld = found.withheld.saturating_add(1),
+                Err(_) => {}
+            }
+        }
+        Ok(found)
     }
 
     /// What refers to these.
     async fn referring(
         &self,
+        reads: &mut impl Reads,
         reach: &impl Reach,
         to: &[Entry],
         include: &Include,
-    ) -> Result<Vec<Entry>, RecordsError> {
+    ) -> Result<Beside, RecordsError> {
         let addresses: Vec<Address> = to
             .iter()
             .map(|entry| entry.address.clone())
             .filter(|address| include.to.is_none_or(|kind| kind == address.kind))
             .collect();
-        let mut found = Vec::new();
+        let mut found = Beside::default();
         for by in references(include) {
             let Some(condition) = referring_to(by, &addresses) else {
                 continue;
@@ -120,7 +136,10 @@ impl Records {
             let mut query = SearchQuery::of_everything(include.from);
             query.conditions.push(condition);
             let search = Search::resumed(query, MOST_INCLUDED, reach, None);
-            found.extend(self.run(search, reach).await?.0);
+            let some = self.run(reads, search, reach).await?;
+            found.entries.extend(some.entries);
+            found.cut |= some.next.is_some();
+            found.withheld = found.withheld.saturating_add(some.withheld);
         }
         Ok(found)
     }

@@ -5,6 +5,7 @@ use federation_protocol::time::Timestamp;
 
 use super::Address;
 use super::LogicalId;
+use super::ResourceType;
 use super::classify::Facts;
 use super::date::UNDATED;
 use super::dress::Dress;
@@ -120,12 +121,14 @@ impl Entry {
 }
 
 impl Entry {
-    /// The ids of the resources here that it refers to by a parameter.
-    pub(super) fn leads_to(&self, by: &Parameter) -> Vec<LogicalId> {
+    /// The ids of the resources of a type here that it refers to by a parameter.
+    pub(super) fn leads_to(&self, by: &Parameter, kind: ResourceType) -> Vec<LogicalId> {
         let mut ids = Vec::new();
         if let Ok(value) = strict(&self.raw) {
             by.definition.elements(&value, &mut |element| {
-                if let Some(Target::Here(target)) = values::target(element.value) {
+                if let Some(Target::Here(target)) = values::target(element.value)
+                    && target.kind == kind
+                {
                     ids.push(target.id);
                 }
             });
@@ -147,8 +150,10 @@ pub struct Page {
     pub notes: Vec<String>,
     /// The `_cursor` of the next page; `None` when no permitted match is left.
     pub next: Option<String>,
+    /// More would stand beside the matches than one page carries.
+    pub cut: bool,
     /// How each is cut before it is shown.
     pub(super) dress: Dress,
-    /// How many matches on the way were not permitted. For this hospital's own audit alone.
+    /// How many matches on the way, and resources beside them, were not permitted. For this hospital's own audit alone.
     pub withheld: usize,
 }

@@ -3,6 +3,7 @@
 
 use super::query::SearchQuery;
 use super::query::condition::{Chain, Condition, Has, Rows, Test};
+use super::reads::Reads;
 use super::search::{Reach, Search};
 use super::types::{Parameter, Role};
 use super::{Entry, Records, RecordsError, ResourceType};
@@ -14,6 +15,7 @@ impl Records {
     /// must not tell by its matches what a read would not.
     pub(super) async fn links_followed(
         &self,
+        reads: &mut impl Reads,
         reach: &impl Reach,
         mut query: SearchQuery,
     ) -> Result<SearchQuery, RecordsError> {
@@ -21,7 +23,10 @@ impl Records {
         let every = !reach.sees_everything();
         for condition in &mut query.conditions {
             if condition.follows_links() && (every || in_memory(condition)) {
-                *condition = self.link_followed(reach, condition.clone()).await?;
+                let kind = query.kind;
+                *condition = self
+                    .link_followed(reads, reach, kind, condition.clone())
+                    .await?;
             }
         }
         Ok(query)
@@ -29,25 +34,32 @@ impl Records {
 
     async fn link_followed(
         &self,
+        reads: &mut impl Reads,
         reach: &impl Reach,
+        searched: ResourceType,
         condition: Condition,
     ) -> Result<Condition, RecordsError> {
         match condition {
             Condition::Chain(Chain { by, to }) => {
                 let mut any = Vec::new();
                 for (kind, inner) in to {
-                    let found = self.all_matching(reach, kind, inner).await?;
+                    let found = self.all_matching(reads, reach, kind, inner).await?;
                     any.extend(leading_to(by, found));
                 }
                 Ok(Condition::Any(any))
             }
             Condition::Has(Has { kind, by, inner }) => {
-                let found = self.all_matching(reach, kind, *inner).await?;
+                let found = self.all_matching(reads, reach, kind, *inner).await?;
                 let mut ids = Vec::new();
                 for entry in found {
-                    ids.extend(entry.leads_to(by));
+                    ids.extend(entry.leads_to(by, searched));
                 }
                 Ok(Condition::Id(ids))
+            }
+            // The parser makes no link within another condition. If it did, the database would follow
+            // it past the permit.
+            other if other.follows_links() && !reach.sees_everything() => {
+                Err(RecordsError::TooWide)
             }
             other => Ok(other),
         }
@@ -56,6 +68,7 @@ impl Records {
     /// Every permitted match of a link's inner condition.
     async fn all_matching(
         &self,
+        reads: &mut impl Reads,
         reach: &impl Reach,
         kind: ResourceType,
         inner: Condition,
@@ -63,13 +76,13 @@ impl Records {
         let mut query = SearchQuery::of_everything(kind);
         query.conditions.push(inner);
         // A link within a link.
-        let query = Box::pin(self.links_followed(reach, query)).await?;
+        let query = Box::pin(self.links_followed(reads, reach, query)).await?;
         let search = Search::resumed(query, MOST_LINKED, reach, None);
-        let (found, more) = self.run(search, reach).await?;
-        if more.is_some() {
+        let found = self.run(reads, search, reach).await?;
+        if found.next.is_some() {
             return Err(RecordsError::TooWide);
         }
-        Ok(found)
+        Ok(found.entries)
     }
 }
 

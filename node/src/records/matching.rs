@@ -129,7 +129,10 @@ impl Records {
         else {
             return Ok(());
         };
-        let mut ids: Vec<LogicalId> = entries.iter().flat_map(|one| one.leads_to(by)).collect();
+        let mut ids: Vec<LogicalId> = entries
+            .iter()
+            .flat_map(|one| one.leads_to(by, patient))
+            .collect();
         ids.sort_unstable();
         ids.dedup();
         if !ids.is_empty() {
@@ -155,15 +158,16 @@ impl Records {
             known.insert(entry.address.id.clone(), Person::of_patient(&patient));
         }
         let coverage = ResourceType::named("Coverage")
-            .and_then(|kind| Some((kind, kind.patient_parameter()?)));
-        let Some((kind, by)) = coverage.filter(|_| !known.is_empty()) else {
+            .and_then(|kind| Some((kind, kind.patient_parameter()?)))
+            .zip(ResourceType::named("Patient"));
+        let Some(((kind, by), patient)) = coverage.filter(|_| !known.is_empty()) else {
             return Ok((known, false));
         };
         let charts = vec![Condition::Chart(known.keys().cloned().collect())];
         let (coverages, more) = self.all_of(reach, kind, charts, MOST_COVERAGES).await?;
         for entry in coverages {
             let coverage = strict(&entry.raw).map_err(super::DraftError::from)?;
-            for id in entry.leads_to(by) {
+            for id in entry.leads_to(by, patient) {
                 if let Some(person) = known.get_mut(&id) {
                     person.insured_by(&coverage);
                 }
@@ -183,8 +187,9 @@ impl Records {
         let mut query = SearchQuery::of_everything(kind);
         query.conditions = conditions;
         let search = Search::resumed(query, most, reach, None);
-        let (entries, more) = self.run(search, reach).await?;
-        Ok((entries, more.is_some()))
+        let mut reads = self.database.clone();
+        let found = self.run(&mut reads, search, reach).await?;
+        Ok((found.entries, found.next.is_some()))
     }
 }
 

@@ -33,6 +33,7 @@ mod own;
 mod patch;
 mod query;
 mod reading;
+mod reads;
 mod routes;
 mod search;
 mod sorted;
@@ -55,6 +56,7 @@ use std::sync::Arc;
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 use federation_service::clock::SharedClock;
+use futures_util::FutureExt as _;
 
 use crate::access::Permit;
 use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
@@ -63,7 +65,8 @@ use cursor::{Position, Seal};
 use dress::Dress;
 use query::condition::Condition;
 use query::{Sort, SortBy, Total};
-use search::{Reach, Search};
+use reads::{OneSnapshot, Reads};
+use search::{Gathered, Reach, Search};
 use sorted::Lists;
 
 pub use address::{Address, LogicalId};
@@ -158,33 +161,48 @@ impl Records {
         reach: &impl Reach,
         query: SearchQuery,
     ) -> Result<Page, RecordsError> {
-        let query = self.links_followed(reach, query).await?;
+        self.search_by(&mut self.database.clone(), reach, query)
+            .await
+    }
+
+    async fn search_by(
+        &self,
+        reads: &mut impl Reads,
+        reach: &impl Reach,
+        mut query: SearchQuery,
+    ) -> Result<Page, RecordsError> {
+        query.bind_to(reach.chart());
+        let query = self.links_followed(reads, reach, query).await?;
         let dress = Dress::of(&query);
         if query.counts_only() {
             return Ok(Page {
-                total: Some(self.count(reach, &query).await?),
+                total: Some(self.count(reads, reach, &query).await?),
                 notes: query.ignored().collect(),
                 ..Page::default()
             });
         }
-        let (wants_total, includes) = (query.total == Total::Accurate, query.includes.clone());
+        let (counted, includes) = (
+            (query.total == Total::Accurate).then(|| query.clone()),
+            query.includes.clone(),
+        );
         let notes: Vec<String> = query.ignored().collect();
-        let counted = query.clone();
         let mut page = if newest_first(&query) {
-            self.search_within(reach, query).await?
+            self.search_within(reads, reach, query).await?
         } else {
-            self.sorted_page(reach, query).await?
+            self.sorted_page(reads, reach, query).await?
         };
-        page.total = match page.total {
-            Some(total) if wants_total => Some(total),
-            None if wants_total => Some(self.count(reach, &counted).await?),
-            _ => None,
+        page.total = match (page.total, counted) {
+            (Some(total), Some(_)) => Some(total),
+            (None, Some(counted)) => Some(self.count(reads, reach, &counted).await?),
+            (_, None) => None,
         };
         page.notes = notes;
         page.dress = dress;
         if !includes.is_empty() {
-            let beside = self.beside(reach, &page.entries, &includes).await?;
+            let beside = self.beside(reads, reach, &page.entries, &includes).await?;
             page.included = beside.entries;
+            page.withheld = page.withheld.saturating_add(beside.withheld);
+            page.cut = beside.cut;
             if beside.cut {
                 let note = "more would be included than one page carries: ask for fewer entries";
                 page.notes.push(note.to_owned());
@@ -195,40 +213,49 @@ impl Records {
 
     async fn search_within(
         &self,
+        reads: &mut impl Reads,
         reach: &impl Reach,
         query: SearchQuery,
     ) -> Result<Page, RecordsError> {
         let now = self.clock.now();
-        let mut search = Search::new(query, reach, &self.seal, now)?;
-        while let Some(question) = search.question(&self.own) {
-            let round = self
-                .database
-                .read(move |connection| question.ask(connection))
-                .await?;
-            search.take(round, reach, &self.own)?;
-        }
+        let search = Search::new(query, reach, &self.seal, now)?;
+        let search = self.filled(reads, search, reach).await?;
         search.page(&self.seal, now)
     }
 
-    /// Runs one page of a search; its entries, and where the next begins.
-    async fn run(
+    /// Asks until the page is full, or nothing is left.
+    async fn filled(
         &self,
+        reads: &mut impl Reads,
         mut search: Search,
         reach: &impl Reach,
-    ) -> Result<(Vec<Entry>, Option<Position>), RecordsError> {
+    ) -> Result<Search, RecordsError> {
         while let Some(question) = search.question(&self.own) {
-            let round = self
-                .database
+            let round = reads
                 .read(move |connection| question.ask(connection))
                 .await?;
             search.take(round, reach, &self.own)?;
         }
-        let position = search.position();
-        Ok((search.into_entries(), position))
+        Ok(search)
+    }
+
+    /// Runs one page of a search.
+    async fn run(
+        &self,
+        reads: &mut impl Reads,
+        search: Search,
+        reach: &impl Reach,
+    ) -> Result<Gathered, RecordsError> {
+        Ok(self.filled(reads, search, reach).await?.gathered())
     }
 
     /// How many permitted matches there are.
-    async fn count(&self, reach: &impl Reach, query: &SearchQuery) -> Result<usize, RecordsError> {
+    async fn count(
+        &self,
+        reads: &mut impl Reads,
+        reach: &impl Reach,
+        query: &SearchQuery,
+    ) -> Result<usize, RecordsError> {
         let looks = query.conditions.iter().any(Condition::needs_a_look);
         if reach.sees_everything() && !looks {
             let (kind, conditions) = (query.kind, query.conditions.clone());
@@ -239,14 +266,14 @@ impl Records {
                     .transpose()?;
                 Ok::<_, RecordsError>(count.unwrap_or(0))
             };
-            return self.database.read(count).await;
+            return reads.read(count).await;
         }
         let (mut total, mut after) = (0_usize, None);
         loop {
             let search = Search::resumed(query.clone(), COUNTED_AT_ONCE, reach, after);
-            let (entries, position) = self.run(search, reach).await?;
-            total = total.saturating_add(entries.len());
-            match position {
+            let found = self.run(reads, search, reach).await?;
+            total = total.saturating_add(found.entries.len());
+            match found.next {
                 Some(position) => after = Some(position),
                 None => return Ok(total),
             }
@@ -272,13 +299,10 @@ impl Records {
         reach: &impl Reach,
         query: SearchQuery,
     ) -> Result<Page, RecordsError> {
-        let now = self.clock.now();
-        let mut search = Search::new(query, reach, &self.seal, now)?;
-        while let Some(question) = search.question(&self.own) {
-            let round = question.ask(connection)?;
-            search.take(round, reach, &self.own)?;
-        }
-        search.page(&self.seal, now)
+        let mut reads = OneSnapshot(connection);
+        // There is nothing to wait for: see `OneSnapshot`.
+        let page = self.search_by(&mut reads, reach, query).now_or_never();
+        page.unwrap_or(Err(RecordsError::Database(DatabaseError::Closed)))
     }
 
     /// The number of the chart that an address is in, for audit lines and links: a Patient's own,
@@ -336,12 +360,15 @@ fn within_reach(reach: &impl Reach, chart: Rid) -> Result<(), RecordsError> {
     }
 }
 
+/// Whether it is of a category that may leave at all.
+fn is_listed(reach: &impl Reach, entry: &Entry) -> bool {
+    let categories = reach.categories();
+    categories.is_none_or(|list| list.contains(&entry.facts.category))
+}
+
 /// What may not be shown is not there.
 fn permitted(reach: &impl Reach, entry: Entry) -> Result<Entry, RecordsError> {
-    let listed = reach
-        .categories()
-        .is_none_or(|list| list.contains(&entry.facts.category));
-    if listed && reach.allows_entry(&entry) {
+    if is_listed(reach, &entry) && reach.allows_entry(&entry) {
         Ok(entry)
     } else {
         Err(RecordsError::NotFound)

@@ -3,6 +3,7 @@
 
 pub(super) mod condition;
 mod criterion;
+mod question;
 mod reference;
 mod shape;
 mod values;
@@ -10,6 +11,7 @@ mod values;
 use super::ResourceType;
 use super::own::OwnParameters;
 use super::system::hash;
+use crate::database::Rid;
 
 use condition::{Condition, Test};
 use criterion::criterion;
@@ -89,6 +91,9 @@ pub enum QueryError {
         /// Hundredths, below 100.
         percent: i64,
     },
+    /// Never asked between members: it names the patient, or leads to what never leaves.
+    #[error("a question between members never asks for `{0}`")]
+    NotBetweenMembers(&'static str),
     /// More conditions, values or links than one query may have.
     #[error("too many conditions, values or links in one search")]
     TooMuch,
@@ -156,37 +161,12 @@ impl SearchQuery {
         Ok(query)
     }
 
-    /// A question between members, where `date` is the clinical date of every type.
-    ///
-    /// # Errors
-    /// [`QueryError`].
-    ///
-    /// Source: docs/WIRE.md section 4.2.
-    pub fn of_question<N, V>(kind: ResourceType, pairs: &[(N, V)]) -> Result<Self, QueryError>
-    where
-        N: AsRef<str>,
-        V: AsRef<str>,
-    {
-        let mut rest = Vec::new();
-        let mut dates = Vec::new();
-        for (name, value) in pairs {
-            let (name, value) = (name.as_ref(), value.as_ref());
-            match name {
-                "date" => dates.push(criterion::clinical_date(value)?),
-                // What was given, whatever FHIR calls it in this type.
-                "code" if kind.name() == "Immunization" => rest.push(("vaccine-code", value)),
-                _ => rest.push((name, value)),
-            }
+    /// Makes its cursors worthless in any chart but the one within reach.
+    pub(super) fn bind_to(&mut self, chart: Option<Rid>) {
+        if let Some(Rid(chart)) = chart {
+            let parts = [self.fingerprint.to_be_bytes(), chart.to_be_bytes()];
+            self.fingerprint = hash(&[b"chart", &parts.concat()]);
         }
-        let asked: Vec<(&str, &str)> = pairs
-            .iter()
-            .map(|(name, value)| (name.as_ref(), value.as_ref()))
-            .filter(|(name, _)| *name != "_count" && *name != "_cursor")
-            .collect();
-        let mut query = Self::parse(kind, &rest)?;
-        query.conditions.extend(dates);
-        query.fingerprint = fingerprint(kind, asked);
-        Ok(query)
     }
 
     pub(super) fn of_everything(kind: ResourceType) -> Self {

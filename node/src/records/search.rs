@@ -81,6 +81,15 @@ enum More {
     Yes,
 }
 
+/// What one page of a search brought.
+pub(super) struct Gathered {
+    pub(super) entries: Vec<Entry>,
+    /// Where the next page begins.
+    pub(super) next: Option<Position>,
+    /// How many matches on the way were not permitted.
+    pub(super) withheld: usize,
+}
+
 /// A round's candidates, newest first.
 #[derive(Debug)]
 pub(super) struct Round {
@@ -183,8 +192,9 @@ impl Question {
         let Some(as_of) = self.as_of else {
             return Ok(Vec::new());
         };
-        let formers = store::changed_since(connection, self.kind, as_of, MOST_CHANGED)?;
-        if formers.len() >= MOST_CHANGED {
+        let formers = store::changed_since(connection, self.kind, self.chart, as_of, MOST_CHANGED)?;
+        // Within one chart all are read: a limit would tell of changes to what is withheld.
+        if self.chart.is_none() && formers.len() >= MOST_CHANGED {
             return Err(super::CursorError::Expired.into());
         }
         let mut found = Vec::new();
@@ -353,7 +363,8 @@ impl Search {
         }
         if round.last {
             self.more = More::Exhausted;
-        } else if self.looked_at > MOST_LOOKED_AT {
+        } else if self.chart.is_none() && self.looked_at > MOST_LOOKED_AT {
+            // Within one chart the chart is the limit: any other would tell of what is withheld.
             return Err(RecordsError::TooWide);
         }
         Ok(())
@@ -364,8 +375,12 @@ impl Search {
         self.after.filter(|_| self.more == More::Yes)
     }
 
-    pub(super) fn into_entries(self) -> Vec<Entry> {
-        self.entries
+    pub(super) fn gathered(self) -> Gathered {
+        Gathered {
+            next: self.position(),
+            withheld: self.withheld,
+            entries: self.entries,
+        }
     }
 
     pub(super) fn page(self, seal: &Seal, now: Timestamp) -> Result<Page, RecordsError> {

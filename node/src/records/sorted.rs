@@ -15,11 +15,12 @@ use serde_json::Value;
 use super::cursor::{CursorError, LIFE_SECONDS, Position};
 use super::fold::folded;
 use super::query::{SearchQuery, Sort, SortBy};
+use super::reads::Reads;
 use super::search::{Reach, Search};
 use super::strict::strict;
 use super::types::Parameter;
 use super::values::{self, Measure};
-use super::{Entry, Page, Records, RecordsError, store};
+use super::{Entry, Page, Records, RecordsError, permitted, store};
 
 /// The most matches that are put in order.
 const MOST_SORTED: usize = 100_000;
@@ -61,6 +62,15 @@ impl Lists {
     }
 }
 
+/// What of a list stands on one page.
+#[derive(Debug, Default)]
+struct Shown {
+    entries: Vec<Entry>,
+    /// Where the next page begins, if anything permitted is left.
+    end: Option<usize>,
+    withheld: usize,
+}
+
 /// What one key of the order compares. Nothing sorts behind everything, whichever way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
@@ -72,61 +82,95 @@ impl Records {
     /// A page in the order that the query asks for.
     pub(super) async fn sorted_page(
         &self,
+        reads: &mut impl Reads,
         reach: &impl Reach,
         query: SearchQuery,
     ) -> Result<Page, RecordsError> {
         let now = self.clock.now();
-        let (id, offset, list) = match &query.cursor {
+        let (id, offset, list, mut withheld) = match &query.cursor {
             Some(cursor) => {
                 let at = self.seal.open(cursor, query.fingerprint, now)?;
                 let list = self.lists.0.get(&at.date).filter(|_| at.txn == IN_A_LIST);
                 let offset = usize::try_from(at.rid).map_err(|_negative| CursorError::Foreign)?;
-                (at.date, offset, list.ok_or(CursorError::Expired)?)
+                (at.date, offset, list.ok_or(CursorError::Expired)?, 0)
             }
             None => {
-                let list = Arc::new(self.in_order(reach, &query).await?);
-                (self.seal.random()?, 0, list)
+                let (places, withheld) = self.in_order(reads, reach, &query).await?;
+                (self.seal.random()?, 0, Arc::new(places), withheld)
             }
         };
-        let end = offset.saturating_add(query.count()).min(list.len());
-        let places: Vec<Place> = list.get(offset..end).unwrap_or_default().to_vec();
         let total = list.len();
-        let next = if end < total {
-            let rid = i64::try_from(end).unwrap_or(i64::MAX);
-            let position = Position {
-                date: id,
-                rid,
-                txn: IN_A_LIST,
-            };
-            self.lists.0.insert(id, list);
-            Some(self.seal.sealed(position, query.fingerprint, now)?)
-        } else {
-            None
+        let shown = self
+            .shown_from(reads, reach, (&list, offset), query.count())
+            .await?;
+        withheld = shown.withheld.saturating_add(withheld);
+        let next = match shown.end {
+            Some(end) => {
+                let rid = i64::try_from(end).unwrap_or(i64::MAX);
+                let position = Position {
+                    date: id,
+                    rid,
+                    txn: IN_A_LIST,
+                };
+                self.lists.0.insert(id, list);
+                Some(self.seal.sealed(position, query.fingerprint, now)?)
+            }
+            None => None,
         };
-        let entries = self.at_places(places).await?;
-        let entries = entries
-            .into_iter()
-            .filter(|entry| reach.allows_entry(entry));
         Ok(Page {
-            entries: entries.collect(),
+            entries: shown.entries,
             next,
             total: Some(total),
+            withheld,
             ..Page::default()
         })
     }
 
-    /// All permitted matches, in order.
+    /// A page of a list, judged anew: what was allowed when the list was made may not be by now, and
+    /// then no further page tells of it either.
+    async fn shown_from(
+        &self,
+        reads: &mut impl Reads,
+        reach: &impl Reach,
+        (list, offset): (&[Place], usize),
+        count: usize,
+    ) -> Result<Shown, RecordsError> {
+        let mut shown = Shown::default();
+        let mut at = offset;
+        while at < list.len() {
+            let wanted = count.saturating_sub(shown.entries.len()).saturating_add(1);
+            let end = at.saturating_add(wanted).min(list.len());
+            let places = list.get(at..end).unwrap_or_default().to_vec();
+            for (place, found) in (at..end).zip(self.at_places(reads, places).await?) {
+                match found.map(|entry| permitted(reach, entry)) {
+                    Some(Ok(_)) if shown.entries.len() >= count => {
+                        shown.end = Some(place);
+                        return Ok(shown);
+                    }
+                    Some(Ok(entry)) => shown.entries.push(entry),
+                    Some(Err(_)) => shown.withheld = shown.withheld.saturating_add(1),
+                    None => {}
+                }
+            }
+            at = end;
+        }
+        Ok(shown)
+    }
+
+    /// All permitted matches, in order, and how many others were met.
     async fn in_order(
         &self,
+        reads: &mut impl Reads,
         reach: &impl Reach,
         query: &SearchQuery,
-    ) -> Result<Vec<Place>, RecordsError> {
+    ) -> Result<(Vec<Place>, usize), RecordsError> {
         let mut keyed: Vec<(Vec<Option<Key>>, Place)> = Vec::new();
-        let mut after = None;
+        let (mut after, mut withheld) = (None, 0_usize);
         loop {
             let search = Search::resumed(query.clone(), BATCH, reach, after);
-            let (entries, position) = self.run(search, reach).await?;
-            for entry in entries {
+            let found = self.run(reads, search, reach).await?;
+            withheld = withheld.saturating_add(found.withheld);
+            for entry in found.entries {
                 let place = Place {
                     rid: entry.rid,
                     version: entry.version,
@@ -136,23 +180,28 @@ impl Records {
             if keyed.len() > MOST_SORTED {
                 return Err(RecordsError::TooWide);
             }
-            let Some(position) = position else { break };
+            let Some(position) = found.next else { break };
             after = Some(position);
         }
         keyed.sort_by(|(one, at), (other, place)| {
             in_order_of(&query.sort, one, other).then(at.rid.cmp(&place.rid))
         });
-        Ok(keyed.into_iter().map(|(_, place)| place).collect())
+        let places = keyed.into_iter().map(|(_, place)| place);
+        Ok((places.collect(), withheld))
     }
 
-    /// The versions that a list names; one that is no longer kept is left out.
-    async fn at_places(&self, places: Vec<Place>) -> Result<Vec<Entry>, RecordsError> {
+    /// The versions that a list names; `None` for one that is no longer kept.
+    async fn at_places(
+        &self,
+        reads: &mut impl Reads,
+        places: Vec<Place>,
+    ) -> Result<Vec<Option<Entry>>, RecordsError> {
         let own = Arc::clone(&self.own);
-        self.database
+        reads
             .read(move |connection| {
                 let mut entries = Vec::with_capacity(places.len());
                 for Place { rid, version } in places {
-                    entries.extend(store::at_place(connection, rid, version, &own)?);
+                    entries.push(store::at_place(connection, rid, version, &own)?);
                 }
                 Ok::<_, RecordsError>(entries)
             })

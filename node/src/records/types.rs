@@ -61,6 +61,27 @@ pub struct ResourceType(&'static Row);
 /// Room for this many parameters of one type in the numbering of slots.
 const SLOTS_PER_TYPE: i16 = 128;
 
+/// The types of which some resource is of another category than `other`.
+const MAY_LEAVE: [&str; 17] = [
+    "AllergyIntolerance",
+    "Composition",
+    "Condition",
+    "DiagnosticReport",
+    "DocumentReference",
+    "ImagingStudy",
+    "Immunization",
+    "Media",
+    "Medication",
+    "MedicationAdministration",
+    "MedicationDispense",
+    "MedicationRequest",
+    "MedicationStatement",
+    "MolecularSequence",
+    "Observation",
+    "Procedure",
+    "Specimen",
+];
+
 /// Observation's parameters that look into `component` too: their rows are those of the two parts.
 const TOGETHER: [(&str, [&str; 2]); 3] = [
     ("combo-code", ["code", "component-code"]),
@@ -194,6 +215,13 @@ impl ResourceType {
         self.0.name == "Patient" || self.0.parameters.iter().any(names_one)
     }
 
+    /// Whether any resource of this type can be of a category that a person can let out: every other
+    /// type never leaves a hospital. See `Category::of`.
+    #[must_use]
+    pub fn may_leave(self) -> bool {
+        MAY_LEAVE.contains(&self.0.name)
+    }
+
     /// Whether a parameter reads the element that dates a chart's resources first.
     pub(super) fn is_dated_by(self, by: &Parameter) -> bool {
         let definition = by.definition;
@@ -307,6 +335,8 @@ impl fmt::Debug for Parameter {
 mod tests {
     use std::collections::BTreeSet;
 
+    use federation_protocol::category::Category;
+
     use super::*;
 
     #[test]
@@ -318,6 +348,19 @@ mod tests {
             .collect();
         assert_eq!(numbered, known);
         assert_eq!(numbered.len(), codes::NAMES.len());
+    }
+
+    #[test]
+    fn what_may_leave_is_what_has_a_category_that_a_consent_can_name() {
+        let coded = [
+            ("", "laboratory"),
+            ("http://terminology.hl7.org/CodeSystem/v2-0074", "LAB"),
+        ];
+        for kind in ResourceType::all() {
+            let categories = coded.map(|code| Category::of(kind.name(), &[code], &[]));
+            let leaves = categories.iter().any(|one| *one != Category::Other);
+            assert_eq!(kind.may_leave(), leaves, "{kind}");
+        }
     }
 
     #[test]

@@ -235,7 +235,10 @@ impl Records {
     async fn piece(&self, reach: &impl Reach, walk: &Walk) -> Result<Piece, RecordsError> {
         let mut filters = Vec::with_capacity(walk.filters.len());
         for filter in &walk.filters {
-            let followed = self.links_followed(reach, filter.clone()).await?;
+            let mut reads = self.database.clone();
+            let followed = self
+                .links_followed(&mut reads, reach, filter.clone())
+                .await?;
             filters.push((followed.kind, followed.conditions));
         }
         Ok(Piece {

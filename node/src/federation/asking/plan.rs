@@ -46,11 +46,6 @@ impl Planned {
             .collect();
         in_order(parts, &order)
     }
-
-    /// The type asked for.
-    pub(in crate::federation) fn resource_type(&self) -> &'static str {
-        self.question.resource_type
-    }
 }
 
 impl Asking {
@@ -183,10 +178,8 @@ impl Asking {
 /// The asker refuses what every answerer would: a type without such a parameter.
 fn check_parameters(question: &Question) -> Result<(), AskError> {
     let kind = ResourceType::named(question.resource_type).ok_or(QueryError::Type)?;
-    match SearchQuery::of_question(kind, &question.filters) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(AskError::Parameter),
-    }
+    SearchQuery::of_question(kind, &question.filters)?;
+    Ok(())
 }
 
 /// A UUIDv7.

@@ -57,12 +57,15 @@ fn answer(resources: &[&str], next: Option<&str>) -> String {
 }
 
 fn read(body: &str) -> Result<Answer, Unusable> {
-    read_answer(body.as_bytes(), "Observation", 50, &member(2))
+    read_answer(body.as_bytes(), &question(b""), &member(2))
+}
+
+fn question(form: &[u8]) -> Question {
+    Question::from_form("Observation", form).unwrap()
 }
 
 fn page<'a>(next_url: Option<&'a str>) -> Page<'a> {
     Page {
-        resource_type: "Observation",
         self_url: "http://h/federated/g/fhir/Observation?_count=50",
         next_url,
         first: true,
@@ -197,10 +200,93 @@ fn an_unsound_answer_is_not_used() {
     assert_eq!(read(&body).unwrap().entries.len(), 1);
 }
 
+const REPORT: &str = r#"{"resourceType":"DiagnosticReport","id":"r"}"#;
+
+/// An answer with matches and what stands beside them.
+fn with_beside(matches: &[&str], beside: &[&str]) -> String {
+    let beside = beside
+        .iter()
+        .map(|raw| format!(r#"{{"resource":{raw},"search":{{"mode":"include"}}}}"#));
+    let beside: Vec<String> = beside.collect();
+    let body = answer(matches, None);
+    let open = body.strip_suffix("]}").unwrap();
+    let comma = if matches.is_empty() { "" } else { "," };
+    format!("{open}{comma}{}]}}", beside.join(","))
+}
+
+#[test]
+fn what_stands_beside_the_matches_is_marked_so_and_keeps_its_hospital() {
+    let asked = question(b"_revinclude=DiagnosticReport:result");
+    let of = |number, body: &str| {
+        let answer = read_answer(body.as_bytes(), &asked, &member(number)).unwrap();
+        part(number, PeerOutcome::Answered(answer))
+    };
+    let parts = [
+        of(2, &with_beside(&[ODD], &[REPORT])),
+        of(3, &with_beside(&[ODD, ODD], &[REPORT])),
+    ];
+    let merged: Value = serde_json::from_str(&bundle(&page(None), &parts)).unwrap();
+    assert_eq!(merged["total"], 3, "of matches");
+    let told: Vec<(&str, &str, &str)> = merged["entry"].as_array().unwrap()[1..]
+        .iter()
+        .map(|entry| {
+            (
+                entry["search"]["mode"].as_str().unwrap(),
+                entry["fullUrl"].as_str().unwrap(),
+                entry["resource"]["meta"]["source"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let entry = |mode: &'static str, number: u32, address: &str| {
+        let url = format!("https://127.0.0.1:844{number}/federation/v1/fhir/{address}");
+        (mode, url, member(number).to_string())
+    };
+    let expected = [
+        entry("match", 2, "Observation/a-1"),
+        entry("match", 3, "Observation/a-1"),
+        entry("match", 3, "Observation/a-1"),
+        entry("include", 2, "DiagnosticReport/r"),
+        entry("include", 3, "DiagnosticReport/r"),
+    ];
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(mode, url, source)| (*mode, url.as_str(), source.as_str()))
+        .collect();
+    assert_eq!(told, expected);
+    let streamed: Value = serde_json::from_str(&part_bundle(&parts[1])).unwrap();
+    assert_eq!(streamed["entry"][2]["search"]["mode"], "include");
+}
+
+#[test]
+fn what_stands_beside_unasked_or_never_leaves_makes_an_answer_unsound() {
+    let asked = question(b"_include:iterate=Observation:has-member");
+    let read = |question: &Question, body: &str| {
+        read_answer(body.as_bytes(), question, &member(2)).map(|answer| answer.included.len())
+    };
+    let body = with_beside(&[ODD], &[REPORT]);
+    assert_eq!(read(&asked, &body), Ok(1));
+    assert_eq!(read(&question(b"code=1"), &body), Err(Unusable));
+    for kind in [
+        "Patient",
+        "Encounter",
+        "Coverage",
+        "Practitioner",
+        "Nonsense",
+    ] {
+        let body = with_beside(&[ODD], &[&REPORT.replace("DiagnosticReport", kind)]);
+        assert_eq!(read(&asked, &body), Err(Unusable), "{kind}");
+    }
+    // A match of another type is no match, whatever stands beside.
+    assert_eq!(read(&asked, &answer(&[REPORT], None)), Err(Unusable));
+    assert_eq!(read(&asked, &with_beside(&[], &vec![ODD; 1000])), Ok(1000));
+    let many = with_beside(&[], &vec![ODD; 1001]);
+    assert_eq!(read(&asked, &many), Err(Unusable));
+}
+
 proptest! {
     #[test]
     fn no_answer_makes_it_panic(body in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let _ = read_answer(&body, "Observation", 50, &member(2));
+        let _ = read_answer(&body, &question(b"_include=Observation:has-member"), &member(2));
     }
 
     #[test]

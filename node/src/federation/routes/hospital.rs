@@ -266,7 +266,7 @@ impl Watching {
             self.stage = Stage::Ended;
             return Err(unavailable().into());
         }
-        let text = sse::part(self.planned.resource_type(), &part);
+        let text = sse::part(&part);
         self.came.push(part);
         Ok(text)
     }

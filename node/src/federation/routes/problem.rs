@@ -30,7 +30,7 @@ pub(super) fn problem(error: &AskError) -> Problem {
             "Not a question for peers",
         )
         .with_detail(why.to_string()),
-        AskError::Parameter => Problem::new(
+        AskError::Parameter(_) => Problem::new(
             StatusCode::BAD_REQUEST,
             "query_not_allowed",
             "Not a question for peers",
@@ -85,7 +85,7 @@ fn redeem_problem(error: &RedeemError) -> Problem {
 pub(super) fn issue_type(error: &AskError) -> &'static str {
     match error {
         AskError::NoSuchGrant => "not-found",
-        AskError::Query(_) | AskError::Parameter | AskError::Cursor => "invalid",
+        AskError::Query(_) | AskError::Parameter(_) | AskError::Cursor => "invalid",
         AskError::Access(AccessRefusal::Role { .. }) => "forbidden",
         _ => "transient",
     }

@@ -329,7 +329,7 @@ async fn what_no_peer_would_answer_is_refused_before_it_is_asked() {
     let asker = &town.hospitals[ASKER];
     for (path, status, code) in [
         (
-            format!("/federated/{grant}/fhir/Observation?_sort=date"),
+            format!("/federated/{grant}/fhir/Observation?_summary=count"),
             400,
             "query_not_allowed",
         ),
@@ -340,6 +340,16 @@ async fn what_no_peer_would_answer_is_refused_before_it_is_asked() {
         ),
         (
             format!("/federated/{grant}/fhir/Specimen?code=1"),
+            400,
+            "query_not_allowed",
+        ),
+        (
+            format!("/federated/{grant}/fhir/Observation?patient=p"),
+            400,
+            "query_not_allowed",
+        ),
+        (
+            format!("/federated/{grant}/fhir/Observation?_revinclude=Encounter:diagnosis"),
             400,
             "query_not_allowed",
         ),
@@ -437,4 +447,5 @@ async fn an_echo_comes_back_signed_and_a_closed_door_opens_the_breaker() {
 }
 
 mod replayed;
+mod secrets;
 mod wire;

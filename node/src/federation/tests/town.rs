@@ -346,7 +346,11 @@ impl Hospital {
 
     /// A local directive of the patient: nothing leaves (留保).
     pub(super) async fn reserves_everything(&self) {
-        let root = Provision::any(ProvisionType::Deny);
+        self.reserves(Provision::any(ProvisionType::Deny)).await;
+    }
+
+    /// A local directive of the patient.
+    pub(super) async fn reserves(&self, root: Provision) {
         let name = |member: &MemberId| member.to_string();
         let draft = self
             .consents
@@ -438,6 +442,19 @@ impl Town {
     ) -> String {
         self.make_code(phone, self.decision(phone, requester, categories, from))
             .await
+    }
+
+    /// The same, for what is marked so.
+    pub(super) async fn code_for(
+        &self,
+        phone: &Phone,
+        (requester, from): (usize, &[usize]),
+        categories: Scope,
+        labels: LabelTerms,
+    ) -> String {
+        let mut decision = self.decision(phone, requester, categories, from);
+        decision.labels = labels;
+        self.make_code(phone, decision).await
     }
 
     /// The same with the phone's signature, for a requester that could mint for itself.

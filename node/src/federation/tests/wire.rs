@@ -1,5 +1,7 @@
 //! Section 4 of `docs/WIRE.md`: what the code makes of fixed questions, answers and grants.
 
+use std::iter::{empty, once};
+
 use federation_protocol::category::Category;
 use federation_protocol::consent::Practitioner;
 use federation_protocol::keys::SecretKey;
@@ -22,6 +24,9 @@ mod wire_document;
 use wire_document::{check, pretty};
 
 const RAW: &str = r#"{"resourceType":"Observation","id":"lab-2","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"4548-4"}]},"subject":{"reference":"Patient/7"},"effectiveDateTime":"2026-06-02","valueQuantity":{"value":7.10,"unit":"%"}}"#;
+
+const REPORT: &str = r#"{"resourceType":"DiagnosticReport","id":"rep-1","status":"final","code":{"text":"HbA1c"},"subject":{"reference":"Patient/7"},"result":[{"reference":"Observation/lab-2"}]}"#;
+const LINKED: &[u8] = b"code:not=718-7&value-quantity=ge7&_has:DiagnosticReport:result:status=final&_revinclude=DiagnosticReport:result&_sort=-value-quantity&_count=20";
 
 fn question() -> Question {
     let form =
@@ -57,8 +62,8 @@ fn part(hospital: Named, outcome: PeerOutcome, duration_ms: u64) -> Part {
 
 fn parts() -> Vec<Part> {
     let answerer = named("0110000002", "ゆきみ病院");
-    let body = searchset("Observation", std::iter::once(RAW), None);
-    let read = read_answer(body.as_bytes(), "Observation", 20, &answerer.member).unwrap();
+    let body = searchset("Observation", once(RAW), empty(), None);
+    let read = read_answer(body.as_bytes(), &question(), &answerer.member).unwrap();
     vec![
         part(answerer, PeerOutcome::Answered(read), 42),
         part(
@@ -107,16 +112,24 @@ fn the_wire_page_shows_what_the_code_makes_of_questions() {
         Question::from_form("MedicationRequest", b"").unwrap(),
     ];
     let searchsets = [
-        searchset("Observation", std::iter::once(RAW), Some("djE")),
-        searchset("MedicationRequest", std::iter::empty(), None),
+        searchset("Observation", once(RAW), empty(), Some("djE")),
+        searchset("MedicationRequest", empty(), empty(), None),
     ];
+    let linked = Question::from_form("Observation", LINKED).unwrap();
+    let kind = crate::records::ResourceType::named("Observation").unwrap();
+    crate::records::SearchQuery::of_question(kind, &linked.pairs()).unwrap();
     check(&[
         ("query-form", question().to_form()),
         ("query-batch", indented(&batch_body(&batch))),
         ("searchset", searchsets[0].clone()),
         (
             "searchset-empty",
-            searchset("Observation", std::iter::empty(), None),
+            searchset("Observation", empty(), empty(), None),
+        ),
+        ("query-linked", linked.to_form()),
+        (
+            "searchset-beside",
+            searchset("Observation", once(RAW), once(REPORT), None),
         ),
         ("batch-response", batch_response(&searchsets)),
         ("echo", echoed(br#"{"echo":"hello"}"#, NOW).unwrap()),
@@ -129,7 +142,6 @@ fn the_wire_page_shows_what_the_code_makes_of_merged_answers() {
     let claims = claims_of(&parts);
     let jws = manifest::sign(&claims, &SecretKey::from_seed([1; 32]));
     let page = Page {
-        resource_type: "Observation",
         self_url: "http://127.0.0.1:8444/federated/5d0c8f2e-93a5-4f8e-9b6c-1f8a2f7f0b11/fhir/Observation?_count=20",
         next_url: None,
         first: true,
@@ -139,7 +151,7 @@ fn the_wire_page_shows_what_the_code_makes_of_merged_answers() {
     let asked = sse::asked(hospitals.iter().map(|hospital| (hospital, false)));
     let stream = [
         asked,
-        sse::part("Observation", &parts[1]),
+        sse::part(&parts[1]),
         sse::manifest(&parts, "eyJhbGciOiJFZERTQSIsImtpZCI6Ii…"),
     ];
     check(&[

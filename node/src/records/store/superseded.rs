@@ -9,7 +9,7 @@ use super::super::strict::strict;
 use super::super::{Entry, ResourceType};
 use super::rows::{COLUMNS, ColumnTypes, Stored, read_version};
 use super::statement::Statement;
-use crate::database::{DatabaseError, HospitalConnection};
+use crate::database::{DatabaseError, HospitalConnection, Rid};
 
 /// A version that has been superseded since some commit, and was the newest then.
 #[derive(Debug, Clone, Queryable)]
@@ -32,11 +32,12 @@ impl Superseded {
     }
 }
 
-/// What was there at a commit and has been changed or deleted since, as it was then; at most
-/// `limit` of them.
+/// What was there at a commit and has been changed or deleted since, as it was then: what stood in
+/// one chart, or at most `limit` of all.
 pub(in crate::records) fn changed_since(
     connection: &mut HospitalConnection,
     kind: ResourceType,
+    chart: Option<Rid>,
     as_of: i64,
     limit: usize,
 ) -> Result<Vec<Superseded>, DatabaseError> {
@@ -54,8 +55,12 @@ pub(in crate::records) fn changed_since(
     // all that an import has brought since.
     statement.sql(" AND r.version > 1 AND r.txn > ").int(as_of);
     statement.sql(" AND r.born <= ").int(as_of);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    statement.sql(" LIMIT 0 + ").int(limit);
+    if let Some(Rid(chart)) = chart {
+        statement.sql(" AND v.patient = ").int(chart);
+    } else {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        statement.sql(" LIMIT 0 + ").int(limit);
+    }
     let mut found = statement.load::<Superseded>(connection)?;
     found.retain(|one| !one.deleted);
     Ok(found)
