@@ -15,6 +15,7 @@ mod decisions;
 mod doors;
 mod endings;
 mod fourteen_checks;
+mod jp_core_search;
 mod kill_export;
 mod kill_nine;
 mod other_clients;

@@ -9,6 +9,7 @@ mod base;
 mod batch;
 mod consent;
 mod desk;
+mod local;
 mod manner;
 mod matching;
 mod pretty;

@@ -1,6 +1,7 @@
 //! Where an interaction is permitted and done, whichever way it came.
 
 use super::answer::{self, Failure, outcome_with};
+use super::local::also_local;
 use super::manner::{Manner, Returns};
 use super::question::patient_of;
 use super::reply::{Body, Reply};
@@ -68,7 +69,7 @@ impl Desk<'_> {
                 ..
             } => Some(address),
             Interaction::Search { pairs, .. } => {
-                searched = patient_of(pairs);
+                searched = patient_of(pairs, &self.manner.base);
                 searched.as_ref()
             }
             _ => None,
@@ -138,7 +139,11 @@ impl Desk<'_> {
     ) -> Result<Reply, Failure> {
         let query = self
             .records
-            .query(kind, &pairs, self.manner.handling)
+            .query(
+                kind,
+                &also_local(kind, &pairs, &self.manner.base),
+                self.manner.handling,
+            )
             .await?;
         // What was left out is not in the link to what was found.
         pairs.retain(|(name, _)| !query.left_out.contains(name));

@@ -12,6 +12,7 @@ use actix_web::web::{Bytes, Payload};
 use federation_protocol::time::Timestamp;
 
 use super::answer::Failure;
+use super::local::local;
 use crate::records::bundle::Content;
 use crate::records::form::form_pairs;
 use crate::records::interaction::{Conditions, Interaction, Pairs};
@@ -31,9 +32,12 @@ pub(super) fn pairs(form: &[u8]) -> Result<Pairs, Failure> {
 }
 
 /// The one patient whose chart is searched, for the audit line.
-pub(super) fn patient_of(pairs: &Pairs) -> Option<Address> {
+pub(super) fn patient_of(pairs: &Pairs, base: &str) -> Option<Address> {
     let named = |name: &str| matches!(name, "patient" | "subject" | "beneficiary");
     let (_, value) = pairs.iter().find(|(name, _)| named(name))?;
+    if let Some(address) = local(value, base) {
+        return (address.kind.name() == "Patient").then_some(address);
+    }
     let id = value.strip_prefix("Patient/").unwrap_or(value);
     Address::parse(&format!("Patient/{id}"))
 }
