@@ -5,6 +5,7 @@
 //! OperationOutcome.
 
 mod answer;
+pub(crate) mod asking;
 mod base;
 mod batch;
 mod consent;
