@@ -9,6 +9,7 @@ use crate::access::{Access, Act, Permit};
 use crate::database::Rid;
 use crate::identity::Caller;
 use crate::records::bundle::Content;
+use crate::records::dress::Dress;
 use crate::records::interaction::{Interaction, Pairs, Target};
 use crate::records::{
     Address, Done, EverythingQuery, HistoryOf, HistoryQuery, Outcome, Records, ResourceType,
@@ -92,8 +93,11 @@ impl Desk<'_> {
                 address,
                 version,
                 known,
+                pairs,
             } => {
+                let dress = Dress::of_read(address.kind, &pairs, self.manner.handling)?;
                 let entry = self.records.read_version(permit, &address, version).await?;
+                let entry = entry.dressed(&dress);
                 let nothing_new = known.covers(entry.version, entry.last_updated);
                 let reply = Reply::read(entry);
                 Ok(if nothing_new {
