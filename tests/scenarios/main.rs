@@ -11,6 +11,7 @@
     reason = "tests fail by panicking, and say what they measured"
 )]
 
+mod bad_input;
 mod decisions;
 mod doors;
 mod endings;

@@ -172,7 +172,7 @@ fn made_of(slot: i16, kind: ResourceType, definition: &str) -> Option<&'static P
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asked {
     /// By what FHIR and JP Core define alone.
-    Shipped(SearchQuery),
+    Shipped(Box<SearchQuery>),
     /// It names something that they do not.
     Own,
 }
@@ -185,7 +185,7 @@ impl Asked {
         pairs: &[(String, String)],
     ) -> Result<Self, QueryError> {
         match SearchQuery::parse(kind, pairs) {
-            Ok(query) => Ok(Self::Shipped(query)),
+            Ok(query) => Ok(Self::Shipped(Box::new(query))),
             Err(error) if error.may_be_own() => Ok(Self::Own),
             Err(error) => Err(error),
         }
@@ -202,7 +202,7 @@ impl Asked {
         pairs: &[(String, String)],
     ) -> Result<SearchQuery, RecordsError> {
         match self {
-            Self::Shipped(query) => Ok(query.clone()),
+            Self::Shipped(query) => Ok(SearchQuery::clone(query)),
             Self::Own => {
                 let own = store::own_parameters(connection)?;
                 Ok(SearchQuery::parse_with(
