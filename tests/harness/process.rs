@@ -82,6 +82,17 @@ impl Program {
 }
 
 impl Process {
+    /// The most memory that it ever held, in bytes, where the system tells.
+    #[must_use]
+    pub fn peak_bytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+        Some(kibibytes * 1_024)
+    }
+
     /// `kill -9`, and waits until the process is no more.
     pub fn kill_nine(mut self) -> ExitStatus {
         self.child.kill().unwrap();

@@ -1,7 +1,7 @@
 //! Every door of a node by every kind of caller: who gets in where, as one reviewed table.
 
 use musubi_node::identity::Role;
-use reqwest::Method;
+use reqwest::{Method, Response};
 use scenarios::{Store, Town, charts};
 
 /// Methods and paths of the hospital and patient listeners, and one that is nowhere.
@@ -98,12 +98,28 @@ async fn knock(address: std::net::SocketAddr, method: &str, path: &str, token: &
         ("PUT", _) => charts::hba1c("new-1", "hana", "2026-05-02", "6.90").to_string(),
         ("POST", "/fhir") => charts::bundle(&[]).to_string(),
         ("POST", _) => String::new(),
-        _ => return request.send().await.unwrap().status().as_u16(),
+        _ => return told(path, request.send().await.unwrap()).await,
     };
     let kind = match path.ends_with("_search") {
         true => "application/x-www-form-urlencoded",
         false => "application/fhir+json",
     };
     let sent = request.header("content-type", kind).body(body).send().await;
-    sent.unwrap().status().as_u16()
+    told(path, sent.unwrap()).await
+}
+
+/// The status. On FHIR's paths every refusal is an OperationOutcome.
+async fn told(path: &str, reply: Response) -> u16 {
+    let status = reply.status().as_u16();
+    let kind = reply.headers().get("content-type").cloned();
+    let body = reply.bytes().await.unwrap();
+    if path.starts_with("/fhir") && status >= 400 {
+        let kind = kind.unwrap();
+        assert!(kind.to_str().unwrap().starts_with("application/fhir+json"));
+        if !body.is_empty() {
+            let outcome: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(outcome["resourceType"], "OperationOutcome", "{path}");
+        }
+    }
+    status
 }

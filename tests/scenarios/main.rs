@@ -11,10 +11,12 @@
     reason = "tests fail by panicking, and say what they measured"
 )]
 
+mod bad_input;
 mod decisions;
 mod doors;
 mod endings;
 mod fourteen_checks;
+mod jp_core_search;
 mod kill_export;
 mod kill_nine;
 mod other_clients;

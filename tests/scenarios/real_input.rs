@@ -137,7 +137,7 @@ async fn what_others_wrote_comes_back_from_three_hospitals_byte_for_byte() {
 }
 
 /// The files of an archive beside the project, by name.
-fn archive(name: &str) -> Option<BTreeMap<String, String>> {
+pub(crate) fn archive(name: &str) -> Option<BTreeMap<String, String>> {
     let path = workspace().join("../shared/data/jpcore").join(name);
     let mut archive = tar::Archive::new(GzDecoder::new(File::open(path).ok()?));
     let mut files = BTreeMap::new();

@@ -85,12 +85,6 @@ impl ExportError {
             503 => "try again in a moment".to_owned(),
             _ => self.to_string(),
         };
-        Told {
-            status,
-            code,
-            diagnostics,
-            expression: None,
-            issues: Vec::new(),
-        }
+        Told::refusal(status, code, &diagnostics)
     }
 }

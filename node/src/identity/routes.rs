@@ -12,7 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use federation_service::problem::Problem;
 
 use super::{Caller, Identity, Role};
@@ -60,10 +60,23 @@ async fn door<B: MessageBody>(
             Ok(next.call(request).await?.map_into_left_body())
         }
         Err(problem) => {
-            let response = problem.to_response();
+            let response = told(&problem, request.path());
             Ok(request.into_response(response).map_into_right_body())
         }
     }
+}
+
+/// On FHIR's paths an OperationOutcome, as its clients read it; problem+json elsewhere. On each the
+/// same to every stranger.
+fn told(problem: &Problem, path: &str) -> HttpResponse {
+    let below = path.strip_prefix("/fhir");
+    if !below.is_some_and(|below| below.is_empty() || below.starts_with('/')) {
+        return problem.to_response();
+    }
+    problem.to_outcome(match problem.status() {
+        StatusCode::UNAUTHORIZED => "login",
+        _ => "transient",
+    })
 }
 
 async fn known_caller(

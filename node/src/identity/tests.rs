@@ -194,6 +194,12 @@ async fn a_stranger_gets_one_answer_on_every_path() {
     let unknown = answer_to(&[], "/no/such/path", false).await;
     assert_eq!(unknown.0, StatusCode::UNAUTHORIZED);
     assert!(unknown.1.contains("application/problem+json"));
+    let of_fhir = answer_to(&[], "/fhir/Patient/1", false).await;
+    assert_eq!(of_fhir.0, StatusCode::UNAUTHORIZED);
+    assert!(of_fhir.1.contains("application/fhir+json"));
+    let outcome: serde_json::Value = serde_json::from_slice(&of_fhir.2).unwrap();
+    assert_eq!(outcome["resourceType"], "OperationOutcome");
+    assert_eq!(outcome["issue"][0]["code"], "login");
     let garbage = format!("Bearer mbt_{}", "A".repeat(43));
     let long = format!("Bearer mbt_{}", "A".repeat(4300));
     let strange: [&[&str]; 6] = [
@@ -206,7 +212,12 @@ async fn a_stranger_gets_one_answer_on_every_path() {
     ];
     for headers in strange {
         assert_eq!(answer_to(headers, "/whoami", false).await, unknown);
+        for path in ["/fhir", "/fhir/", "/fhir/no/such/path", "/fhir/metadata"] {
+            assert_eq!(answer_to(headers, path, false).await, of_fhir);
+        }
+        assert_eq!(answer_to(headers, "/fhirs", false).await, unknown);
     }
+    assert_eq!(answer_to(&["staff"], "/fhir/metadata", true).await, of_fhir);
     assert_eq!(answer_to(&["staff"], "/whoami", true).await, unknown);
 }
 

@@ -7,7 +7,7 @@ use federation_protocol::consent::ResourceFacts;
 use crate::database::{HospitalConnection, Rid};
 
 use super::form::form_pairs;
-use super::query::SearchQuery;
+use super::own::Asked;
 use super::search::Reach;
 use super::store;
 use super::{Address, Records, RecordsError, ResourceType};
@@ -23,6 +23,9 @@ pub struct Criteria {
     identifier: Option<(i16, i64)>,
 }
 
+/// The most that a condition reads of what matches.
+const MOST_MATCHES: usize = 1_000;
+
 impl Criteria {
     /// Reads the text behind the `?`, with or without it.
     ///
@@ -36,7 +39,8 @@ impl Criteria {
     ///
     /// # Errors
     /// `Unselective` if nothing is asked for, `Query` for what is not understood, `Unsupported` for
-    /// parameters that shape an answer and choose nothing.
+    /// parameters that shape an answer and choose nothing. A parameter that neither FHIR nor JP Core
+    /// has may be the hospital's own, which is known when matches are looked for.
     pub fn of_pairs(
         kind: ResourceType,
         pairs: Vec<(String, String)>,
@@ -53,7 +57,10 @@ impl Criteria {
         if pairs.is_empty() {
             return Err(RecordsError::Unselective(kind));
         }
-        let identifier = SearchQuery::parse(kind, &pairs)?.one_identifier();
+        let identifier = match Asked::parse(kind, &pairs)? {
+            Asked::Shipped(query) => query.one_identifier(),
+            Asked::Own => None,
+        };
         Ok(Self {
             kind,
             pairs,
@@ -83,8 +90,8 @@ impl Criteria {
             return Ok(store::matching(connection, self.kind, slot, value, limit)?);
         }
         let mut pairs = self.pairs.clone();
-        pairs.push(("_count".to_owned(), limit.min(1_000).to_string()));
-        let query = SearchQuery::parse(self.kind, &pairs)?;
+        pairs.push(("_count".to_owned(), limit.min(MOST_MATCHES).to_string()));
+        let query = Asked::parse(self.kind, &pairs)?.read(connection, self.kind, &pairs)?;
         let page = records.search_on_within(connection, &WholeHouse, query)?;
         Ok(page
             .entries

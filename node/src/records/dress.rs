@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 use fhir_search_parameters::Outline;
 
-use super::ResourceType;
 use super::json::Document;
-use super::query::{SearchQuery, Summary};
+use super::query::{Handling, SearchQuery, Summary};
+use super::{RecordsError, ResourceType};
 
 /// What is wanted of each resource of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,6 +31,35 @@ impl Dress {
             summary: query.summary,
             elements: query.elements.clone(),
         }
+    }
+
+    /// What the parameters of a read want. Others choose nothing there: they are refused, or, where
+    /// the caller is lenient, passed over.
+    ///
+    /// # Errors
+    /// `Unsupported` for another parameter, `Query` for a value that is none.
+    ///
+    /// Source: FHIR R4 http, section "read"; search, section "summary".
+    pub(super) fn of_read(
+        kind: ResourceType,
+        pairs: &[(String, String)],
+        handling: Handling,
+    ) -> Result<Self, RecordsError> {
+        let cuts = |(name, _): &&(String, String)| matches!(&**name, "_summary" | "_elements");
+        let cutting: Vec<_> = pairs.iter().filter(cuts).collect();
+        let format = |name: &str| matches!(name, "_format" | "_pretty");
+        let others = pairs.iter().filter(|pair| !cuts(pair));
+        if handling == Handling::Strict && !others.map(|(name, _)| &**name).all(format) {
+            return Err(RecordsError::Unsupported(
+                "a parameter of a read that is not _summary, _elements, _format or _pretty",
+            ));
+        }
+        let pairs: Vec<_> = cutting.iter().map(|(name, value)| (name, value)).collect();
+        let dress = Self::of(&SearchQuery::parse(kind, &pairs)?);
+        if dress.summary == Summary::Count {
+            return Err(RecordsError::Unsupported("_summary=count of one resource"));
+        }
+        Ok(dress)
     }
 
     /// The resource as it is shown.

@@ -1,5 +1,7 @@
 //! What a read or a search gives.
 
+use std::borrow::Cow;
+
 use federation_protocol::consent::{ResourceFacts, Span};
 use federation_protocol::time::Timestamp;
 
@@ -121,6 +123,14 @@ impl Entry {
 }
 
 impl Entry {
+    /// Cut to what is wanted of it.
+    pub(super) fn dressed(mut self, dress: &Dress) -> Self {
+        if let Cow::Owned(cut) = dress.on(self.address.kind, &self.raw) {
+            self.raw = cut;
+        }
+        self
+    }
+
     /// The ids of the resources of a type here that it refers to by a parameter.
     pub(super) fn leads_to(&self, by: &Parameter, kind: ResourceType) -> Vec<LogicalId> {
         let mut ids = Vec::new();

@@ -112,6 +112,19 @@ pub struct Told {
     pub issues: Vec<Issue>,
 }
 
+impl Told {
+    /// A refusal that no resource is at fault for.
+    pub(crate) fn refusal(status: u16, code: &'static str, diagnostics: &str) -> Self {
+        Self {
+            status,
+            code,
+            diagnostics: diagnostics.to_owned(),
+            expression: None,
+            issues: Vec::new(),
+        }
+    }
+}
+
 impl RecordsError {
     /// Names the entry at fault; what is not an entry's fault stays as it is.
     pub(super) fn of_entry(self, entry: usize) -> Self {

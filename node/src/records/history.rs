@@ -130,7 +130,7 @@ impl Records {
                 .await?;
             let exhausted = versions.len() < limit;
             for version in versions {
-                let moment = version.moment();
+                let moment = version.moment(wanted.chart);
                 if let Some(past) = judged(permit, version, &self.own) {
                     if seen.entries.len() >= count {
                         seen.more = true;

@@ -15,6 +15,8 @@ pub(super) enum Interaction {
         address: Address,
         version: Option<i32>,
         known: Known,
+        /// How it is to be cut.
+        pairs: Pairs,
     },
     Search {
         kind: ResourceType,
@@ -152,7 +154,7 @@ impl Interaction {
             // An operation that is not done here, or not on this type.
             ([_, name], _) if name.starts_with('$') => Err(RecordsError::NotFound),
             ([kind], _) => Self::of_kind(method, kind_of(kind)?, pairs, &conditions),
-            ([kind, id], _) => Self::of_one(method, address_of(kind, id)?, &conditions),
+            ([kind, id], _) => Self::of_one(method, address_of(kind, id)?, pairs, &conditions),
             _ => Err(RecordsError::NotFound),
         }
     }
@@ -182,6 +184,7 @@ impl Interaction {
                     address: address_of(kind, id)?,
                     version: Some(version.ok_or(RecordsError::NotFound)?),
                     known: conditions.known(),
+                    pairs,
                 })
             }
             [kind @ ("Patient" | "Encounter"), id, "$everything"] => Ok(Self::Everything {
@@ -235,6 +238,7 @@ impl Interaction {
     fn of_one(
         method: &str,
         address: Address,
+        pairs: Pairs,
         conditions: &Conditions,
     ) -> Result<Self, RecordsError> {
         if matches!(method, "GET" | "HEAD") {
@@ -242,6 +246,7 @@ impl Interaction {
                 address,
                 version: None,
                 known: conditions.known(),
+                pairs,
             });
         }
         written_here(address.kind)?;
@@ -363,7 +368,9 @@ mod tests {
             ("DELETE", "Patient?identifier=1", "Delete"),
             ("DELETE", "Patient", "412"),
             ("DELETE", "Patient?_count=1", "400"),
-            ("DELETE", "Patient?colour=1", "400"),
+            // Whether a hospital's own parameter is meant is known later.
+            ("DELETE", "Patient?colour=1", "Delete"),
+            ("DELETE", "Patient?birthdate=x", "400"),
             ("POST", "Patient/1", "405"),
             ("PUT", "Patient/_history", "405"),
             ("DELETE", "Patient/1/_history/2", "405"),

@@ -88,6 +88,7 @@ pub use own::DefinitionRefused;
 pub(crate) use own::Indexing;
 pub use patch::PatchError;
 pub use query::{Handling, QueryError, SearchQuery};
+pub(crate) use routes::asking;
 pub use routes::{configure, configure_own_chart};
 pub use strict::JsonError;
 pub use transaction::{Done, Transacted};

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::query::{Handling, QueryError, SearchQuery};
 use super::types::{Parameter, Role};
 use super::{Records, RecordsError, ResourceType, store};
+use crate::database::HospitalConnection;
 
 pub use definition::DefinitionRefused;
 pub(super) use definition::{Defined, defined_by};
@@ -165,6 +166,54 @@ fn made_of(slot: i16, kind: ResourceType, definition: &str) -> Option<&'static P
         role,
         definition: Box::leak(Box::new(found)),
     })))
+}
+
+/// A search as far as it can be read before the own parameters are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// By what FHIR and JP Core define alone.
+    Shipped(Box<SearchQuery>),
+    /// It names something that they do not.
+    Own,
+}
+
+impl Asked {
+    /// # Errors
+    /// Whatever own parameters cannot mend.
+    pub(super) fn parse(
+        kind: ResourceType,
+        pairs: &[(String, String)],
+    ) -> Result<Self, QueryError> {
+        match SearchQuery::parse(kind, pairs) {
+            Ok(query) => Ok(Self::Shipped(Box::new(query))),
+            Err(error) if error.may_be_own() => Ok(Self::Own),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads it whole, by the own parameters that are in force on this connection.
+    ///
+    /// # Errors
+    /// `Query`, also for a parameter that cannot be asked for yet; `Database`.
+    pub(super) fn read(
+        &self,
+        connection: &mut HospitalConnection,
+        kind: ResourceType,
+        pairs: &[(String, String)],
+    ) -> Result<SearchQuery, RecordsError> {
+        match self {
+            Self::Shipped(query) => Ok(SearchQuery::clone(query)),
+            Self::Own => {
+                let own = store::own_parameters(connection)?;
+                Ok(SearchQuery::parse_with(
+                    &own,
+                    kind,
+                    pairs,
+                    Handling::Strict,
+                )?)
+            }
+        }
+    }
 }
 
 impl Records {

@@ -235,6 +235,17 @@ impl SearchQuery {
 }
 
 impl QueryError {
+    /// Whether a hospital's own parameter may be meant: `_include` and `_sort` name them in their
+    /// values.
+    pub(super) fn may_be_own(&self) -> bool {
+        let in_value = |parameter: &str| matches!(parameter, "_sort" | "_include" | "_revinclude");
+        match self {
+            Self::UnknownParameter { .. } => true,
+            Self::Value { parameter, .. } => in_value(parameter),
+            _ => false,
+        }
+    }
+
     /// Whether the parameter itself is not known: a lenient search goes on without it.
     fn is_of_the_name(&self) -> bool {
         matches!(self, Self::UnknownParameter { .. } | Self::Modifier(_))

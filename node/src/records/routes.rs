@@ -5,10 +5,12 @@
 //! OperationOutcome.
 
 mod answer;
+pub(crate) mod asking;
 mod base;
 mod batch;
 mod consent;
 mod desk;
+mod local;
 mod manner;
 mod matching;
 mod pretty;

@@ -14,6 +14,7 @@ mod search;
 mod standing;
 mod statement;
 mod superseded;
+mod target;
 mod write;
 
 pub(super) use compartment::{Compartment, Of, Place, members};

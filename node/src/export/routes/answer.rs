@@ -33,14 +33,13 @@ pub(super) struct Failure(Told);
 
 impl Failure {
     pub(super) fn of(status: u16, code: &'static str, diagnostics: &str) -> Self {
-        let diagnostics = diagnostics.to_owned();
-        Self(Told {
-            status,
-            code,
-            diagnostics,
-            expression: None,
-            issues: Vec::new(),
-        })
+        Self(Told::refusal(status, code, diagnostics))
+    }
+}
+
+impl From<Told> for Failure {
+    fn from(told: Told) -> Self {
+        Self(told)
     }
 }
 

@@ -40,34 +40,12 @@ pub(super) struct Failure {
 
 impl Failure {
     fn new(status: u16, code: &'static str, diagnostics: &str) -> Self {
-        let told = Told {
-            status,
-            code,
-            diagnostics: diagnostics.to_owned(),
-            expression: None,
-            issues: Vec::new(),
-        };
+        let told = Told::refusal(status, code, diagnostics);
         Self { told, allow: None }
     }
 
     pub(super) fn bad(diagnostics: &str) -> Self {
         Self::new(400, "invalid", diagnostics)
-    }
-
-    pub(super) fn not_acceptable() -> Self {
-        Self::new(
-            406,
-            "not-supported",
-            "only application/fhir+json is spoken here",
-        )
-    }
-
-    pub(super) fn media_type(wanted: &str) -> Self {
-        Self::new(415, "not-supported", &format!("the body must be {wanted}"))
-    }
-
-    pub(super) fn too_large() -> Self {
-        Self::new(413, "too-long", "the body is larger than is taken here")
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -122,6 +100,12 @@ impl ResponseError for Failure {
         response
             .content_type(MEDIA_TYPE)
             .body(self.outcome().to_string())
+    }
+}
+
+impl From<Told> for Failure {
+    fn from(told: Told) -> Self {
+        Self { told, allow: None }
     }
 }
 

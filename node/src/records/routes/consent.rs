@@ -60,7 +60,7 @@ async fn search(
     if pairs.iter().any(|(name, _)| name != "patient") || pairs.len() > 1 {
         return Err(Failure::bad("Consent can be searched by patient alone"));
     }
-    let named = match patient_of(&pairs) {
+    let named = match patient_of(&pairs, &manner.base) {
         Some(patient) => records.chart_of(&patient).await?,
         None => None,
     };

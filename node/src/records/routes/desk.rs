@@ -1,6 +1,7 @@
 //! Where an interaction is permitted and done, whichever way it came.
 
 use super::answer::{self, Failure, outcome_with};
+use super::local::also_local;
 use super::manner::{Manner, Returns};
 use super::question::patient_of;
 use super::reply::{Body, Reply};
@@ -8,6 +9,7 @@ use crate::access::{Access, Act, Permit};
 use crate::database::Rid;
 use crate::identity::Caller;
 use crate::records::bundle::Content;
+use crate::records::dress::Dress;
 use crate::records::interaction::{Interaction, Pairs, Target};
 use crate::records::{
     Address, Done, EverythingQuery, HistoryOf, HistoryQuery, Outcome, Records, ResourceType,
@@ -68,7 +70,7 @@ impl Desk<'_> {
                 ..
             } => Some(address),
             Interaction::Search { pairs, .. } => {
-                searched = patient_of(pairs);
+                searched = patient_of(pairs, &self.manner.base);
                 searched.as_ref()
             }
             _ => None,
@@ -91,8 +93,11 @@ impl Desk<'_> {
                 address,
                 version,
                 known,
+                pairs,
             } => {
+                let dress = Dress::of_read(address.kind, &pairs, self.manner.handling)?;
                 let entry = self.records.read_version(permit, &address, version).await?;
+                let entry = entry.dressed(&dress);
                 let nothing_new = known.covers(entry.version, entry.last_updated);
                 let reply = Reply::read(entry);
                 Ok(if nothing_new {
@@ -138,7 +143,11 @@ impl Desk<'_> {
     ) -> Result<Reply, Failure> {
         let query = self
             .records
-            .query(kind, &pairs, self.manner.handling)
+            .query(
+                kind,
+                &also_local(kind, &pairs, &self.manner.base),
+                self.manner.handling,
+            )
             .await?;
         // What was left out is not in the link to what was found.
         pairs.retain(|(name, _)| !query.left_out.contains(name));

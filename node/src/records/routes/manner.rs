@@ -2,9 +2,9 @@
 //! read.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::ACCEPT;
 
 use super::answer::Failure;
+use super::asking::{self, takes_json};
 use super::base::base;
 use super::pretty::indented;
 use crate::records::Handling;
@@ -51,25 +51,15 @@ impl Manner {
     }
 
     fn with(request: &HttpRequest, unless_stated: Returns) -> Result<Self, Failure> {
+        takes_json(request)?;
         let pairs = form_pairs(request.query_string());
-        let named = |name: &str| {
-            let mut values = pairs.iter().filter(|(given, _)| given == name);
-            values.next().map(|(_, value)| value.as_str())
-        };
-        let acceptable = match named("_format") {
-            // The parameter counts, the header does not.
-            Some(format) => is_json(format),
-            None => takes_json(request),
-        };
-        if !acceptable {
-            return Err(Failure::not_acceptable());
-        }
+        let pretty = pairs.iter().find(|(name, _)| name == "_pretty");
         let (returns, handling) = preferences(request);
         Ok(Self {
             base: base(request),
             returns: returns.unwrap_or(unless_stated),
             handling,
-            pretty: named("_pretty") == Some("true"),
+            pretty: pretty.is_some_and(|(_, value)| value == "true"),
         })
     }
 
@@ -79,50 +69,11 @@ impl Manner {
     }
 }
 
-/// A format's name or media type. An unescaped `+` of `fhir+json` arrives as a space.
-fn is_json(format: &str) -> bool {
-    matches!(
-        format.split(';').next().unwrap_or_default().trim(),
-        "json"
-            | "text/json"
-            | "application/json"
-            | "application/fhir+json"
-            | "application/fhir json"
-    )
-}
-
-fn takes_json(request: &HttpRequest) -> bool {
-    let mut accepted = request.headers().get_all(ACCEPT).peekable();
-    if accepted.peek().is_none() {
-        return true;
-    }
-    let mut ranges = accepted
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    ranges.any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default();
-        let json = matches!(media_type, "*/*" | "application/*") || is_json(media_type);
-        json && parts.all(|parameter| match parameter.split_once('=') {
-            Some(("q", weight)) => weight.parse() != Ok(0.0),
-            Some(("fhirVersion", version)) => version == "4.0",
-            _ => true,
-        })
-    })
-}
-
 fn preferences(request: &HttpRequest) -> (Option<Returns>, Handling) {
-    let values = request.headers().get_all("prefer");
-    let stated = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split([',', ';']));
     let (mut returns, mut handling) = (None, None);
-    for preference in stated {
-        let Some((name, value)) = preference.split_once('=') else {
-            continue;
-        };
+    for preference in asking::preferences(request) {
         // The first of a name counts; what is not known is as if it were not there.
-        match (name.trim(), value.trim().trim_matches('"')) {
+        match preference {
             ("return", "minimal") => drop(returns.get_or_insert(Returns::Minimal)),
             ("return", "representation") => drop(returns.get_or_insert(Returns::Representation)),
             ("return", "OperationOutcome") => drop(returns.get_or_insert(Returns::Outcome)),

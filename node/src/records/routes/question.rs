@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, HttpDate, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-};
+use actix_web::http::header::{HttpDate, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use actix_web::web::{Bytes, Payload};
 use federation_protocol::time::Timestamp;
 
 use super::answer::Failure;
+use super::asking;
+use super::local::local;
 use crate::records::bundle::Content;
 use crate::records::form::form_pairs;
 use crate::records::interaction::{Conditions, Interaction, Pairs};
@@ -21,6 +21,8 @@ use crate::records::{Address, DraftError, RecordsError, strict, writing};
 /// The largest body: a transaction Bundle with images in it.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
 const LARGEST_FORM: usize = 256 * 1024;
+const PATCH: &[&str] = &["application/json-patch+json"];
+const FORM: &[&str] = &["application/x-www-form-urlencoded"];
 
 /// Decoded parameters, without those that [`super::manner::Manner`] reads.
 pub(super) fn pairs(form: &[u8]) -> Result<Pairs, Failure> {
@@ -31,9 +33,12 @@ pub(super) fn pairs(form: &[u8]) -> Result<Pairs, Failure> {
 }
 
 /// The one patient whose chart is searched, for the audit line.
-pub(super) fn patient_of(pairs: &Pairs) -> Option<Address> {
+pub(super) fn patient_of(pairs: &Pairs, base: &str) -> Option<Address> {
     let named = |name: &str| matches!(name, "patient" | "subject" | "beneficiary");
     let (_, value) = pairs.iter().find(|(name, _)| named(name))?;
+    if let Some(address) = local(value, base) {
+        return (address.kind.name() == "Patient").then_some(address);
+    }
     let id = value.strip_prefix("Patient/").unwrap_or(value);
     Address::parse(&format!("Patient/{id}"))
 }
@@ -73,10 +78,7 @@ pub(super) async fn content(
             Ok(writing::resource(&body).map_err(RecordsError::from)?)
         }
         (Interaction::Patch { .. }, Some(payload)) => {
-            if media_type(request) != "application/json-patch+json" {
-                return Err(Failure::media_type("application/json-patch+json"));
-            }
-            let body = bytes(request, payload, LARGEST_BODY).await?;
+            let body = asking::body(request, payload, PATCH, LARGEST_BODY).await?;
             let text = strict::text(&body)
                 .map_err(DraftError::from)
                 .map_err(RecordsError::from)?;
@@ -89,43 +91,13 @@ pub(super) async fn content(
 
 /// A resource or Bundle, whole.
 pub(super) async fn resource(request: &HttpRequest, payload: Payload) -> Result<Bytes, Failure> {
-    match media_type(request) {
-        "application/fhir+json" | "application/json" | "text/json" => {
-            bytes(request, payload, LARGEST_BODY).await
-        }
-        _ => Err(Failure::media_type("application/fhir+json")),
-    }
+    Ok(asking::body(request, payload, asking::RESOURCE, LARGEST_BODY).await?)
 }
 
 /// The form of a search.
 pub(super) async fn form(request: &HttpRequest, payload: Payload) -> Result<Bytes, Failure> {
-    match media_type(request) {
-        "application/x-www-form-urlencoded" => bytes(request, payload, LARGEST_FORM).await,
-        "" => Ok(Bytes::new()),
-        _ => Err(Failure::media_type("application/x-www-form-urlencoded")),
+    if asking::media_type(request).is_empty() {
+        return Ok(Bytes::new());
     }
-}
-
-fn media_type(request: &HttpRequest) -> &str {
-    let value = request.headers().get(CONTENT_TYPE);
-    let value = value.and_then(|value| value.to_str().ok());
-    value
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-}
-
-async fn bytes(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes, Failure> {
-    // What is packed could unpack to anything.
-    let coding = request.headers().get(CONTENT_ENCODING);
-    if coding.is_some_and(|coding| coding != "identity") {
-        return Err(Failure::media_type("without a content coding"));
-    }
-    match payload.to_bytes_limited(limit).await {
-        Err(_larger) => Err(Failure::too_large()),
-        Ok(Err(_broken_off)) => Err(Failure::bad("the body broke off")),
-        Ok(Ok(bytes)) => Ok(bytes),
-    }
+    Ok(asking::body(request, payload, FORM, LARGEST_FORM).await?)
 }

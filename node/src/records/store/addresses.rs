@@ -14,6 +14,9 @@ use crate::database::{DatabaseError, HospitalConnection};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
     pub(super) rid: i64,
+    /// What references to it hold: the row number it had when it was first named. See
+    /// [`super::target`].
+    pub(super) target: i64,
     /// 0: only referred to.
     pub(super) version: i32,
     pub(super) labels: Labels,
@@ -45,6 +48,11 @@ impl Addresses {
     /// The row number; 0 for one that was never looked up.
     pub(super) fn rid(&self, address: &Address) -> i64 {
         self.get(address).map_or(0, |known| known.rid)
+    }
+
+    /// What references to it hold; 0 for one that was never looked up.
+    pub(super) fn target(&self, address: &Address) -> i64 {
+        self.get(address).map_or(0, |known| known.target)
     }
 
     pub(super) fn labels(&self, address: &Address) -> Labels {
@@ -85,8 +93,9 @@ impl Addresses {
         kind: ResourceType,
         some: &[&Address],
     ) -> Result<(), DatabaseError> {
-        let mut statement = Statement::<(Text, BigInt, Integer, BigInt)>::new(
-            "SELECT r.id, r.rid, r.version, r.labels FROM resource r WHERE r.type = ",
+        let mut statement = Statement::<(Text, BigInt, BigInt, Integer, BigInt)>::new(
+            "SELECT r.id, r.rid, COALESCE((SELECT n.target FROM resource_target n \
+             WHERE n.rid = r.rid), r.rid), r.version, r.labels FROM resource r WHERE r.type = ",
         );
         statement.int(kind.code()).sql(" AND r.id IN (");
         // Few shapes stay prepared: lists are filled up with their last id.
@@ -98,11 +107,13 @@ impl Addresses {
             statement.text(address.id.as_str());
         }
         statement.sql(")");
-        for (id, rid, version, labels) in statement.load::<(String, i64, i32, i64)>(connection)? {
+        let rows = statement.load::<(String, i64, i64, i32, i64)>(connection)?;
+        for (id, rid, target, version, labels) in rows {
             if let Some(id) = LogicalId::parse(&id) {
                 let labels = Labels::from_bits(labels);
                 let known = Known {
                     rid,
+                    target,
                     version,
                     labels,
                     there: true,
@@ -123,6 +134,7 @@ impl Addresses {
         let (rid, labels) = (self.last_rid, Labels::NONE);
         let known = Known {
             rid,
+            target: rid,
             version: 0,
             labels,
             there: false,
@@ -131,4 +143,25 @@ impl Addresses {
         self.known.insert(address.clone(), known);
         true
     }
+
+    /// Gives an address that is written now its place among what is written: a row number, or a
+    /// new one if it was only referred to until now.
+    pub(super) fn place(&mut self, address: &Address) {
+        self.number(address);
+        let next = self.last_rid.saturating_add(1);
+        let Some(known) = self.known.get_mut(address) else {
+            return;
+        };
+        let only_named = known.there && known.version == 0 && known.rid == known.target;
+        if only_named && has_place_of_its_own(address) {
+            known.rid = next;
+            self.last_rid = next;
+        }
+    }
+}
+
+/// A Patient's row number is what every row of the chart holds, so it stays; nobody who is kept from
+/// anything sees two Patients.
+fn has_place_of_its_own(address: &Address) -> bool {
+    address.kind.name() != "Patient"
 }

@@ -59,8 +59,11 @@ pub(in crate::records) fn members(
             statement
                 .sql(" FROM ix_reference k JOIN resource r ON r.rid = k.rid WHERE k.slot IN ")
                 .list(&slots)
-                .sql(" AND k.target = ")
-                .int(whose.0);
+                .sql(" AND k.target = COALESCE((SELECT n.target FROM resource_target n WHERE n.rid = ")
+                .int(whose.0)
+                .sql("), 0 + ")
+                .int(whose.0)
+                .sql(")");
             whose
         }
     };

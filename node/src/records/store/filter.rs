@@ -5,6 +5,7 @@ use super::super::query::condition::{Chain, Condition, DateTest, Has, Rows, Test
 use super::super::types::Role;
 use super::comparison::{dates, id_list, row_test};
 use super::statement::Statement;
+use super::target::{LED_TO, OF_ROW};
 
 /// What is walked: resources of one type, within charts and categories, that satisfy all
 /// conditions. Addresses in them are looked up already.
@@ -281,7 +282,9 @@ impl Tests {
                 statement.sql("EXISTS (SELECT 1 FROM ix_reference t WHERE t.slot = ");
                 statement
                     .int(chain.by.slot)
-                    .sql(" AND t.target IN (SELECT k.rid FROM ");
+                    .sql(" AND t.target IN (SELECT ")
+                    .sql(OF_ROW)
+                    .sql(" FROM ");
             }
             Source {
                 kind: *kind,
@@ -311,8 +314,9 @@ fn has_one<ST>(statement: &mut Statement<'_, ST>, has: &Has) {
         source.write(statement);
         statement.sql(")");
     } else {
-        statement.sql("k.rid IN (SELECT h.target FROM ix_reference h WHERE h.slot = ");
+        statement.sql("k.rid IN (SELECT ").sql(LED_TO);
         statement
+            .sql(" FROM ix_reference h WHERE h.slot = ")
             .int(has.by.slot)
             .sql(" AND h.rid IN (SELECT k.rid FROM ");
         source.write(statement);

@@ -2,6 +2,9 @@
 //!
 //! A version's place is its commit, its row and its number. It never changes, so pages read from
 //! the newest backwards part the history whatever is written meanwhile.
+//!
+//! A Patient's row may be older than its first write (see [`super::target`]): in the history of one
+//! chart it stands first of its commit, whatever its number.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, SmallInt, Text};
@@ -67,10 +70,12 @@ type ColumnTypes = (
 );
 
 impl Version {
-    pub(in crate::records) fn moment(&self) -> Moment {
+    /// Its place in the history of all charts, or of one.
+    pub(in crate::records) fn moment(&self, chart: Option<i64>) -> Moment {
+        let of_the_patient = chart == Some(self.rid);
         Moment {
             txn: self.txn,
-            rid: self.rid,
+            rid: if of_the_patient { 0 } else { self.rid },
             version: self.version,
         }
     }
@@ -92,7 +97,7 @@ pub(in crate::records) fn versions(
 ) -> Result<Vec<Version>, DatabaseError> {
     let mut found = part(connection, wanted, limit, &NEWEST)?;
     found.extend(part(connection, wanted, limit, &FORMER)?);
-    found.sort_unstable_by_key(|version| std::cmp::Reverse(version.moment()));
+    found.sort_unstable_by_key(|version| std::cmp::Reverse(version.moment(wanted.chart)));
     found.truncate(limit);
     Ok(found)
 }
@@ -159,9 +164,18 @@ fn part(
             statement.sql(ended_after).int(lo);
         }
     }
+    let place = if wanted.chart.is_some() {
+        "v.txn, CASE WHEN v.rid = v.patient THEN 0 ELSE v.rid END, v.version"
+    } else {
+        "v.txn, v.rid, v.version"
+    };
     if let Some(Moment { txn, rid, version }) = wanted.before {
+        // The first says to the index what the second says to the rows.
+        statement.sql(" AND v.txn <= ").int(txn);
         statement
-            .sql(" AND (v.txn, v.rid, v.version) < (")
+            .sql(" AND (")
+            .sql(place)
+            .sql(") < (")
             .int(txn)
             .sql(", ")
             .int(rid)
@@ -170,8 +184,14 @@ fn part(
             .sql(")");
     }
     // The sum: see `candidates`.
+    let order = if wanted.chart.is_some() {
+        " ORDER BY v.txn DESC, CASE WHEN v.rid = v.patient THEN 0 ELSE v.rid END DESC, \
+         v.version DESC LIMIT 0 + "
+    } else {
+        " ORDER BY v.txn DESC, v.rid DESC, v.version DESC LIMIT 0 + "
+    };
     statement
-        .sql(" ORDER BY v.txn DESC, v.rid DESC, v.version DESC LIMIT 0 + ")
+        .sql(order)
         .int(i64::try_from(limit).unwrap_or(i64::MAX));
     Ok(statement.load::<Version>(connection)?)
 }

@@ -13,9 +13,9 @@ use super::super::strict::strict;
 use super::super::values::Measure;
 use super::super::{Address, ResourceType};
 use super::rows::Stored;
-use super::search::rid_of;
 use super::statement::{Statement, insert_all};
-use crate::database::{DatabaseError, HospitalConnection, Rid};
+use super::target::target_of;
+use crate::database::{DatabaseError, HospitalConnection};
 
 /// Rows of the index tables, each in the order of its table's columns.
 #[derive(Debug, Default)]
@@ -46,16 +46,16 @@ impl IndexRows {
         self.charts.sort_unstable();
     }
 
-    /// Adds one resource's rows. `rid_of` gives the row numbers of what it refers to.
+    /// Adds one resource's rows. `target_of` gives what a reference to an address holds.
     pub(super) fn add(
         &mut self,
         extracted: &Extracted,
         kind: i16,
         row: (i64, i64, Span, i16),
-        rid_of: impl Fn(&Address) -> i64,
+        target_of: impl Fn(&Address) -> i64,
     ) {
         let (rid, patient, when, category) = row;
-        self.add_values(extracted, row, rid_of);
+        self.add_values(extracted, row, target_of);
         if patient != 0 {
             let (kind, category) = (i64::from(kind), i64::from(category));
             self.charts
@@ -68,7 +68,7 @@ impl IndexRows {
         &mut self,
         extracted: &Extracted,
         row: (i64, i64, Span, i16),
-        rid_of: impl Fn(&Address) -> i64,
+        target_of: impl Fn(&Address) -> i64,
     ) {
         let (rid, patient, when, category) = row;
         let (date, category) = (when.lo, i64::from(category));
@@ -86,7 +86,7 @@ impl IndexRows {
         }
         for (slot, target) in &extracted.references {
             self.references
-                .push([i64::from(*slot), rid_of(target), patient, date, rid]);
+                .push([i64::from(*slot), target_of(target), patient, date, rid]);
         }
         for (slot, measure) in &extracted.measures {
             let Measure {
@@ -255,7 +255,7 @@ pub(super) fn unindex_values(
         of_row(&mut delete, old).run(connection)?;
     }
     for (slot, target) in &extracted.references {
-        let Some(Rid(target)) = rid_of(connection, target)? else {
+        let Some(target) = target_of(connection, target)? else {
             continue;
         };
         let mut delete = Statement::<()>::new("DELETE FROM ix_reference WHERE slot = ");

@@ -13,10 +13,10 @@ use super::super::types::Parameter;
 use super::super::{Address, DraftError, RecordsError, ResourceType};
 use super::index::{IndexRows, insert_rows, named, unindex_values};
 use super::rows::{COLUMNS, ColumnTypes, Stored};
-use super::search::rid_of;
 use super::statement::Statement;
+use super::target::target_of;
 use super::write::{Change, add_referred};
-use crate::database::{DatabaseError, HospitalConnection, Rid, take_turn};
+use crate::database::{DatabaseError, HospitalConnection, take_turn};
 
 /// How many row numbers one step goes on.
 const STEP: i64 = 500;
@@ -289,20 +289,20 @@ fn read_one(
     unindex_values(connection, &extracted, stored)?;
     let mut known = Vec::new();
     for address in named(&extracted) {
-        let rid = match rid_of(connection, address)? {
-            Some(Rid(rid)) => rid,
+        let target = match target_of(connection, address)? {
+            Some(target) => target,
             None => add_referred(connection, address)?,
         };
-        known.push((address.clone(), rid));
+        known.push((address.clone(), target));
     }
-    let rid_of = |address: &Address| {
+    let target_of = |address: &Address| {
         let mut known = known.iter();
         known
             .find(|(of, _)| of == address)
-            .map_or(0, |(_, rid)| *rid)
+            .map_or(0, |(_, target)| *target)
     };
     let category = category_number(stored.facts().category);
     let row = (stored.rid, stored.patient, stored.when(), category);
-    rows.add_values(&extracted, row, rid_of);
+    rows.add_values(&extracted, row, target_of);
     Ok(())
 }

@@ -14,9 +14,9 @@ use super::super::{Address, ResourceType};
 use super::index::{IndexRows, insert_rows, named, read_again};
 use super::own::own_parameters;
 use super::rows::{COLUMNS, ColumnTypes, Stored};
-use super::search::rid_of;
 use super::statement::Statement;
-use crate::database::{DatabaseError, HospitalConnection, Rid};
+use super::target::target_of;
+use crate::database::{DatabaseError, HospitalConnection};
 
 /// How many resources are read at a time.
 const BATCH: i64 = 500;
@@ -123,15 +123,15 @@ fn reindex_one(
     let mut known = std::collections::HashMap::new();
     let addresses: Vec<&Address> = named(&extracted).collect();
     for address in addresses {
-        let rid = match rid_of(connection, address)? {
-            Some(Rid(rid)) => rid,
+        let target = match target_of(connection, address)? {
+            Some(target) => target,
             None => super::write::add_referred(connection, address)?,
         };
-        known.insert(address.clone(), rid);
+        known.insert(address.clone(), target);
     }
-    let rid_of = |address: &Address| known.get(address).copied().unwrap_or(0);
+    let target_of = |address: &Address| known.get(address).copied().unwrap_or(0);
     let patient = match &extracted.patient {
-        Some(patient) => rid_of(patient),
+        Some(patient) => target_of(patient),
         None if ResourceType::coded(one.kind).is_some_and(|kind| kind.name() == "Patient") => {
             one.rid
         }
@@ -143,7 +143,7 @@ fn reindex_one(
         &extracted,
         one.kind,
         (one.rid, patient, when, category),
-        rid_of,
+        target_of,
     );
     let mut update = Statement::<()>::new("UPDATE resource SET patient = ");
     update.int(patient).sql(", category = ").int(category);
@@ -154,8 +154,10 @@ fn reindex_one(
     if let Some(encounter) = &extracted.encounter {
         // A bit that is in both is added once: labels are a set.
         update
-            .sql(" | (SELECT e.labels FROM resource e WHERE e.rid = ")
-            .int(rid_of(encounter));
+            .sql(" | (SELECT e.labels FROM resource e WHERE e.type = ")
+            .int(encounter.kind.code())
+            .sql(" AND e.id = ")
+            .text(encounter.id.as_str());
         update.sql(")");
     }
     update

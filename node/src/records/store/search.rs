@@ -11,6 +11,7 @@ use super::super::{Address, LogicalId, ResourceType};
 use super::filter::Source;
 use super::rows::{COLUMNS, ColumnTypes, Stored};
 use super::statement::Statement;
+use super::target::{OF_ROW, target_of};
 use crate::database::{DatabaseError, HospitalConnection, Rid};
 
 /// The most targets of a chain that are listed; where there are more, the database finds them as it
@@ -106,7 +107,7 @@ fn looked_up(
         }) => {
             let mut found = Vec::new();
             for target in targets {
-                found.extend(rid_of(connection, target)?.map(|Rid(rid)| rid));
+                found.extend(target_of(connection, target)?);
             }
             Condition::Row(Rows {
                 slots: slots.clone(),
@@ -130,7 +131,7 @@ fn followed(
     let mut to = Vec::new();
     for (kind, inner) in &chain.to {
         let inner = looked_up(connection, inner)?;
-        let found = matching_rids(connection, *kind, &inner, "k.rid")?;
+        let found = matching_rids(connection, *kind, &inner, OF_ROW)?;
         // `patient` may lead to a Group too: a type without a match must not keep the one chart that
         // matched from being walked.
         if found.is_empty() {

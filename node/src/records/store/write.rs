@@ -23,6 +23,7 @@ use super::own::redefine;
 use super::resources::{Commit, ResourceRow, insert_resources, keep_former, overwrite};
 use super::rows::{self, Stored};
 use super::statement::Statement;
+use super::target::put_in_place;
 use crate::database::{DatabaseError, HospitalConnection, take_turn};
 
 /// One resource to write.
@@ -187,7 +188,7 @@ impl<'c> Writer<'c> {
             .find(self.connection, targets.chain(named.iter().copied()))?;
         for change in changes {
             if let Some(draft) = &change.draft {
-                self.addresses.number(&change.address);
+                self.addresses.place(&change.address);
                 // An encounter in the same commit marks what belongs to it, whichever comes first.
                 let labels = draft.extracted.facts.labels;
                 self.addresses.change(&change.address, |known| {
@@ -235,9 +236,12 @@ impl<'c> Writer<'c> {
             &draft.extracted,
             address.kind.code(),
             (row.rid, row.patient, row.when, row.category),
-            |target| addresses.rid(target),
+            |target| addresses.target(target),
         );
         if known.there {
+            if known.version == 0 && known.rid != known.target {
+                put_in_place(self.connection, known.target, known.rid)?;
+            }
             overwrite(self.connection, &row, self.commit, false)?;
             self.spread_labels(address, row.labels)?;
         } else {
@@ -328,7 +332,7 @@ impl<'c> Writer<'c> {
         update
             .list(&slots)
             .sql(" AND t.target = ")
-            .int(self.addresses.rid(encounter))
+            .int(self.addresses.target(encounter))
             .sql(")");
         update.run(self.connection)?;
         Ok(())

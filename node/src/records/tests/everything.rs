@@ -8,7 +8,7 @@ impl House {
     }
 
     /// Every page, one after another.
-    async fn all_of(&self, permit: &Permit, of: &str, count: &str) -> Vec<String> {
+    pub(super) async fn all_of(&self, permit: &Permit, of: &str, count: &str) -> Vec<String> {
         let mut told = Vec::new();
         let mut cursor: Option<String> = None;
         loop {

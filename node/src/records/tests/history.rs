@@ -8,7 +8,12 @@ impl House {
     }
 
     /// Every page, one after another.
-    async fn whole_past(&self, permit: &Permit, of: HistoryOf, count: &str) -> Vec<String> {
+    pub(super) async fn whole_past(
+        &self,
+        permit: &Permit,
+        of: HistoryOf,
+        count: &str,
+    ) -> Vec<String> {
         let mut told = Vec::new();
         let mut cursor: Option<String> = None;
         loop {

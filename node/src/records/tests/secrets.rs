@@ -31,8 +31,6 @@ fn charts(runner: &mut TestRunner) -> Vec<Value> {
     let mut all: Vec<Value> = (0..3).map(|n| patient(&format!("p{n}"))).collect();
     for number in 0..40_usize {
         let (whose, code, date, category, secret, other) = sample(runner, &one);
-        // What is referred to before it is written takes its place among equal dates then.
-        let other = other % (number + 1);
         let mut result = lab(&format!("o{number}"), &format!("p{whose}"), code, date);
         result["category"][0]["coding"][0]["code"] = json!(category);
         result["valueQuantity"] = json!({"value": other});
@@ -190,6 +188,138 @@ async fn no_search_tells_of_what_is_withheld_by_match_order_count_or_what_stands
             let answer = everything(&house, &peer, pairs).await;
             assert_eq!(answer, *expected, "{pairs:?}");
         }
+    })
+    .await;
+}
+
+/// The same charts as a person's own: what is withheld is kept from the person's eyes.
+fn own_chart(runner: &mut TestRunner) -> Vec<Value> {
+    let mut all = charts(runner);
+    for one in &mut all {
+        if one.get("meta").is_some() {
+            *one = untold(one.clone());
+        }
+    }
+    // The Patient is referred to long before it is written.
+    let whose = all.remove(0);
+    all.insert(12, whose);
+    all
+}
+
+fn is_told(resource: &Value) -> bool {
+    let address = format!("Patient/{READ}");
+    let own = resource["resourceType"] == "Patient" && resource["id"] == READ;
+    own || resource["subject"]["reference"] == address && resource["meta"].is_null()
+}
+
+impl House {
+    /// Writes all as transactions of a few entries each, of which `wanted` are in them.
+    async fn transact_some(&self, all: &[Value], wanted: fn(&Value) -> bool) {
+        for some in all.chunks(7) {
+            let entries = some.iter().filter(|one| wanted(one)).map(|one| {
+                let request = json!({"method": "PUT", "url": address_of(one).to_string()});
+                json!({"resource": one, "request": request})
+            });
+            let entries: Vec<Value> = entries.collect();
+            let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": entries});
+            let body = bundle.to_string();
+            if !entries.is_empty() {
+                let done = self.records.transaction(&self.permit, body.as_bytes());
+                done.await.unwrap();
+            }
+        }
+    }
+
+    /// History and everything of the chart that is read, as its person gets them, page by page.
+    async fn own_past_and_everything(&self, count: &str) -> Vec<String> {
+        let chart = format!("Patient/{READ}");
+        let permit = own_permit(self, &chart).await;
+        let mut told = self.whole_past(&permit, HistoryOf::System, count).await;
+        let results = ResourceType::named("Observation").unwrap();
+        told.extend(
+            self.whole_past(&permit, HistoryOf::Kind(results), count)
+                .await,
+        );
+        told.extend(self.all_of(&permit, &chart, count).await);
+        told
+    }
+}
+
+#[tokio::test]
+async fn neither_a_history_nor_everything_tells_by_its_order_of_what_is_withheld() {
+    let mut runner = TestRunner::deterministic();
+    let all = own_chart(&mut runner);
+    let told = all.iter().filter(|one| is_told(one)).count();
+    assert!((5..all.len() / 2).contains(&told), "{told} are told");
+    let emptied = crate::database::testing::sqlite();
+    let bare = House::open(emptied.database.clone()).await;
+    bare.transact_some(&all, is_told).await;
+    on_each_async(async |database| {
+        let house = House::open(database).await;
+        house.transact_some(&all, |_| true).await;
+        for count in ["3", "50"] {
+            let expected = bare.own_past_and_everything(count).await;
+            assert!(expected.len() > told);
+            assert_eq!(house.own_past_and_everything(count).await, expected);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_referred_to_before_it_was_written_is_found_by_its_references_ever_after() {
+    on_each_async(async |database| {
+        let house = House::open(database).await;
+        let visit = |status: &str| {
+            json!({
+                "resourceType": "Encounter", "id": "e", "status": status,
+                "class": {"code": "AMB"}, "subject": {"reference": "Patient/p"}
+            })
+        };
+        let seen = |id: &str| {
+            let mut result = lab(id, "p", "a", "2026-01-01");
+            result["encounter"] = json!({"reference": "Encounter/e"});
+            result
+        };
+        house.put(&seen("before")).await;
+        house.put(&patient("p")).await;
+        house.put(&visit("planned")).await;
+        house.put(&seen("after")).await;
+        house.put(&visit("finished")).await;
+        let both = ["after", "before"];
+        for by in [
+            ("encounter", "Encounter/e"),
+            ("encounter.status", "finished"),
+            ("encounter:Encounter.class", "AMB"),
+        ] {
+            assert_eq!(house.find("Observation", &[by]).await, both, "{by:?}");
+        }
+        for by in [("_has:Observation:encounter:code", "a"), ("_id", "e")] {
+            assert_eq!(house.find("Encounter", &[by]).await, ["e"], "{by:?}");
+        }
+        let back = [("_id", "e"), ("_revinclude", "Observation:encounter")];
+        let page = house.page("Encounter", &back).await.unwrap();
+        assert_eq!(page.included.len(), 2);
+        let whole = house.all_of(&house.permit, "Encounter/e", "50").await;
+        assert_eq!(whole.len(), 3, "{whole:?}");
+        // Read differently, deleted, and written anew.
+        let before = index_rows(&house).await;
+        let database = house.database.clone();
+        let anew = tokio::task::spawn_blocking(move || super::super::reindex(&database));
+        anew.await.unwrap().unwrap();
+        assert_eq!(index_rows(&house).await, before);
+        for id in both {
+            let at = address(&format!("Observation/{id}"));
+            house
+                .records
+                .delete(&house.permit, &at, None)
+                .await
+                .unwrap();
+        }
+        let by = [("encounter", "Encounter/e")];
+        assert_eq!(house.find("Observation", &by).await, [""; 0]);
+        house.put(&seen("before")).await;
+        assert_eq!(house.find("Observation", &by).await, ["before"]);
     })
     .await;
 }

@@ -5,13 +5,15 @@ use federation_protocol::time::Timestamp;
 use super::super::bundle::{BundleEntry, Content};
 use super::super::criteria::WholeHouse;
 use super::super::draft::Draft;
+use super::super::dress::Dress;
 use super::super::interaction::{Interaction, Pairs, Target};
 use super::super::json::Document;
+use super::super::own::Asked;
 use super::super::patch::Patch;
+use super::super::query::Handling;
 use super::super::store::{Change, Expect};
 use super::super::{
-    Address, Criteria, DraftError, LogicalId, Records, RecordsError, ResourceType, SearchQuery,
-    Validator,
+    Address, Criteria, DraftError, LogicalId, Records, RecordsError, ResourceType, Validator,
 };
 use super::Done;
 use super::found::There;
@@ -30,11 +32,12 @@ pub(super) enum Deed {
     Read {
         address: Address,
         version: Option<i32>,
+        dress: Dress,
     },
     Search {
         kind: ResourceType,
         pairs: Pairs,
-        query: SearchQuery,
+        query: Asked,
     },
 }
 
@@ -111,10 +114,20 @@ impl Deed {
     fn of_look(interaction: Interaction) -> Result<Self, RecordsError> {
         match interaction {
             Interaction::Read {
-                address, version, ..
-            } => Ok(Self::Read { address, version }),
+                address,
+                version,
+                pairs,
+                known: _,
+            } => {
+                let dress = Dress::of_read(address.kind, &pairs, Handling::Strict)?;
+                Ok(Self::Read {
+                    address,
+                    version,
+                    dress,
+                })
+            }
             Interaction::Search { kind, pairs } => {
-                let query = SearchQuery::parse(kind, &pairs)?;
+                let query = Asked::parse(kind, &pairs)?;
                 Ok(Self::Search { kind, pairs, query })
             }
             _ => Err(RecordsError::Unsupported(
@@ -130,11 +143,16 @@ impl Deed {
         connection: &mut HospitalConnection,
     ) -> Result<Done, RecordsError> {
         match self {
-            Self::Read { address, version } => records
+            Self::Read {
+                address,
+                version,
+                dress,
+            } => records
                 .read_on(connection, &WholeHouse, address, *version)
-                .map(Done::Read),
+                .map(|entry| Done::Read(entry.dressed(dress))),
             Self::Search { kind, pairs, query } => {
-                let page = records.search_on_within(connection, &WholeHouse, query.clone())?;
+                let query = query.read(connection, *kind, pairs)?;
+                let page = records.search_on_within(connection, &WholeHouse, query)?;
                 Ok(Done::Found(*kind, pairs.clone(), page))
             }
             Self::Write(_) => Err(RecordsError::NotFound),

@@ -52,6 +52,7 @@ const ROWS: &[(&str, &str)] = &[
         "0012",
         "INSERT INTO import_quarantine VALUES ('a.ndjson', 'line 1', 'not JSON', '', 5)",
     ),
+    ("0013", "INSERT INTO resource_target VALUES (1, 2)"),
 ];
 
 fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {

@@ -330,3 +330,78 @@ async fn many_at_once_on_one_condition_make_one_and_patches_at_once_lose_none() 
     })
     .await;
 }
+
+#[actix_web::test]
+async fn a_read_is_cut_as_it_is_wanted_and_refuses_what_chooses_nothing() {
+    on_each_async(async |database| {
+        let site = Site::on(database);
+        let mut hana = named("hana", "Amano");
+        hana["contact"] = json!([{"name": {"text": "x"}}]);
+        hana["text"] = json!({"status": "generated", "div": "<div/>"});
+        site.put(&hana).await;
+        for at in ["/fhir/Patient/hana", "/fhir/Patient/hana/_history/1"] {
+            let read = async |query: &str| site.get(&format!("{at}?{query}")).await;
+            let whole = site.get(at).await.text;
+            for same in ["_format=json", "_pretty=false", "_summary=false"] {
+                assert_eq!(read(same).await.text, whole, "{same}");
+            }
+            assert!(
+                read("_pretty=true")
+                    .await
+                    .text
+                    .contains("\n  \"id\": \"hana\"")
+            );
+            for (query, kept) in [
+                ("_summary=true", vec!["name", "identifier"]),
+                ("_summary=text", vec!["text"]),
+                ("_summary=data", vec!["name", "identifier", "contact"]),
+                ("_elements=name", vec!["name"]),
+                (
+                    "_elements=name,contact&_format=json",
+                    vec!["name", "contact"],
+                ),
+            ] {
+                let cut = read(query).await;
+                assert_eq!(cut.status, 200, "{query}");
+                assert_eq!(cut.header("etag"), "W/\"1\"");
+                let cut = cut.json();
+                let tag = &cut["meta"]["tag"][0]["code"];
+                assert_eq!(tag, "SUBSETTED", "{query}");
+                assert_eq!(cut["meta"]["versionId"], "1");
+                for name in ["name", "identifier", "contact", "text"] {
+                    assert_eq!(
+                        cut.get(name).is_some(),
+                        kept.contains(&name),
+                        "{query}: {name}"
+                    );
+                }
+            }
+            for (query, code) in [
+                ("name=x", "not-supported"),
+                ("colour=red", "not-supported"),
+                ("_count=1", "not-supported"),
+                ("_summary=count", "not-supported"),
+                ("_summary=short", "invalid"),
+                ("_elements=a%20b", "invalid"),
+            ] {
+                let refused = read(query).await;
+                assert_eq!(refused.status, 400, "{query}");
+                assert_eq!(refused.json()["issue"][0]["code"], code, "{query}");
+            }
+            let lenient = TestRequest::get().uri(&format!("{at}?colour=red"));
+            let lenient = lenient.insert_header(("prefer", "handling=lenient"));
+            assert_eq!(site.system(lenient).await.text, whole);
+        }
+        let read = |url: &str| json!({"request": {"method": "GET", "url": url}});
+        for kind in ["batch", "transaction"] {
+            let entries = [read("Patient/hana?_elements=name"), read("Patient/hana")];
+            let bundle = json!({"resourceType": "Bundle", "type": kind, "entry": entries});
+            let done = site.send(Method::POST, "/fhir", &bundle).await.json();
+            let [cut, whole] = [0, 1].map(|entry| done["entry"][entry]["resource"].clone());
+            assert_eq!(cut["meta"]["tag"][0]["code"], "SUBSETTED", "{kind}");
+            assert!(cut.get("contact").is_none() && whole.get("contact").is_some());
+            assert_eq!(whole["meta"].get("tag"), None);
+        }
+    })
+    .await;
+}
