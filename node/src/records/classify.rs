@@ -95,8 +95,8 @@ pub(super) fn facts(kind: ResourceType, resource: &Value) -> Facts {
             .and_then(Value::as_str)
             .unwrap_or_default();
         let other = category_of(name, inner);
-        // Contained practitioners, organisations and the like are part of what they describe.
-        if other != category && other != Category::Other && !contained.contains(&other) {
+        let part = other == Category::Other && PARTS.contains(&name);
+        if other != category && !part && !contained.contains(&other) {
             contained.push(other);
         }
     });
@@ -118,6 +118,24 @@ pub(super) fn facts(kind: ResourceType, resource: &Value) -> Facts {
         related,
     }
 }
+
+/// Types of category `other` that, contained, are part of what they describe: who, where, with what.
+/// Whatever else of that category is contained (a social history, a family's) keeps its container
+/// from leaving, as it would not leave by itself.
+const PARTS: [&str; 12] = [
+    "BodyStructure",
+    "Device",
+    "Encounter",
+    "Endpoint",
+    "HealthcareService",
+    "Location",
+    "Organization",
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "ServiceRequest",
+    "Substance",
+];
 
 fn category_of(name: &str, resource: &Value) -> Category {
     let pairs = |paths: &[&str]| {
@@ -242,6 +260,29 @@ mod tests {
         assert!(found.labels.contains(Label::Psy));
         assert_eq!(found.authors, ["Practitioner/7"]);
         assert_eq!(found.related, ["#c", "Practitioner/7"]);
+    }
+
+    #[test]
+    fn what_would_not_leave_by_itself_keeps_its_container_here() {
+        let of_inner = |inner: Value| {
+            of(&json!({
+                "resourceType": "Observation", "code": {"text": "x"},
+                "category": [{"coding": [{"code": "laboratory"}]}], "contained": [inner]
+            }))
+        };
+        let told = of_inner(json!({
+            "resourceType": "Observation", "id": "s",
+            "category": [{"coding": [{"code": "social-history"}]}]
+        }));
+        assert_eq!(told.contained, [Category::Other]);
+        for kept in ["FamilyMemberHistory", "Coverage", "Nonsense", ""] {
+            let found = of_inner(json!({"resourceType": kept, "id": "k"}));
+            assert_eq!(found.contained, [Category::Other], "{kept}");
+        }
+        for part in PARTS {
+            let found = of_inner(json!({"resourceType": part, "id": "k"}));
+            assert!(found.contained.is_empty(), "{part}");
+        }
     }
 
     #[test]

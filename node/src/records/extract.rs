@@ -32,7 +32,7 @@ pub(super) struct Extracted {
 
 /// Raised with every change of what is extracted: the index is then made anew when the database is
 /// opened. (A new table of types or of labels does the same by itself.)
-pub(super) const EXTRACTION_VERSION: i64 = 3;
+pub(super) const EXTRACTION_VERSION: i64 = 4;
 
 /// Reads what the index needs.
 pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {

@@ -40,6 +40,9 @@ pub(crate) struct Arguments {
     /// Imports, and asks nothing: for a profile of the import.
     #[arg(long)]
     pub(crate) import_only: bool,
+    /// Imports with validation alone; else without it first, for the comparison.
+    #[arg(long)]
+    pub(crate) once: bool,
     /// One database only.
     #[arg(long, value_enum)]
     pub(crate) store: Option<StoreChoice>,

@@ -77,7 +77,11 @@ fn measure_store(store: StoreChoice, arguments: &Arguments) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let source = Source::write(arguments.resources);
     let mut report = Report::new(store, &source);
-    for policy in [Validation::Off, Validation::Warn] {
+    let policies: &[Validation] = match arguments.once {
+        true => &[Validation::Warn],
+        false => &[Validation::Off, Validation::Warn],
+    };
+    for policy in policies.iter().copied() {
         let house = Arc::new(House::open(store, policy, &runtime));
         eprintln!("records-bench: {store:?}: importing, validation {policy:?} …");
         report.import(policy, runtime.block_on(house.import(&source)));

@@ -68,7 +68,7 @@ fn refer(kind: &str, number: usize) -> Value {
     json!({"reference": format!("{kind}/{}{number}", &kind[..1].to_lowercase())})
 }
 
-/// Two people's charts. What is referred to was written before.
+/// Two people's charts. What is referred to may be written later, or never.
 fn charts(runner: &mut TestRunner) -> Vec<Made> {
     use prop::sample::select;
     let one = (
@@ -83,7 +83,6 @@ fn charts(runner: &mut TestRunner) -> Vec<Made> {
     for number in 0..36_usize {
         let (whose, code, date, category, mut psychiatric, (value, other, inside)) =
             sample(runner, &one);
-        let other = other % (number + 1);
         let patient = ["p", "q"][whose];
         let subject = json!({"reference": format!("Patient/{patient}")});
         let (kind, mut categories) = match number % 9 {
@@ -111,7 +110,7 @@ fn charts(runner: &mut TestRunner) -> Vec<Made> {
                 "category": [{"coding": [{"code": category}]}],
                 "effectiveDateTime": date, "valueQuantity": {"value": value, "unit": "mg"},
                 "hasMember": [refer("Observation", other)],
-                "derivedFrom": [refer("Observation", value % (number + 1))],
+                "derivedFrom": [refer("Observation", value)],
                 "focus": [refer("Condition", other), refer("MedicationRequest", value)],
                 "specimen": refer("Specimen", other / 9 * 9),
                 "encounter": refer("Encounter", other / 9 * 9 + 3),
@@ -119,7 +118,7 @@ fn charts(runner: &mut TestRunner) -> Vec<Made> {
             "DiagnosticReport" => json!({
                 "category": [{"coding": [{"system": "http://loinc.org", "code": "LP29693-6"}]}],
                 "effectiveDateTime": date,
-                "result": [refer("Observation", other), refer("Observation", value % (number + 1))],
+                "result": [refer("Observation", other), refer("Observation", value)],
                 "specimen": [refer("Specimen", other / 9 * 9)],
                 "encounter": refer("Encounter", other / 9 * 9 + 3),
             }),
@@ -154,6 +153,18 @@ fn charts(runner: &mut TestRunner) -> Vec<Made> {
                     "resourceType": "MedicationRequest", "id": "in", "status": "active",
                     "intent": "order", "medicationCodeableConcept": coded("b"), "subject": subject,
                 }]);
+            }
+            Some(2) => {
+                categories.push(Category::Other);
+                resource["contained"] = json!([{
+                    "resourceType": "Observation", "id": "in", "status": "final",
+                    "category": [{"coding": [{"code": "social-history"}]}], "code": coded("b"),
+                    "subject": subject,
+                }]);
+            }
+            Some(3) => {
+                resource["contained"] =
+                    json!([{"resourceType": "Practitioner", "id": "in", "active": true}]);
             }
             _ if psychiatric => {
                 resource["meta"] = json!({"security": [{"system": SECURITY, "code": "PSY"}]});
