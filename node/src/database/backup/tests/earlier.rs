@@ -52,6 +52,11 @@ const ROWS: &[(&str, &str)] = &[
         "0012",
         "INSERT INTO import_quarantine VALUES ('a.ndjson', 'line 1', 'not JSON', '', 5)",
     ),
+    (
+        "0013",
+        "INSERT INTO audit_leaf VALUES (0, 1, 'hash'); \
+         INSERT INTO audit_checkpoint VALUES (1, 5, 'note')",
+    ),
 ];
 
 fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {
