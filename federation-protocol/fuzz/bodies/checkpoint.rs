@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use federation_protocol::keys::{PublicKey, SecretKey, Sign as _};
+use federation_protocol::keys::{PublicKey, SecretKey};
 use federation_protocol::transparency::{
     Checkpoint, NoteSignature, SignedNote, Submission, cosigned_at, key_id, verify_checkpoint,
 };

@@ -287,14 +287,14 @@ fn seal_old(connection: &mut HospitalConnection, row: &Row) -> Result<TreeHash, 
 }
 
 pub(super) fn parse(checkpoint: &Kept) -> Result<SignedNote, AuditError> {
-    SignedNote::parse(checkpoint.note.as_bytes()).map_err(|_| AuditError::Checkpoint)
+    SignedNote::parse(checkpoint.note.as_bytes()).map_err(|_other| AuditError::Checkpoint)
 }
 
 /// A checkpoint with the lines of its witnesses.
 pub(super) fn whole(checkpoint: &Kept) -> Result<SignedNote, AuditError> {
     let mut note = parse(checkpoint)?;
     for line in &checkpoint.cosignatures {
-        let lines = NoteSignature::parse_lines(line).map_err(|_| AuditError::Checkpoint)?;
+        let lines = NoteSignature::parse_lines(line).map_err(|_other| AuditError::Checkpoint)?;
         note.signatures.extend(lines);
     }
     Ok(note)

@@ -219,13 +219,13 @@ impl Witnessing {
             Ok(Fetched::NotModified) | Err(PeerFailure::Status(404)) => return Ok(None),
             Err(failure) => return Err(failure.into()),
         };
-        let note = SignedNote::parse(&body).map_err(|_| WitnessingError::NoCosignature)?;
+        let note = SignedNote::parse(&body).map_err(|_other| WitnessingError::NoCosignature)?;
         let membership = self.directory.membership();
         let membership = membership.ok_or(WitnessingError::NoCosignature)?;
         judge(&membership, &note)?;
         let log = log_keys(&membership, &self.checkpoints);
         let seen = verify_checkpoint(&note, origin.as_str(), &log)
-            .map_err(|_| WitnessingError::NoCosignature)?;
+            .map_err(|_other| WitnessingError::NoCosignature)?;
         let witnessed = seen.size;
         match self.checkpoints.root_at(witnessed).await? {
             None => {
@@ -281,7 +281,8 @@ fn cosignature(
     submission: &Submission,
     answer: &str,
 ) -> Result<NoteSignature, WitnessingError> {
-    let lines = NoteSignature::parse_lines(answer).map_err(|_| WitnessingError::NoCosignature)?;
+    let lines =
+        NoteSignature::parse_lines(answer).map_err(|_other| WitnessingError::NoCosignature)?;
     for line in lines {
         let note = SignedNote {
             text: submission.note.text.clone(),

@@ -80,9 +80,9 @@ impl Witness {
         now: Timestamp,
     ) -> Result<NoteSignature, CosignError> {
         let claimed = Checkpoint::parse(&submission.note.text)
-            .map_err(|_| WitnessRefusal::Malformed)?
+            .map_err(|_other| WitnessRefusal::Malformed)?
             .origin;
-        let member: MemberId = claimed.parse().map_err(|_| CosignError::UnknownLog)?;
+        let member: MemberId = claimed.parse().map_err(|_other| CosignError::UnknownLog)?;
         database.transact(|db| {
             let keys = log_keys(db, &member, now)?;
             let last = store::find(db, &claimed)?;

@@ -63,7 +63,7 @@ fn head((origin, size, root, note, cosigned_at): Columns) -> Result<Head, Databa
         value,
     };
     Ok(Head {
-        size: u64::try_from(size).or_else(|_| Err(corrupt(size.to_string())))?,
+        size: u64::try_from(size).or(Err(corrupt(size.to_string())))?,
         root: root.parse().or(Err(corrupt(root)))?,
         origin,
         note,

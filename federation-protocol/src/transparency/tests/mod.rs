@@ -2,7 +2,9 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "tests fail by panicking"
+    clippy::as_conversions,
+    clippy::print_stdout,
+    reason = "tests fail by panicking, and say what they judged"
 )]
 
 mod notes;

@@ -216,7 +216,7 @@ impl StoredTree<'_> {
         let hashes = CompactRange::subtrees(size)
             .map(|(level, place)| self.node(level, place))
             .collect::<Result<_, _>>()?;
-        CompactRange::of(size, hashes).map_err(|_| {
+        CompactRange::of(size, hashes).map_err(|_other| {
             AuditError::Tree(MissingNode {
                 level: 0,
                 index: size,
