@@ -3,6 +3,8 @@
 
 use proptest::prelude::*;
 
+#[path = "../fuzz/bodies/checkpoint.rs"]
+mod checkpoint;
 #[path = "../fuzz/bodies/directory.rs"]
 mod directory;
 #[path = "../fuzz/bodies/signature_input.rs"]
@@ -38,5 +40,10 @@ proptest! {
     #[test]
     fn status_list_never_panics(data in inputs()) {
         status_list::run(&data);
+    }
+
+    #[test]
+    fn checkpoint_never_panics(data in inputs()) {
+        checkpoint::run(&data);
     }
 }

@@ -7,13 +7,15 @@ use fhir_validation::PackageError;
 use futures_util::future::BoxFuture;
 use prometheus_client::registry::Registry;
 
+use federation_protocol::base64url;
+use federation_protocol::digest::sha256;
 use federation_protocol::member::{MemberId, MemberIdError};
 use federation_service::clock::{Clock, SharedClock};
 use federation_service::outbound::OutboundRules;
 use federation_service::tls::{TlsError, TlsIdentity};
 
 use crate::access::{Access, HousePolicy};
-use crate::audit::Audit;
+use crate::audit::{Audit, Kind, Line};
 use crate::config::Config;
 use crate::consent::Consents;
 use crate::database::backup::{BeforeChange, Folder, Occasion};
@@ -156,7 +158,9 @@ impl Rooms {
         })
     }
 
-    fn directory_folder(&self) -> PathBuf {
+    /// Where accepted documents are kept, those of the past too.
+    #[must_use]
+    pub fn directory_folder(&self) -> PathBuf {
         self.config.state_dir.join("directory")
     }
 }
@@ -178,6 +182,7 @@ impl Node {
     /// The federation room cannot be opened, a certificate cannot be used, or an address is taken.
     pub async fn start(rooms: Rooms) -> Result<Self, StartError> {
         let rooms = Arc::new(rooms);
+        rooms.audit.append(began(&rooms)).await?;
         let tls = &rooms.config.federation.tls;
         let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key)?;
         let acceptor = federation_service::tls::federation_acceptor(&identity)?;
@@ -249,6 +254,19 @@ impl Node {
         drop(self.tasks);
         drop(self.indexing);
     }
+}
+
+/// With which settings and which program the node begins: the digest changes with any setting.
+fn began(rooms: &Rooms) -> Line {
+    // Debug shows no secret, so none is guessed from the digest.
+    let settings = format!("{:?}", rooms.config);
+    Line::new(Kind::Configuration, rooms.clock.now(), "system")
+        .detail("act", "begin")
+        .detail("version", env!("CARGO_PKG_VERSION"))
+        .detail(
+            "settings_sha256",
+            base64url::encode(sha256(settings.as_bytes())),
+        )
 }
 
 /// The backup that the settings want before the tables are changed.

@@ -10,6 +10,8 @@ use crate::database::{Database, DatabaseError};
 use crate::directory::routes::Desk;
 use crate::directory::{Issuer, PublishError, Publisher};
 use crate::server::{ListenError, Listener};
+use crate::witness::Witness;
+use crate::witness::routes::Desk as WitnessDesk;
 
 /// Starts registries.
 pub struct Registry;
@@ -70,13 +72,18 @@ impl Registry {
             return Err(StartError::OtherCertificate);
         }
         let archive = Mutex::new(Database::open(&path)?);
+        let witness = WitnessDesk {
+            database: Mutex::new(Database::open(&path)?),
+            witness: Witness::load(issuer.root().registry(), &config.state.dir)?,
+            clock: clock.clone(),
+        };
         let (published, publisher) = Publisher::start(database, issuer, clock.clone())?;
         let desk = Desk {
             published,
             archive,
             clock,
         };
-        match Listener::start(config.http.bind, &identity, desk) {
+        match Listener::start(config.http.bind, &identity, desk, witness) {
             Ok(listener) => Ok(RunningRegistry {
                 url: listener.url(&config.http),
                 root_sha256,

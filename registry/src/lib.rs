@@ -11,6 +11,7 @@ pub mod database;
 pub mod directory;
 pub mod members;
 mod server;
+pub mod witness;
 
 pub use app::{Registry, RunningRegistry, StartError};
 pub use config::Config;

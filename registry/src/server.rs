@@ -9,6 +9,7 @@ use federation_service::tls::{self, TlsError, TlsIdentity};
 
 use crate::config::{Host, Http};
 use crate::directory::routes::{self, Desk};
+use crate::witness::routes as witnessing;
 
 /// A stranger who sends a request's head slower than this is cut off.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,14 +52,15 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Listens on `bind` with `identity`'s certificate and serves from `desk`.
+    /// Listens on `bind` with `identity`'s certificate and serves from the desks.
     pub(crate) fn start(
         bind: SocketAddr,
         identity: &TlsIdentity,
         desk: Desk,
+        witness: witnessing::Desk,
     ) -> Result<Self, ListenError> {
         let acceptor = tls::server_acceptor(identity)?;
-        let desk = web::Data::new(desk);
+        let (desk, witness) = (web::Data::new(desk), web::Data::new(witness));
         let failed = |cause| ListenError::Bind {
             address: bind,
             cause,
@@ -66,6 +68,8 @@ impl Listener {
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(desk.clone())
+                .app_data(witness.clone())
+                .configure(witnessing::configure)
                 .configure(routes::configure)
         })
         .workers(WORKERS)

@@ -26,6 +26,7 @@ mod silent_hospital;
 mod story;
 mod text;
 mod token_codes;
+mod witnessed;
 
 /// The program that plays every role in a process of its own.
 fn program() -> scenarios::Program {

@@ -13,15 +13,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use federation_protocol::directory::Certificate;
+use federation_protocol::member::MemberId;
+use federation_protocol::transparency::Submission;
 
 use crate::outbound::OutboundRules;
-use crate::peer_client::{EndpointError, Fetched, PeerFailure, Site, Trust};
+use crate::peer_client::{EndpointError, Fetched, PeerFailure, RawReply, Site, Trust};
 
 /// Largest document that is read.
 pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 /// Largest root that is read.
 const MAX_ROOT_BYTES: usize = 256 * 1024;
 const ROOT_PATH: &str = "/v1/root";
+const CHECKPOINTS_PATH: &str = "/v1/checkpoints";
 
 /// Speaks to the registry, trusting what root names.
 pub struct RegistryClient {
@@ -113,6 +116,39 @@ impl RegistryClient {
         deadline: Duration,
     ) -> Result<Fetched, PeerFailure> {
         self.site.get("/v1/status", etag, deadline).await
+    }
+
+    /// Hands in a checkpoint: the answer is raw, a cosignature line with status 200, the size that
+    /// was cosigned last with 409.
+    ///
+    /// # Errors
+    /// [`PeerFailure`].
+    ///
+    /// Source: C2SP tlog-witness, `add-checkpoint`.
+    pub async fn submit(
+        &self,
+        submission: &Submission,
+        deadline: Duration,
+    ) -> Result<RawReply, PeerFailure> {
+        let headers = [("content-type", "text/plain; charset=utf-8")].into_iter();
+        let body = submission.to_string();
+        self.site
+            .post(CHECKPOINTS_PATH, headers, body, deadline)
+            .await
+    }
+
+    /// The checkpoint of this member's log that the registry cosigned last; status 404 when there
+    /// is none.
+    ///
+    /// # Errors
+    /// [`PeerFailure`].
+    pub async fn checkpoint(
+        &self,
+        member: &MemberId,
+        deadline: Duration,
+    ) -> Result<Fetched, PeerFailure> {
+        let path = format!("{CHECKPOINTS_PATH}/{member}");
+        self.site.get(&path, None, deadline).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::jws::{Compact, General, PayloadHash, sign_compact};
-use crate::keys::{KeyId, KeyUse, Sign};
+use crate::keys::{KeyId, KeyUse, PublicKey, Sign};
 use crate::member::{MemberId, MemberState};
 use crate::time::Timestamp;
 
@@ -149,6 +149,28 @@ impl Directory {
         self.entries
             .iter()
             .filter_map(|(id, entry)| Some((id, entry.pending?.1)))
+    }
+
+    /// Whose `sign` key this was at a moment, by this directory alone, archived keys too: for evidence
+    /// of that day.
+    #[must_use]
+    pub fn signer_at(&self, kid: &str, at: Timestamp) -> Option<(MemberId, PublicKey)> {
+        let listed = self.entries().flat_map(|(id, accepted)| {
+            let keys = accepted.entry.member.keys.iter();
+            keys.filter(|key| {
+                key.kid.as_str() == kid && key.key_use == KeyUse::Sign && key.holds_at(at)
+            })
+            .filter_map(move |key| Some((id.clone(), key.public_key()?)))
+        });
+        let archived = self.document().archive.iter().filter_map(|key| {
+            let held = key.not_before <= at
+                && at <= key.not_after
+                && key.revoked_at.is_none_or(|revoked| at < revoked);
+            let fits = key.kid.as_str() == kid && key.key_use == KeyUse::Sign && held;
+            let public = PublicKey::from_x(&key.x).ok()?;
+            (fits && public.kid() == key.kid).then(|| (key.member.clone(), public))
+        });
+        listed.chain(archived).next()
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (&MemberId, &Accepted)> {

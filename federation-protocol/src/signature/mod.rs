@@ -17,6 +17,7 @@ use crate::time::Timestamp;
 mod actor;
 pub mod components;
 mod fields;
+pub mod kept;
 mod opening;
 mod request;
 mod response;

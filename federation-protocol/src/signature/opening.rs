@@ -104,23 +104,23 @@ impl RequestBinding {
 }
 
 /// The covered headers and the signature's parameters, each once and well formed.
-struct Opened<'a> {
+pub(super) struct Opened<'a> {
     content_type: &'a str,
     content_digest: &'a str,
-    from: MemberId,
-    to: MemberId,
-    exchange: ExchangeId,
-    purpose: Purpose,
+    pub(super) from: MemberId,
+    pub(super) to: MemberId,
+    pub(super) exchange: ExchangeId,
+    pub(super) purpose: Purpose,
     actor: Actor,
     consent: Option<&'a str>,
     timeout_ms: u32,
     traceparent: &'a str,
-    created: i64,
+    pub(super) created: i64,
     expires: i64,
     nonce: String,
-    keyid: String,
+    pub(super) keyid: String,
     parameters: String,
-    signature: [u8; 64],
+    pub(super) signature: [u8; 64],
 }
 
 fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, Refusal> {
@@ -132,7 +132,7 @@ fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, Refusal> {
 
 impl<'a> Opened<'a> {
     /// Check 4.
-    fn read(raw: &RawRequest<'a>) -> Result<Self, Refusal> {
+    pub(super) fn read(raw: &RawRequest<'a>) -> Result<Self, Refusal> {
         let once = |name: &str| match field(raw.headers, name) {
             Ok(value) => Ok(value),
             Err(_) => Err(Refusal::SignatureParamsInvalid),
@@ -218,7 +218,7 @@ impl<'a> Opened<'a> {
         }
     }
 
-    fn signature_base(&self, raw: &RawRequest<'_>) -> Result<String, Refusal> {
+    pub(super) fn signature_base(&self, raw: &RawRequest<'_>) -> Result<String, Refusal> {
         let message = Message {
             method: raw.method,
             path: raw.path,
@@ -231,7 +231,7 @@ impl<'a> Opened<'a> {
         }
     }
 
-    fn binding(&self) -> RequestBinding {
+    pub(super) fn binding(&self) -> RequestBinding {
         RequestBinding {
             signature: self.signature,
             content_digest: self.content_digest.to_owned(),

@@ -58,8 +58,17 @@ pub struct SignedAnswer {
     pub signature_base: String,
 }
 
+impl SignedAnswer {
+    /// The signature over the base: evidence to keep.
+    #[must_use]
+    pub fn signature(&self) -> Option<[u8; 64]> {
+        let (_, field) = self.headers.iter().find(|(name, _)| *name == "signature")?;
+        from_field("fed", field.as_bytes())
+    }
+}
+
 /// The bytes that sign and answer agree on.
-fn base(
+pub(super) fn base(
     binding: &RequestBinding,
     status: u16,
     headers: &[(&str, &[u8])],
@@ -285,14 +294,14 @@ fn once<'a>(raw: &RawAnswer<'a>, name: &str) -> Result<&'a str, AnswerRefusal> {
 }
 
 /// The parameters of an answer's signature, in their fixed order.
-struct Parameters {
-    created: i64,
-    keyid: String,
-    text: String,
+pub(super) struct Parameters {
+    pub(super) created: i64,
+    pub(super) keyid: String,
+    pub(super) text: String,
 }
 
 impl Parameters {
-    fn read(raw: &RawAnswer<'_>) -> Result<Self, AnswerRefusal> {
+    pub(super) fn read(raw: &RawAnswer<'_>) -> Result<Self, AnswerRefusal> {
         use ParameterValue::{Integer, Text};
         let Ok(input) = signature_input(once(raw, "signature-input")?, "fed") else {
             return Err(AnswerRefusal::Parameters);

@@ -20,3 +20,15 @@ pub(crate) fn read(path: &str) -> Option<String> {
         }
     }
 }
+
+/// The bytes of such a file.
+pub(crate) fn read_bytes(path: &str) -> Option<Vec<u8>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    match std::fs::read(root.join(path)) {
+        Ok(bytes) => Some(bytes),
+        Err(error) => {
+            println!("SKIPPED: ../shared/data/{path} is not readable here: {error}");
+            None
+        }
+    }
+}

@@ -190,8 +190,8 @@ impl Act<'_> {
             | Act::Search { .. }
             | Act::History { .. }
             | Act::Everything { .. }
-            | Act::Validate { .. }
-            | Act::ReadAudit => Kind::Read,
+            | Act::Validate { .. } => Kind::Read,
+            Act::ReadAudit => Kind::AuditRead,
             Act::Write { .. } | Act::Transaction | Act::Import { .. } => Kind::Write,
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
             Act::Ask { .. } => Kind::Query,

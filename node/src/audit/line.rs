@@ -12,6 +12,9 @@ use crate::database::Rid;
 /// The outcome of what was done as asked.
 const OUTCOME_OK: &str = "ok";
 
+/// The kind that is left of a line that was erased at the end of retention. No act has it.
+pub(super) const ERASED: &str = "erased";
+
 /// What kind of act a line witnesses.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -44,11 +47,21 @@ pub enum Kind {
     Directory,
     /// A peer, or the registry's probe, asked whether this node answers.
     Echo,
+    /// The node began with these settings, or a setting that is kept in it was changed.
+    Configuration,
+    /// This log was read, exported or verified.
+    AuditRead,
+    /// A witness refused a checkpoint of this log, or this node one of a peer's.
+    Witness,
+    /// The exchanges of a day were compared with a peer's.
+    Reconciliation,
+    /// Lines were erased at the end of retention.
+    Erasure,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 19] = [
         Kind::Query,
         Kind::Read,
         Kind::Write,
@@ -63,6 +76,11 @@ impl Kind {
         Kind::Link,
         Kind::Directory,
         Kind::Echo,
+        Kind::Configuration,
+        Kind::AuditRead,
+        Kind::Witness,
+        Kind::Reconciliation,
+        Kind::Erasure,
     ];
 
     /// The word in the table and on the screen.
@@ -83,6 +101,11 @@ impl Kind {
             Kind::Link => "link",
             Kind::Directory => "directory",
             Kind::Echo => "echo",
+            Kind::Configuration => "configuration",
+            Kind::AuditRead => "audit_read",
+            Kind::Witness => "witness",
+            Kind::Reconciliation => "reconciliation",
+            Kind::Erasure => "erasure",
         }
     }
 

@@ -1,15 +1,33 @@
 //! What happened here and by whose right: the append-only log of this node.
 //!
-//! Owns the table `audit_line`. A line is appended in the transaction of the act itself, so neither
-//! exists without the other. Lines hold identifiers only: no names, no clinical content, no tokens.
-//! There is no update and no delete, and the tables refuse both.
+//! Owns the table `audit_line` and the Merkle tree over it. A line is appended, with a commitment to
+//! it, in the transaction of the act itself, so neither exists without the other; once a minute the
+//! lines become leaves of the tree and its head is signed. Lines hold identifiers only: no names, no
+//! clinical content, no tokens. There is no update and no delete, and the tables refuse both; at the
+//! end of retention a line may be erased, and its leaf stays.
+//!
+//! Source: RFC 9162; PROTOCOL section 7.
 
+mod checkpoints;
+mod erasure;
+mod error;
+mod event;
+mod fsck;
 mod line;
+mod prove;
+mod seal;
 mod store;
+mod verify;
 
 use crate::database::{Database, DatabaseError, HospitalConnection};
 
+pub use checkpoints::{Checkpoints, Sealed};
+pub use error::AuditError;
+pub use event::{Observer, event};
+pub use fsck::{Finding, Soundness};
 pub use line::{Filter, Kind, Line, Recorded};
+pub use prove::Proved;
+pub use verify::{Fault, Problem, Report, Signers};
 
 /// The node's audit log.
 #[derive(Clone)]

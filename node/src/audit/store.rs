@@ -1,9 +1,15 @@
-//! The audit's only SQL.
+//! The audit's only SQL: lines here, tree and checkpoints in the files below.
+
+pub(super) mod checkpoints;
+pub(super) mod erasure;
+pub(super) mod soundness;
+pub(super) mod tree;
 
 use diesel::prelude::*;
 use federation_protocol::time::Timestamp;
 use serde_json::Value;
 
+use super::seal::{Body, SALT};
 use super::{Filter, Line, Recorded};
 use crate::database::{DatabaseError, HospitalConnection, Rid};
 
@@ -23,6 +29,8 @@ diesel::table! {
         shown -> Nullable<BigInt>,
         withheld -> Nullable<BigInt>,
         detail -> Text,
+        salt -> Nullable<Binary>,
+        commitment -> Nullable<Binary>,
     }
 }
 
@@ -31,32 +39,66 @@ pub(super) fn insert(
     line: &Line,
 ) -> Result<i64, DatabaseError> {
     let detail = Value::Object(line.detail.clone()).to_string();
+    let salt = salt()?;
+    let body = Body {
+        at: line.at.micros(),
+        kind: line.kind.as_str(),
+        exchange: line.exchange.as_deref(),
+        peer: line.peer.as_deref(),
+        actor_role: &line.actor_role,
+        actor_id: line.actor_id.as_deref(),
+        purpose: line.purpose,
+        patient: line.patient.map(|rid| rid.0),
+        person: line.person.as_deref(),
+        outcome: line.outcome,
+        shown: line.shown,
+        withheld: line.withheld,
+        detail: &detail,
+    };
     let seq = diesel::insert_into(audit_line::table)
         .values((
-            audit_line::at.eq(line.at.micros()),
-            audit_line::kind.eq(line.kind.as_str()),
-            audit_line::exchange.eq(line.exchange.as_deref()),
-            audit_line::peer.eq(line.peer.as_deref()),
-            audit_line::actor_role.eq(line.actor_role.as_str()),
-            audit_line::actor_id.eq(line.actor_id.as_deref()),
-            audit_line::purpose.eq(line.purpose),
-            audit_line::patient.eq(line.patient.map(|rid| rid.0)),
-            audit_line::person.eq(line.person.as_deref()),
-            audit_line::outcome.eq(line.outcome),
-            audit_line::shown.eq(line.shown),
-            audit_line::withheld.eq(line.withheld),
-            audit_line::detail.eq(detail),
+            audit_line::at.eq(body.at),
+            audit_line::kind.eq(body.kind),
+            audit_line::exchange.eq(body.exchange),
+            audit_line::peer.eq(body.peer),
+            audit_line::actor_role.eq(body.actor_role),
+            audit_line::actor_id.eq(body.actor_id),
+            audit_line::purpose.eq(body.purpose),
+            audit_line::patient.eq(body.patient),
+            audit_line::person.eq(body.person),
+            audit_line::outcome.eq(body.outcome),
+            audit_line::shown.eq(body.shown),
+            audit_line::withheld.eq(body.withheld),
+            audit_line::detail.eq(body.detail),
+            audit_line::salt.eq(salt.to_vec()),
+            audit_line::commitment.eq(committed(&body, &salt)?.to_vec()),
         ))
         .returning(audit_line::seq)
         .get_result(connection)?;
     Ok(seq)
 }
 
+/// Fresh random bytes for one line.
+pub(super) fn salt() -> Result<[u8; SALT], DatabaseError> {
+    let mut salt = [0; SALT];
+    match getrandom::fill(&mut salt) {
+        Ok(()) => Ok(salt),
+        Err(_) => Err(DatabaseError::NotCommitted("no random bytes".to_owned())),
+    }
+}
+
+pub(super) fn committed(body: &Body<'_>, salt: &[u8]) -> Result<[u8; 32], DatabaseError> {
+    let text = |error: federation_protocol::jcs::JcsError| error.to_string();
+    body.commitment(salt)
+        .map_err(|error| DatabaseError::NotCommitted(text(error)))
+}
+
+/// A line as it stands in the table.
 #[derive(Queryable)]
-struct Row {
-    seq: i64,
-    at: i64,
-    kind: String,
+pub(super) struct Row {
+    pub(super) seq: i64,
+    pub(super) at: i64,
+    pub(super) kind: String,
     exchange: Option<String>,
     peer: Option<String>,
     actor_role: String,
@@ -67,7 +109,29 @@ struct Row {
     outcome: String,
     shown: Option<i64>,
     withheld: Option<i64>,
-    detail: String,
+    pub(super) detail: String,
+    pub(super) salt: Option<Vec<u8>>,
+    pub(super) commitment: Option<Vec<u8>>,
+}
+
+impl Row {
+    pub(super) fn body(&self) -> Body<'_> {
+        Body {
+            at: self.at,
+            kind: &self.kind,
+            exchange: self.exchange.as_deref(),
+            peer: self.peer.as_deref(),
+            actor_role: &self.actor_role,
+            actor_id: self.actor_id.as_deref(),
+            purpose: self.purpose.as_deref(),
+            patient: self.patient,
+            person: self.person.as_deref(),
+            outcome: &self.outcome,
+            shown: self.shown,
+            withheld: self.withheld,
+            detail: &self.detail,
+        }
+    }
 }
 
 pub(super) fn list(
@@ -105,6 +169,14 @@ pub(super) fn list(
     }
     let rows: Vec<Row> = query.load(connection)?;
     Ok(rows.into_iter().map(recorded).collect())
+}
+
+/// The line of this number.
+pub(super) fn find(
+    connection: &mut HospitalConnection,
+    seq: i64,
+) -> Result<Option<Row>, DatabaseError> {
+    Ok(audit_line::table.find(seq).first(connection).optional()?)
 }
 
 fn recorded(row: Row) -> Recorded {

@@ -1,5 +1,6 @@
 //! What can be typed: every command, option and example of `musubi-node`.
 
+pub(crate) mod audit;
 pub(crate) mod import;
 pub(crate) mod upkeep;
 
@@ -58,7 +59,10 @@ pub(crate) enum Command {
     Ask(AskArgs),
     /// Read the audit log of this node
     #[command(subcommand)]
-    Audit(AuditCommand),
+    Audit(audit::AuditCommand),
+    /// What was signed in an exchange, verified without anybody's help
+    #[command(subcommand)]
+    Evidence(audit::EvidenceCommand),
     /// Bearer tokens for staff, systems and people, until sign-in pages exist
     #[command(subcommand)]
     Access(AccessCommand),
@@ -464,29 +468,6 @@ pub(crate) struct AskArgs {
     /// Id of the person's chart at this hospital, to show its own records beside the others
     #[arg(long, value_name = "ID")]
     pub(crate) patient: Option<String>,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AuditCommand {
-    /// The newest lines, or those that match
-    List(AuditListArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AuditListArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// At most this many, newest first
-    #[arg(long, default_value_t = 50)]
-    pub(crate) limit: u32,
-    /// Only the lines of one exchange
-    #[arg(long, value_name = "ID")]
-    pub(crate) exchange: Option<String>,
-    /// Only lines after this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

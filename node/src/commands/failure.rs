@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     TryAgain,
     /// The settings are wrong.
     Config,
+    /// What is kept of an exchange proves nothing; the command's help lists the codes.
+    Evidence(u8),
 }
 
 impl Exit {
@@ -35,6 +37,7 @@ impl Exit {
             Self::Partial => 7,
             Self::TryAgain => 75,
             Self::Config => 78,
+            Self::Evidence(code) => code,
         }
     }
 }

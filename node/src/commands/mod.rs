@@ -10,6 +10,7 @@ mod code;
 mod consent;
 mod database;
 mod describe;
+mod evidence;
 mod failure;
 mod import;
 mod init;
@@ -21,6 +22,7 @@ mod profiles;
 mod run;
 #[cfg(test)]
 mod tests;
+mod verifying;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -77,6 +79,7 @@ fn obey(command: &Command) -> Result<(), Failure> {
         Command::Code(args) => code::code(args),
         Command::Ask(args) => ask::ask(args),
         Command::Audit(command) => audit::audit(command),
+        Command::Evidence(command) => evidence::evidence(command),
         Command::Access(command) => access::access(command),
         Command::Backup(command) => backup::backup(command),
         Command::Database(command) => database::database(command),

@@ -3,6 +3,7 @@
 //! Owns the names of the keys and their defaults. Opens nothing, creates nothing, and never prints
 //! a secret. Relative paths count from the folder of the configuration file.
 
+mod audit;
 mod error;
 mod records;
 mod settings;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use federation_service::outbound::Cidr;
 use reqwest::Url;
 
+pub use audit::AuditSettings;
 pub use error::{ConfigError, EXIT_CONFIG};
 pub use records::{RecordsSettings, Validation};
 pub use settings::ENVIRONMENT_PREFIX;
@@ -24,7 +26,7 @@ use settings::Settings;
 pub use values::OrganizationCode;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 43] = [
+pub const KEYS: [&str; 44] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -34,6 +36,7 @@ pub const KEYS: [&str; 43] = [
     "state.dir",
     "database.url",
     "database.url_file",
+    "audit.retention",
     "backup.dir",
     "backup.keep",
     "backup.keep_before_change",
@@ -79,6 +82,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where the records, consents and the audit stand.
     pub database: DatabaseUrl,
+    /// How long the audit is kept.
+    pub audit: AuditSettings,
     /// Where its backups gather, and how many stay.
     pub backup: BackupSettings,
     /// Where exports are written, and how much room they may take.
@@ -276,6 +281,7 @@ impl Config {
         let beside = beside(&database, &state_dir);
         Ok(Self {
             organization: organization(settings)?,
+            audit: audit::audit(settings)?,
             backup: backup(settings, &beside)?,
             export: export(settings, &beside)?,
             records: records::records(settings, &beside)?,

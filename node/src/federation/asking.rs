@@ -213,9 +213,16 @@ impl Asking {
     /// Not written: the answer must not be shown.
     pub(super) async fn record(&self, planned: &Planned, part: &Part) -> Result<(), DatabaseError> {
         let line = self.line(planned, part);
+        let evidence = part.evidence.clone();
         self.parts
             .database
-            .transact(move |connection| audit::append(connection, &line).map(|_seq| ()))
+            .transact(move |connection| {
+                audit::append(connection, &line)?;
+                match &evidence {
+                    Some(evidence) => store::evidence::keep(connection, evidence),
+                    None => Ok(()),
+                }
+            })
             .await
     }
 

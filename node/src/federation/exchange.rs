@@ -5,7 +5,7 @@
 //! is never acted upon.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use federation_protocol::Verified;
@@ -21,6 +21,7 @@ use federation_service::clock::{SharedClock, Stopwatch};
 use federation_service::peer_client::{PeerClient, PeerFailure, RawReply};
 
 use super::directory::MemberDirectory;
+use super::evidence::Evidence;
 use super::metrics::FederationMetrics;
 use super::outcome::Silence;
 use super::peers::Peers;
@@ -49,6 +50,8 @@ pub struct Exchanged {
     pub exchange: Option<ExchangeId>,
     /// From the first attempt to the end, milliseconds.
     pub duration_ms: u64,
+    /// What is to be kept of the last attempt; `None` when nothing could be sent.
+    pub evidence: Option<Box<Evidence>>,
     /// The verified answer, or why there is none.
     pub result: Result<Verified<Answer>, NoAnswer>,
 }
@@ -106,9 +109,10 @@ impl Exchanges {
         let exchange = random()
             .ok()
             .map(|random| ExchangeId::new(self.parts.clock.now(), random));
+        let sent = Mutex::new(None);
         let result = match exchange {
             Some(exchange) => {
-                let tries = self.try_twice(to, ask, exchange, deadline);
+                let tries = self.try_twice(to, ask, exchange, deadline, &sent);
                 tokio::time::timeout(deadline, tries)
                     .await
                     .unwrap_or_else(|_elapsed| {
@@ -136,6 +140,7 @@ impl Exchanges {
         Exchanged {
             exchange,
             duration_ms: watch.elapsed_ms(),
+            evidence: evidence(sent, &result),
             result,
         }
     }
@@ -146,6 +151,7 @@ impl Exchanges {
         ask: &Ask,
         exchange: ExchangeId,
         deadline: Duration,
+        sent: &Sent,
     ) -> Result<Verified<Answer>, NoAnswer> {
         let now = self.parts.clock.now();
         let membership = self.membership(ask.purpose)?;
@@ -157,16 +163,19 @@ impl Exchanges {
         if !self.parts.peers.admit(to, now) {
             return Err(NoAnswer::Silent(Silence::Resting));
         }
-        let first = self.attempt(&client, to, ask, exchange, deadline).await;
+        let attempt = || self.attempt(&client, to, ask, exchange, deadline, sent);
+        let first = attempt().await;
         let result = match first {
-            Err(error) if error.once_more => {
-                self.attempt(&client, to, ask, exchange, deadline).await
-            }
+            Err(error) if error.once_more => attempt().await,
             // A signed "not now" may have passed; where it has not, it is the answer.
-            Ok(answer) if matches!(answer.status, 502..=504) => self
-                .attempt(&client, to, ask, exchange, deadline)
-                .await
-                .or(Ok(answer)),
+            Ok(answer) if matches!(answer.status, 502..=504) => {
+                let before = peek(sent);
+                let again = attempt().await;
+                if again.is_err() {
+                    put(sent, before);
+                }
+                again.or(Ok(answer))
+            }
             other => other,
         };
         match &result {
@@ -191,8 +200,12 @@ impl Exchanges {
         ask: &Ask,
         exchange: ExchangeId,
         deadline: Duration,
+        sent: &Sent,
     ) -> Result<Verified<Answer>, Failed> {
         let request = self.sign(to, ask, exchange, deadline)?;
+        let directory = self.parts.directory.position().seq;
+        let kept = Evidence::asked(&request, directory, self.parts.clock.now());
+        put(sent, Some(Box::new(kept)));
         let reply = client.ask(&request, deadline).await.map_err(|failure| {
             tracing::debug!(exchange.id = %exchange, peer.id = %to, "{failure}");
             Failed::connection(&failure)
@@ -249,6 +262,26 @@ impl Exchanges {
                 tracing::error!(peer.id = %to, "the question cannot be signed: {error}");
                 Failed::here(NoAnswer::Silent(Silence::Unusable))
             })
+    }
+}
+
+/// The evidence of the attempt that was sent last: a deadline that ends the attempt leaves it.
+type Sent = Mutex<Option<Box<Evidence>>>;
+
+fn put(sent: &Sent, evidence: Option<Box<Evidence>>) {
+    *sent.lock().unwrap_or_else(PoisonError::into_inner) = evidence;
+}
+
+fn peek(sent: &Sent) -> Option<Box<Evidence>> {
+    sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// What is kept: the attempt that was sent last, with its answer.
+fn evidence(sent: Sent, result: &Result<Verified<Answer>, NoAnswer>) -> Option<Box<Evidence>> {
+    let kept = sent.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+    match result {
+        Ok(answer) => Some(Box::new(kept.with(answer))),
+        Err(_) => Some(kept),
     }
 }
 

@@ -198,7 +198,7 @@ impl Inbound {
         if let Some(member) = refused.member() {
             line = line.peer(member);
         }
-        let refusal = match self.commit(None, line).await {
+        let refusal = match self.commit(None, line, None).await {
             Ok(()) => refused.refusal(),
             Err(error) => {
                 tracing::error!("an audit line could not be written: {error}");
@@ -216,11 +216,7 @@ impl Inbound {
         let watch = Stopwatch::start();
         let answer = match self.answer_or_refuse(request).await {
             Ok(answer) => Ok(answer),
-            Err(refusal) => {
-                let peer = request.from.as_str();
-                self.parts.metrics.refused(refusal.code(), Some(peer));
-                self.sign_refusal(&request.binding, refusal, &request.path)
-            }
+            Err(refusal) => self.refuse(request, refusal).await,
         };
         self.parts.metrics.answered(watch.elapsed().as_secs_f64());
         answer
@@ -271,10 +267,9 @@ impl Inbound {
             .iter()
             .find(|(name, _)| *name == "content-digest");
         let digest = digest.map(|(_, value)| value.clone()).unwrap_or_default();
-        match self
-            .commit(Some(pair), line.detail("answer_digest", digest))
-            .await
-        {
+        let evidence = self.evidence(request, &answer);
+        let line = line.detail("answer_digest", digest);
+        match self.commit(Some(pair), line, Some(evidence)).await {
             Ok(()) => Ok(answer),
             Err(CommitError::Replayed) => {
                 Err(self.written(request, Refusal::ReplayDetected, None).await)
@@ -316,8 +311,11 @@ impl Inbound {
         match decided {
             Ok(Ok(reply)) => {
                 let body = serde_json::to_vec(&reply).or(Err(Refusal::AuditUnavailable))?;
-                self.sign(&request.binding, 200, "application/json", body)
-                    .or(Err(Refusal::AuditUnavailable))
+                let answer = self
+                    .sign(&request.binding, 200, "application/json", body)
+                    .or(Err(Refusal::AuditUnavailable))?;
+                self.keep(request, &answer).await?;
+                Ok(answer)
             }
             // Its audit line was written by the consent room, in the same transaction.
             Ok(Err(refusal)) => Err(refusal),

@@ -118,6 +118,7 @@ mod tests {
 
     fn part(number: u32, outcome: PeerOutcome) -> Part {
         Part {
+            evidence: None,
             hospital: Hospital {
                 member: format!("urn:musubi:member:011000000{number}")
                     .parse()

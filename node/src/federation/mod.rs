@@ -9,6 +9,7 @@ pub mod asking;
 pub mod breaker;
 pub mod directory;
 pub mod echo;
+pub mod evidence;
 pub mod exchange;
 pub mod held;
 pub mod inbound;
@@ -27,6 +28,7 @@ mod splice;
 pub mod sse;
 pub mod standing;
 mod store;
+pub mod witnessing;
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -43,7 +45,7 @@ use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 
 use crate::access::{Access, HousePolicy};
-use crate::audit::Audit;
+use crate::audit::{Audit, Checkpoints};
 use crate::config::{FederationSettings, RegistrySettings};
 use crate::consent::Consents;
 use crate::database::{Database, DatabaseError};
@@ -59,6 +61,7 @@ use opening::{Opening, OpeningParts};
 use peers::Peers;
 use redeeming::{Redeeming, RedeemingParts};
 use standing::Standings;
+use witnessing::Witnessing;
 
 pub use query::QueryError;
 pub use redeeming::RedeemError;
@@ -117,6 +120,7 @@ pub struct Federation {
     exchanges: Exchanges,
     inbound: Arc<Inbound>,
     asking: Arc<Asking>,
+    witnessing: Witnessing,
     consents: Consents,
     metrics: FederationMetrics,
 }
@@ -158,9 +162,16 @@ impl Federation {
             root_sha256: parts.registry.root_sha256,
             rules: rules.clone(),
             clock: Arc::clone(&clock),
-            audit: parts.audit,
+            audit: parts.audit.clone(),
             metrics: metrics.clone(),
         })?;
+        let checkpoints = Checkpoints::new(
+            database.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&keys),
+            me.clone(),
+        );
+        let witnessing = Witnessing::new(checkpoints, directory.clone(), parts.audit);
         let peers = Arc::new(Peers::new(parts.identity, rules, settings.max_answer));
         let exchanges = Exchanges::new(
             me.clone(),
@@ -220,13 +231,14 @@ impl Federation {
             exchanges,
             inbound: Arc::new(inbound),
             asking: Arc::new(asking),
+            witnessing,
             consents,
             metrics,
         })
     }
 
-    /// Starts what runs beside the listeners: the look at the registry, and the pruning of the
-    /// replay window. Call it inside a runtime; keep what it returns as long as the node runs.
+    /// Starts what runs beside the listeners: the look at the registry, the pruning of the replay
+    /// window, and the sealing of the log. Call it inside a runtime; keep what it returns as long as the node runs.
     #[must_use]
     pub fn spawn_tasks(&self) -> Tasks {
         let directory = self.directory.clone();
@@ -240,8 +252,10 @@ impl Federation {
                 }
             }
         });
+        let witnessing = self.witnessing.clone();
+        let witnessing = tokio::spawn(async move { witnessing.keep_witnessed().await });
         Tasks {
-            handles: vec![polling, pruning],
+            handles: vec![polling, pruning, witnessing],
         }
     }
 
@@ -261,6 +275,12 @@ impl Federation {
     #[must_use]
     pub fn asking(&self) -> &Arc<Asking> {
         &self.asking
+    }
+
+    /// Seals this node's log and has it witnessed.
+    #[must_use]
+    pub fn witnessing(&self) -> &Witnessing {
+        &self.witnessing
     }
 
     /// The counters.

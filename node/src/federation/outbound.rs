@@ -49,6 +49,7 @@ pub(super) fn ask_of(
 #[must_use]
 pub(super) fn silent(hospital: Hospital, silence: Silence) -> Part {
     Part {
+        evidence: None,
         hospital,
         exchange: None,
         outcome: PeerOutcome::Silent(silence),
@@ -64,6 +65,7 @@ pub(super) fn judged(hospital: Hospital, exchanged: Exchanged, question: &Questi
     let mut part = silent(hospital, Silence::Unusable);
     part.exchange = exchanged.exchange.map(|exchange| exchange.to_string());
     part.duration_ms = exchanged.duration_ms;
+    part.evidence = exchanged.evidence;
     part.outcome = match exchanged.result {
         Ok(answer) => {
             part.digest = Some(answer.content_digest.clone());

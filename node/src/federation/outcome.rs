@@ -3,6 +3,8 @@
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
 
+use super::evidence::Evidence;
+
 /// A hospital that was asked, or would have been.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Hospital {
@@ -17,6 +19,8 @@ pub struct Hospital {
 /// What came of asking one hospital.
 #[derive(Clone, Debug)]
 pub struct Part {
+    /// What is to be kept of the exchange.
+    pub evidence: Option<Box<Evidence>>,
     /// Whom.
     pub hospital: Hospital,
     /// The exchange id, when a question went out.

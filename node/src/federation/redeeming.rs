@@ -277,7 +277,14 @@ impl Redeeming {
             body: serde_json::to_vec(request)
                 .map_err(|_ignored| RedeemError::Unusable("the request has no form"))?,
         };
-        let answer = match self.parts.exchanges.ask(home, &ask, deadline).await.result {
+        let exchanged = self.parts.exchanges.ask(home, &ask, deadline).await;
+        if let Some(evidence) = exchanged.evidence {
+            self.parts
+                .database
+                .transact(move |connection| store::evidence::keep(connection, &evidence))
+                .await?;
+        }
+        let answer = match exchanged.result {
             Ok(answer) => answer,
             Err(NoAnswer::Silent(silence)) => return Err(RedeemError::Silent(silence)),
             Err(NoAnswer::Unverified) => return Err(RedeemError::Unverified),

@@ -15,6 +15,7 @@ mod init;
 mod member;
 mod output;
 mod run;
+mod witness;
 
 use failure::{Exit, Failure};
 
@@ -44,6 +45,9 @@ enum Command {
     /// What this registry has signed.
     #[command(subcommand)]
     Directory(directory::Directory),
+    /// The members' audit logs, as far as this registry has seen them.
+    #[command(subcommand)]
+    Witness(witness::Witness),
 }
 
 /// Where the registry's configuration is.
@@ -81,6 +85,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(run) => run.run(),
         Command::Member(member) => member.run(),
         Command::Directory(directory) => directory.run(),
+        Command::Witness(witness) => witness.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

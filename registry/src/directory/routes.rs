@@ -1,4 +1,5 @@
-//! What anyone may ask the registry for. Everything else is one constant answer.
+//! What anyone may ask the registry for, but for what the witness room adds. Everything else is one
+//! constant answer.
 //!
 //! `GET` and `HEAD` of `/v1/root`, `/v1/directory`, `/v1/directory/{seq}`, `/v1/status`,
 //! `/livez`, `/readyz`.

@@ -270,6 +270,57 @@ impl Memberships for MemberDirectory {
     }
 }
 
+/// The directory of this `seq` as it was accepted and archived below `folder`; `None` when it was
+/// never accepted here. Needs neither the registry nor a newer directory.
+///
+/// # Errors
+/// The archive cannot be read, or what stands in it is not what was accepted.
+pub fn archived_directory(
+    folder: &Path,
+    root_sha256: [u8; 32],
+    seq: u64,
+    now: Timestamp,
+) -> Result<Option<Directory>, DirectoryError> {
+    let cache = Cache::open(folder)?;
+    let Some(jws) = cache.archived(cache::Kind::Directory, seq)? else {
+        return Ok(None);
+    };
+    let pin = PayloadHash::from_bytes(root_sha256);
+    // The directory was signed under the root of its day, which is one of the chain.
+    let mut refused = AcceptError::KeyNotDelegated;
+    for root in roots(&cache, &pin, now)? {
+        match Directory::accept(&jws, &root, None, Reading::Stored, now) {
+            Ok(directory) if directory.document().seq == seq => return Ok(Some(directory)),
+            Ok(_) => refused = AcceptError::Schema,
+            Err(error) => refused = error,
+        }
+    }
+    Err(DirectoryError::Stored {
+        document: "directory",
+        error: refused,
+    })
+}
+
+/// Every root that was ever accepted, the pinned one first.
+fn roots(cache: &Cache, pin: &PayloadHash, now: Timestamp) -> Result<Vec<Root>, DirectoryError> {
+    let refused = |error| DirectoryError::Stored {
+        document: "root",
+        error,
+    };
+    let Some(pinned) = cache.read(cache::Kind::PinnedRoot)? else {
+        return Ok(Vec::new());
+    };
+    let mut root = Root::pinned(pinned.as_bytes(), pin, Reading::Stored, now).map_err(refused)?;
+    let mut roots = vec![root.clone()];
+    while let Some(next) = cache.archived(cache::Kind::Root, root.document().seq + 1)? {
+        root = root
+            .successor(next.as_bytes(), Reading::Stored, now)
+            .map_err(refused)?;
+        roots.push(root.clone());
+    }
+    Ok(roots)
+}
+
 /// What the disk holds, judged as when it came but for its age.
 fn stored(cache: &Cache, pin: &PayloadHash, now: Timestamp) -> Result<Accepted, DirectoryError> {
     let mut accepted = Accepted::default();

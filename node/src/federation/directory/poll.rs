@@ -145,7 +145,8 @@ impl MemberDirectory {
         Ok(true)
     }
 
-    fn client(&self) -> Result<Arc<RegistryClient>, PollError> {
+    /// Speaks to the registry of the accepted root.
+    pub(in crate::federation) fn client(&self) -> Result<Arc<RegistryClient>, PollError> {
         let accepted = self.accepted();
         let Some((root, _)) = &accepted.root else {
             return Err(PollError::Store("no root was accepted yet".into()));

@@ -11,6 +11,7 @@ use federation_service::signed::{Answering, Memberships};
 
 use super::{CommitError, Inbound};
 use crate::audit::{self, Kind, Line};
+use crate::federation::evidence::Evidence;
 use crate::federation::replay::SeenNonce;
 use crate::federation::store;
 
@@ -49,11 +50,11 @@ impl Inbound {
         pair: Option<SeenNonce>,
     ) -> Refusal {
         let line = |refusal: Refusal| self.line(request, Kind::Refusal).outcome(refusal.code());
-        let (refusal, committed) = match self.commit(pair, line(refusal)).await {
+        let (refusal, committed) = match self.commit(pair, line(refusal), None).await {
             // Another process on this database was first.
             Err(CommitError::Replayed) => {
                 let replayed = Refusal::ReplayDetected;
-                (replayed, self.commit(None, line(replayed)).await)
+                (replayed, self.commit(None, line(replayed), None).await)
             }
             committed => (refusal, committed),
         };
@@ -100,11 +101,53 @@ impl Inbound {
         )
     }
 
-    /// Check 14 and the durable half of check 10, in one transaction.
+    /// The signed refusal, kept as evidence before it is sent.
+    pub(super) async fn refuse(
+        &self,
+        request: &Verified<Request>,
+        refusal: Refusal,
+    ) -> Result<SignedAnswer, DraftError> {
+        let peer = request.from.as_str();
+        self.parts.metrics.refused(refusal.code(), Some(peer));
+        let answer = self.sign_refusal(&request.binding, refusal, &request.path)?;
+        // A replay was kept when it was no replay, and where nothing can be written nothing is.
+        let kept = matches!(refusal, Refusal::ReplayDetected | Refusal::AuditUnavailable)
+            || self.keep(request, &answer).await.is_ok();
+        if kept {
+            return Ok(answer);
+        }
+        self.sign_refusal(&request.binding, Refusal::AuditUnavailable, &request.path)
+    }
+
+    /// What is kept of this exchange.
+    pub(super) fn evidence(&self, request: &Request, answer: &SignedAnswer) -> Evidence {
+        let directory = self.parts.directory.position().seq;
+        Evidence::answered(request, answer, directory, self.now())
+    }
+
+    /// Keeps the evidence of an answer whose audit line is durable already.
+    pub(super) async fn keep(
+        &self,
+        request: &Request,
+        answer: &SignedAnswer,
+    ) -> Result<(), Refusal> {
+        let evidence = self.evidence(request, answer);
+        self.parts
+            .database
+            .transact(move |connection| store::evidence::keep(connection, &evidence))
+            .await
+            .map_err(|error| {
+                tracing::error!(exchange.id = %request.exchange, "no evidence kept: {error}");
+                Refusal::AuditUnavailable
+            })
+    }
+
+    /// Check 14 and the durable half of check 10, in one transaction, with what is kept.
     pub(super) async fn commit(
         &self,
         pair: Option<SeenNonce>,
         line: Line,
+        evidence: Option<Evidence>,
     ) -> Result<(), CommitError> {
         self.parts
             .database
@@ -115,6 +158,9 @@ impl Inbound {
                     return Err(CommitError::Replayed);
                 }
                 audit::append(connection, &line)?;
+                if let Some(evidence) = &evidence {
+                    store::evidence::keep(connection, evidence)?;
+                }
                 Ok(())
             })
             .await

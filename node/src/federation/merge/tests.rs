@@ -22,6 +22,7 @@ fn member(number: u32) -> MemberId {
 
 fn part(number: u32, outcome: PeerOutcome) -> Part {
     Part {
+        evidence: None,
         hospital: Hospital {
             member: member(number),
             name: format!("病院{number}"),

@@ -19,6 +19,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(resource("/federation/v1/directory").route(get().to(directory)))
         .service(resource("/federation/v1/status").route(get().to(status)))
         .service(resource("/federation/v1/status-lists/{n}").route(get().to(status_list)))
+        .service(resource("/federation/v1/checkpoint").route(get().to(checkpoint)))
         .default_service(route().to(signed));
 }
 
@@ -86,6 +87,24 @@ async fn status_list(
         Ok(None) => nothing(),
         Err(error) => {
             tracing::error!("no status list: {error}");
+            HttpResponse::ServiceUnavailable().finish()
+        }
+    }
+}
+
+/// `GET /federation/v1/checkpoint`: the head of this node's log, signed, with its cosignatures.
+async fn checkpoint(federation: Data<Federation>, http: HttpRequest) -> HttpResponse {
+    if !is_member(&federation, &http) {
+        return nothing();
+    }
+    match federation.witnessing().checkpoints().newest().await {
+        Ok(Some(note)) => HttpResponse::Ok()
+            .content_type("text/plain; charset=utf-8")
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .body(note.to_string()),
+        Ok(None) => nothing(),
+        Err(error) => {
+            tracing::error!("no checkpoint: {error}");
             HttpResponse::ServiceUnavailable().finish()
         }
     }

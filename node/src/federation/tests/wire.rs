@@ -50,6 +50,7 @@ fn named(code: &str, name: &str) -> Named {
 fn part(hospital: Named, outcome: PeerOutcome, duration_ms: u64) -> Part {
     let answered = outcome.is_answered();
     Part {
+        evidence: None,
         hospital,
         exchange: Some("019f1b0e-a000-7000-8000-000000000002".into()),
         outcome,

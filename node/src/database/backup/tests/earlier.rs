@@ -53,6 +53,11 @@ const ROWS: &[(&str, &str)] = &[
         "INSERT INTO import_quarantine VALUES ('a.ndjson', 'line 1', 'not JSON', '', 5)",
     ),
     ("0013", "INSERT INTO resource_target VALUES (1, 2)"),
+    (
+        "0014",
+        "INSERT INTO audit_leaf VALUES (0, 1, 'hash'); \
+         INSERT INTO audit_checkpoint VALUES (1, 5, 'note')",
+    ),
 ];
 
 fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {
