@@ -1,6 +1,7 @@
 //! The FHIR tables, and every statement on them.
 
 mod addresses;
+mod bulk;
 mod comparison;
 mod compartment;
 mod filter;

@@ -3,15 +3,14 @@
 //! They have no key by resource: they are found again by reading the resource's text as it was read
 //! when they were made. See [`super::reindex`] for when that reading changes.
 
-use diesel::sql_types::{Array, BigInt};
-use diesel::{PgConnection, RunQueryDsl};
-
 use super::super::date::Span;
 use super::super::extract::{Extracted, extract};
 use super::super::own::OwnParameters;
 use super::super::strict::strict;
 use super::super::values::Measure;
 use super::super::{Address, ResourceType};
+use super::bulk::insert;
+use super::bulk::tables::{ix_date, ix_patient, ix_quantity, ix_reference, ix_token};
 use super::rows::Stored;
 use super::statement::{Statement, insert_all};
 use super::target::target_of;
@@ -118,87 +117,20 @@ pub(super) fn insert_rows(
 ) -> Result<(), DatabaseError> {
     rows.sort();
     let rows = &rows;
-    insert(connection, &TOKENS, &rows.tokens)?;
-    insert(connection, &DATES, &rows.dates)?;
-    insert(connection, &REFERENCES, &rows.references)?;
-    insert(connection, &MEASURES, &rows.measures)?;
-    insert(connection, &CHARTS, &rows.charts)?;
+    let into = "ix_token (slot, value, patient, date, rid, category) VALUES ";
+    insert(connection, ix_token::table, into, &rows.tokens)?;
+    let into = "ix_date (slot, lo, hi, patient, date, rid) VALUES ";
+    insert(connection, ix_date::table, into, &rows.dates)?;
+    let into = "ix_reference (slot, target, patient, date, rid) VALUES ";
+    insert(connection, ix_reference::table, into, &rows.references)?;
+    let into = "ix_quantity (slot, lo, hi, coded, code, unit, patient, date, rid) VALUES ";
+    insert(connection, ix_quantity::table, into, &rows.measures)?;
+    let into = "ix_patient (patient, type, date, rid, date_end, category) VALUES ";
+    insert(connection, ix_patient::table, into, &rows.charts)?;
     let texts = "ix_string (value, slot, patient, date, rid) VALUES ";
     insert_all(connection, texts, &rows.texts, |statement, (text, row)| {
         statement.text(text.as_str()).sql(", ").ints(row);
     })?;
-    Ok(())
-}
-
-/// How rows get into a table of numbers on each database.
-struct Inserts {
-    values: &'static str,
-    unnest: &'static str,
-}
-
-const TOKENS: Inserts = Inserts {
-    values: "ix_token (slot, value, patient, date, rid, category) VALUES ",
-    unnest: "INSERT INTO ix_token (slot, value, patient, date, rid, category) \
-             SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6)",
-};
-const DATES: Inserts = Inserts {
-    values: "ix_date (slot, lo, hi, patient, date, rid) VALUES ",
-    unnest: "INSERT INTO ix_date (slot, lo, hi, patient, date, rid) \
-             SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6)",
-};
-const REFERENCES: Inserts = Inserts {
-    values: "ix_reference (slot, target, patient, date, rid) VALUES ",
-    unnest: "INSERT INTO ix_reference (slot, target, patient, date, rid) \
-             SELECT * FROM UNNEST($1, $2, $3, $4, $5)",
-};
-const MEASURES: Inserts = Inserts {
-    values: "ix_quantity (slot, lo, hi, coded, code, unit, patient, date, rid) VALUES ",
-    unnest: "INSERT INTO ix_quantity (slot, lo, hi, coded, code, unit, patient, date, rid) \
-             SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-};
-const CHARTS: Inserts = Inserts {
-    values: "ix_patient (patient, type, date, rid, date_end, category) VALUES ",
-    unnest: "INSERT INTO ix_patient (patient, type, date, rid, date_end, category) \
-             SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6)",
-};
-
-/// A server takes columns as arrays in one statement; SQLite a few prepared shapes of rows.
-fn insert<const N: usize>(
-    connection: &mut HospitalConnection,
-    inserts: &Inserts,
-    rows: &[[i64; N]],
-) -> Result<(), DatabaseError> {
-    match connection {
-        HospitalConnection::Postgres(postgres) if rows.len() > FEW => {
-            unnest(postgres, inserts.unnest, rows)
-        }
-        _ => Ok(insert_all(
-            connection,
-            inserts.values,
-            rows,
-            |statement, row| {
-                statement.ints(row);
-            },
-        )?),
-    }
-}
-
-const FEW: usize = 8;
-
-fn unnest<const N: usize>(
-    postgres: &mut PgConnection,
-    sql: &'static str,
-    rows: &[[i64; N]],
-) -> Result<(), DatabaseError> {
-    let mut query = diesel::sql_query(sql).into_boxed();
-    for column in 0..N {
-        let values: Vec<i64> = rows
-            .iter()
-            .filter_map(|row| row.get(column).copied())
-            .collect();
-        query = query.bind::<Array<BigInt>, _>(values);
-    }
-    query.execute(postgres)?;
     Ok(())
 }
 
