@@ -29,6 +29,12 @@ pub(super) struct IndexRows {
 }
 
 impl IndexRows {
+    /// How many rows of values there are.
+    pub(super) fn values(&self) -> usize {
+        let scalars = self.tokens.len() + self.dates.len() + self.measures.len();
+        scalars + self.texts.len() + self.references.len()
+    }
+
     /// Adds one resource's rows. `rid_of` gives the row numbers of what it refers to.
     pub(super) fn add(
         &mut self,
