@@ -30,13 +30,15 @@ pub fn query(data: &[u8]) {
         return;
     };
     let query = String::from_utf8_lossy(rest);
+    // A condition may stand behind the `?` of its URL, a search never does.
+    let query = query.trim_start_matches('?');
     let kinds: Vec<_> = ResourceType::all().collect();
     let Some(kind) = kinds.into_iter().cycle().nth(usize::from(*which)) else {
         return;
     };
-    let pairs = form_pairs(&query);
+    let pairs = form_pairs(query);
     let understood = SearchQuery::parse(kind, &pairs);
-    if Criteria::parse(kind, &query).is_ok() {
+    if Criteria::parse(kind, query).is_ok() {
         assert!(understood.is_ok(), "a condition that is no search");
     }
     let _ = HistoryQuery::parse(HistoryOf::Kind(kind), &pairs);
