@@ -76,7 +76,8 @@ async fn a_storage_tree_beside_a_node_that_is_killed_with_its_import_ends_with_t
             "--institution",
             "0110000001",
         ];
-        let watching = [&words[..], &["--watch", "--every", "1s"]].concat();
+        // Its second scan would begin while the first is looked at.
+        let watching = [&words[..], &["--watch", "--every", "1h"]].concat();
         let mut chance = Chance::of(5);
         let mut node = program().serve(minato).await;
         told(yukimi, &words, &[]).await;
