@@ -97,7 +97,11 @@ fn the_example_of_a_node_shows_every_key() {
 #[test]
 fn the_example_loads_under_each_drop_in() {
     let folder = tempfile::tempdir().unwrap();
-    let units = ["musubi-node.service.d", "musubi-node-backup.service.d"];
+    let units = [
+        "musubi-node.service.d",
+        "musubi-node-backup.service.d",
+        "musubi-node-import.service.d",
+    ];
     let drop_ins = units.map(|unit| files(&deploy().join("systemd").join(unit), ".conf"));
     assert!(drop_ins.iter().all(|of_unit| !of_unit.is_empty()));
     for path in drop_ins.into_iter().flatten() {
@@ -233,5 +237,5 @@ fn what_a_unit_starts_is_what_the_command_line_takes() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 3, "check-config, run, backup create");
+    assert_eq!(seen, 4, "check-config, run, backup create, import");
 }

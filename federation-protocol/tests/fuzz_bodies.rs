@@ -1,5 +1,5 @@
 //! What the fuzz targets run (`fuzz/bodies`), compiled and run here over a few thousand inputs:
-//! the targets themselves need a nightly toolchain.
+//! the targets themselves are for `tests/fuzz`.
 
 use proptest::prelude::*;
 

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Program(PathBuf);
 
-/// A running node. Dropped, it is killed.
+/// A running node or command. Dropped, it is killed.
 pub struct Process {
     child: Child,
 }
@@ -39,6 +39,19 @@ impl Program {
         tokio::task::spawn_blocking(move || command.output().unwrap())
             .await
             .unwrap()
+    }
+
+    /// Starts `musubi-node WORDS --config …` and leaves it at its work. What it says goes to
+    /// `command.log` in the hospital's folder.
+    #[must_use]
+    pub fn begin(&self, hospital: &Hospital, words: &[&str]) -> Process {
+        let log = hospital.config_file().with_file_name("command.log");
+        let log = OpenOptions::new().create(true).append(true).open(&log);
+        let mut command = self.command(hospital, words);
+        command.stdout(Stdio::null()).stderr(log.unwrap());
+        Process {
+            child: command.spawn().unwrap(),
+        }
     }
 
     fn command(&self, hospital: &Hospital, words: &[&str]) -> Command {
@@ -91,6 +104,11 @@ impl Process {
             .find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
         Some(kibibytes * 1_024)
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// `kill -9`, and waits until the process is no more.

@@ -1,5 +1,5 @@
 //! What the fuzz target runs (`fuzz/bodies`), compiled and run here over a few hundred inputs: the
-//! target itself needs a nightly toolchain.
+//! target itself is for `tests/fuzz`.
 
 use proptest::prelude::*;
 

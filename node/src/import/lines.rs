@@ -13,6 +13,9 @@ use super::{ImportError, Manner, Refusal, Run, store, take_in};
 const BATCH: usize = if cfg!(test) { 8 } else { 400 };
 /// Bytes of one commit.
 const BATCH_BYTES: u64 = 8 * 1024 * 1024;
+/// Index rows of one commit: a line may have many. A commit keeps each page that it touches in
+/// memory until its end.
+const BATCH_ROWS: usize = 40_000;
 /// The longest line, in bytes.
 const LONGEST: u64 = 64 * 1024 * 1024;
 
@@ -83,27 +86,28 @@ async fn claim(run: &Run<'_>, job: Job) -> Result<Job, ImportError> {
 }
 
 /// The lines of one source.
-struct Lines {
+pub(super) struct Lines {
     source: String,
     input: Box<dyn BufRead + Send>,
     /// None of standard input, which is not resumed.
     job: Option<Job>,
-    ended: bool,
+    pub(super) ended: bool,
     /// Lines before the next.
     line: u64,
 }
 
 /// What a batch of lines holds.
 #[derive(Default)]
-struct Batch {
-    bytes: u64,
-    lines: u64,
-    taken: Vec<Intake>,
-    refused: Vec<Refusal>,
+pub(super) struct Batch {
+    pub(super) bytes: u64,
+    pub(super) lines: u64,
+    rows: usize,
+    pub(super) taken: Vec<Intake>,
+    pub(super) refused: Vec<Refusal>,
 }
 
 impl Lines {
-    fn anew(source: &str, input: Box<dyn BufRead + Send>) -> Self {
+    pub(super) fn anew(source: &str, input: Box<dyn BufRead + Send>) -> Self {
         Self {
             source: source.to_owned(),
             input,
@@ -124,10 +128,13 @@ impl Lines {
             run.transact(forget).await?;
         }
         while !self.ended {
-            let batch = self.next_batch(run).map_err(|error| ImportError::File {
-                file: PathBuf::from(&self.source),
-                error,
-            })?;
+            let validator = Validator::of(&run.import.records);
+            let batch = self
+                .next_batch(validator)
+                .map_err(|error| ImportError::File {
+                    file: PathBuf::from(&self.source),
+                    error,
+                })?;
             done += batch.bytes;
             self.store(run, batch).await?;
             run.tell(done, size);
@@ -137,11 +144,13 @@ impl Lines {
     }
 
     /// Reads until a batch is full or the source is at its end.
-    fn next_batch(&mut self, run: &Run<'_>) -> std::io::Result<Batch> {
+    pub(super) fn next_batch(&mut self, validator: &Validator) -> std::io::Result<Batch> {
         let mut batch = Batch::default();
         let mut line = Vec::new();
         let full = |batch: &Batch| {
-            batch.taken.len() + batch.refused.len() >= BATCH || batch.bytes >= BATCH_BYTES
+            batch.taken.len() + batch.refused.len() >= BATCH
+                || batch.bytes >= BATCH_BYTES
+                || batch.rows >= BATCH_ROWS
         };
         while !full(&batch) {
             let read = read_line(&mut self.input, &mut line)?;
@@ -158,8 +167,11 @@ impl Lines {
                     .push(self.refusal("the line is longer than 64 MiB"));
             } else if !line.trim_ascii().is_empty() {
                 // Without its end, so that a fault is told to be in line 1 of it.
-                match Incoming::parse(Validator::of(&run.import.records), line.trim_ascii_end()) {
-                    Ok(incoming) => batch.taken.push(Intake::Put(Box::new(incoming))),
+                match Incoming::parse(validator, line.trim_ascii_end()) {
+                    Ok(incoming) => {
+                        batch.rows = batch.rows.saturating_add(incoming.rows());
+                        batch.taken.push(Intake::Put(Box::new(incoming)));
+                    }
                     Err(error) => batch.refused.push(self.refusal(&error.to_string())),
                 }
             }
@@ -182,6 +194,7 @@ impl Lines {
             lines,
             taken,
             refused,
+            rows: _,
         } = batch;
         if let Some(job) = &mut self.job {
             job.place += bytes;

@@ -15,6 +15,8 @@ mod report;
 mod seen;
 mod settling;
 mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -13,6 +13,10 @@ use super::strict::{JsonError, strict};
 use super::types::Parameter;
 use super::{DefinitionRefused, LogicalId, ResourceType, Validator};
 
+/// The most index rows of one resource. A Group of fifty thousand members is one; an identifier or a
+/// code with its system is two.
+const MOST_ROWS: usize = 100_000;
+
 /// Why a body is not a resource that can be stored. Never repeats its content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -35,6 +39,11 @@ pub enum DraftError {
     /// `meta` is not an object.
     #[error("meta is not an object")]
     Meta,
+    /// It would be found by more values than one resource may.
+    #[error(
+        "the resource can be found by more than {MOST_ROWS} values; split it into several resources"
+    )]
+    TooCostly,
     /// An active SearchParameter that cannot be used.
     #[error(transparent)]
     Definition(#[from] DefinitionRefused),
@@ -52,7 +61,7 @@ impl DraftError {
     #[must_use]
     pub fn expression(&self) -> Option<&'static str> {
         match self {
-            Self::Json(_) | Self::Invalid(_) => None,
+            Self::Json(_) | Self::Invalid(_) | Self::TooCostly => None,
             Self::Type | Self::OtherType(_) => Some("Resource.resourceType"),
             Self::OtherId | Self::Id => Some("Resource.id"),
             Self::Meta => Some("Resource.meta"),
@@ -127,6 +136,9 @@ impl Draft {
             defined_by(&value)?;
         }
         let extracted = extract(kind, &value);
+        if extracted.rows() > MOST_ROWS {
+            return Err(DraftError::TooCostly);
+        }
         let draft = Self {
             kind,
             id,
@@ -136,6 +148,11 @@ impl Draft {
             meta,
         };
         Ok((draft, value))
+    }
+
+    /// How many rows it is in the index.
+    pub(super) fn rows(&self) -> usize {
+        self.extracted.rows()
     }
 
     /// The resource as it came.

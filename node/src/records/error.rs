@@ -45,6 +45,12 @@ pub enum RecordsError {
     /// What a Bundle asks for is more than one answer holds.
     #[error("the answer to the Bundle would be larger than 64 MiB; ask in parts")]
     TooCostly,
+    /// What a Bundle would write can be found by more values than one commit takes.
+    #[error("the Bundle can be found by more than {0} values; send it in several")]
+    TooManyRows(
+        /// How many one commit takes.
+        usize,
+    ),
     /// No type of that name is served.
     #[error("this type is not served here")]
     NoSuchType,
@@ -195,7 +201,7 @@ impl RecordsError {
             Self::Patched(_) => (422, "invalid"),
             Self::Patch(PatchError::Malformed(_)) => (400, "structure"),
             Self::Patch(PatchError::Operation { .. }) => (422, "processing"),
-            Self::TooCostly => (413, "too-costly"),
+            Self::TooCostly | Self::TooManyRows(_) => (413, "too-costly"),
             Self::EntityTag => (400, "invalid"),
             Self::IdTaken(_) => (409, "conflict"),
             Self::Unselective(_) => (412, "required"),
@@ -232,6 +238,7 @@ fn draft_status(error: &DraftError) -> (u16, &'static str) {
     match error {
         DraftError::Json(_) => (400, "structure"),
         DraftError::Definition(_) | DraftError::Invalid(_) => (422, "invalid"),
+        DraftError::TooCostly => (422, "too-costly"),
         _ => (400, "invalid"),
     }
 }

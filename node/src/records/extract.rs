@@ -109,6 +109,12 @@ fn when(kind: ResourceType, resource: &Value) -> Span {
 }
 
 impl Extracted {
+    /// How many rows its values are in the index.
+    pub(super) fn rows(&self) -> usize {
+        let scalars = self.tokens.len() + self.dates.len() + self.measures.len();
+        scalars + self.texts.len() + self.references.len()
+    }
+
     /// What these parameters say, and nothing else.
     pub(super) fn by(parameters: &[&'static Parameter], resource: &Value) -> Self {
         let mut found = Self {

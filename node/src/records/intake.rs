@@ -56,6 +56,12 @@ impl Incoming {
         &self.address
     }
 
+    /// How many rows it is in the index, about.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.draft.rows()
+    }
+
     /// The first profile that it claims; its type's name where it claims none.
     #[must_use]
     pub fn profile(&self) -> String {

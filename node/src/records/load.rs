@@ -25,6 +25,10 @@ use super::{Address, Done, LogicalId, Outcome, Records, RecordsError};
 
 /// Resources of one commit.
 const BATCH: usize = 400;
+/// Bytes of one commit.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Index rows of one commit. A commit keeps each page that it touches in memory until its end.
+const BATCH_ROWS: usize = 40_000;
 /// After this many new resources the database looks at its tables again, to plan its searches.
 const WORTH_LOOKING: usize = 1_000;
 /// The longest line, and the largest file that is no NDJSON, in bytes.
@@ -131,6 +135,8 @@ impl Records {
             records: self,
             report: LoadReport::default(),
             batch: Vec::new(),
+            batch_bytes: 0,
+            batch_rows: 0,
             writing: None,
             progress,
         };
@@ -194,6 +200,9 @@ struct Load<'r> {
     report: LoadReport,
     /// Read, not yet being written.
     batch: Vec<Change>,
+    /// Of what is read.
+    batch_bytes: usize,
+    batch_rows: usize,
     /// The commit under way.
     writing: Option<Writing>,
     progress: &'r mut (dyn FnMut(&LoadReport) + Send),
@@ -271,7 +280,7 @@ impl Load<'_> {
                 .map_err(DraftError::from)
                 .and_then(|text| Draft::parse(text, &self.records.validator))
             {
-                Ok(draft) => self.take(draft).await?,
+                Ok(draft) => self.take(draft, line.len()).await?,
                 Err(error) => self.refuse(file, Some(number), error.to_string()),
             }
         }
@@ -304,7 +313,7 @@ impl Load<'_> {
         };
         if !is_bundle(&body) {
             match Draft::parse(text, &self.records.validator) {
-                Ok(draft) => self.take(draft).await?,
+                Ok(draft) => self.take(draft, text.len()).await?,
                 Err(error) => self.refuse(file, None, error.to_string()),
             }
             return Ok(());
@@ -341,7 +350,13 @@ impl Load<'_> {
         Ok(())
     }
 
-    async fn take(&mut self, draft: Draft) -> Result<(), LoadError> {
+    fn is_full(&self) -> bool {
+        self.batch.len() >= BATCH
+            || self.batch_bytes >= BATCH_BYTES
+            || self.batch_rows >= BATCH_ROWS
+    }
+
+    async fn take(&mut self, draft: Draft, bytes: usize) -> Result<(), LoadError> {
         let id = match &draft.id {
             Some(id) => id.clone(),
             None => LogicalId::fresh(self.records.now_in_milliseconds()),
@@ -350,12 +365,14 @@ impl Load<'_> {
             kind: draft.kind,
             id,
         };
+        self.batch_rows = self.batch_rows.saturating_add(draft.rows());
         self.batch.push(Change {
             address,
             draft: Some(draft),
             expect: Expect::Difference,
         });
-        if self.batch.len() >= BATCH {
+        self.batch_bytes = self.batch_bytes.saturating_add(bytes);
+        if self.is_full() {
             self.commit().await
         } else {
             Ok(())
@@ -365,6 +382,7 @@ impl Load<'_> {
     /// Starts writing the batch, once the one before it is stored.
     async fn commit(&mut self) -> Result<(), LoadError> {
         self.written().await?;
+        (self.batch_bytes, self.batch_rows) = (0, 0);
         let batch = Arc::new(std::mem::take(&mut self.batch));
         if !batch.is_empty() {
             let changes = Arc::clone(&batch);

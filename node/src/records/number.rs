@@ -108,12 +108,14 @@ pub(super) fn asked(text: &str) -> Option<Asked> {
     let at = |scaled: i128| format!("{scaled}e{power}").parse::<f64>().ok();
     let value = at(scaled)?;
     let edge = |side: i128| at(scaled.checked_add(side)?).map(ordered);
+    let place = ordered(value);
     let tenth = (value / 10.0).abs();
     Some(Asked {
         exactly: Stretch::at(value),
+        // With more digits than a double has, both edges are the number itself.
         rounded: Stretch {
-            lo: edge(-5)?,
-            hi: edge(5)?.saturating_sub(1),
+            lo: edge(-5)?.min(place),
+            hi: edge(5)?.saturating_sub(1).max(place),
         },
         about: Stretch {
             lo: ordered(value - tenth),
@@ -140,6 +142,23 @@ mod tests {
         assert!(rounded("1e2", 50.0) && rounded("1e2", 149.0) && !rounded("1e2", 150.0));
         assert!(rounded("-1", -1.5) && !rounded("-1", -0.5));
         assert!(rounded("0", -0.5) && rounded("0", 0.4));
+    }
+
+    #[test]
+    fn a_number_of_more_digits_than_a_double_has_is_found_by_itself() {
+        for text in [
+            "99999999999999999999999",
+            "-123456789012345678",
+            "0.12345678901234567890",
+        ] {
+            let Asked {
+                exactly, rounded, ..
+            } = asked(text).unwrap();
+            assert!(
+                rounded.lo <= exactly.lo && exactly.hi <= rounded.hi,
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! For the tests of other packages.
+//! For the tests of other packages, and for fuzzing.
+
+pub mod fuzz;
 
 #[cfg(test)]
 use std::sync::{Arc, LazyLock};

@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod costly;
 mod differential;
 mod everything;
 mod finding;

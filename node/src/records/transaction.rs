@@ -50,6 +50,10 @@ pub enum Done {
     Found(ResourceType, Vec<(String, String)>, Page),
 }
 
+/// The most index rows of one Bundle: forty for each of the five thousand entries that it may have,
+/// three times what charts need. A commit keeps each page that it touches in memory until its end.
+const MOST_ROWS: usize = 200_000;
+
 /// The most bytes of resources that one Bundle is answered with.
 pub(super) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 
@@ -298,6 +302,7 @@ impl Transaction {
         let targets = self.targets(&steps, found)?;
         let mut written = HashSet::new();
         let mut changes = Vec::new();
+        let mut rows = 0_usize;
         let tasks = self.tasks.iter().zip(&steps).zip(&found.entries);
         for (place, ((task, step), there)) in tasks.enumerate() {
             let (Deed::Write(write), Some(Step::Change { address })) = (&task.deed, step) else {
@@ -314,10 +319,25 @@ impl Transaction {
                 root: task.root(),
             };
             let change = write.change(address, there, &names, validator);
-            changes.push((write.verb, change.map_err(|error| error.of_entry(place))?));
+            let change = change.map_err(|error| error.of_entry(place))?;
+            rows = rows.saturating_add(change.rows());
+            if rows > MOST_ROWS {
+                return Err(RecordsError::TooManyRows(MOST_ROWS).of_entry(place));
+            }
+            changes.push((write.verb, change));
         }
         changes.sort_by_key(|(verb, _)| *verb);
         Ok(changes.into_iter().map(|(_, change)| change).collect())
+    }
+
+    /// What it writes where it asks for no conditions: for tests of what comes from outside.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn without_conditions(
+        &self,
+        validator: &Validator,
+    ) -> Option<Result<Vec<Change>, RecordsError>> {
+        let free = !self.has_conditions();
+        free.then(|| self.changes(&self.nothing_sought(), validator))
     }
 
     fn carry_out(

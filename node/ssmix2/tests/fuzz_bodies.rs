@@ -1,5 +1,5 @@
 //! What the fuzz targets run (`fuzz/bodies`), compiled and run here over a few thousand inputs,
-//! mutated messages among them: the targets themselves need a nightly toolchain.
+//! mutated messages among them: the targets themselves are for `tests/fuzz`.
 
 #![allow(clippy::indexing_slicing, reason = "tests fail by panicking")]
 

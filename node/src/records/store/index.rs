@@ -28,6 +28,12 @@ pub(super) struct IndexRows {
 }
 
 impl IndexRows {
+    /// How many rows of values there are.
+    pub(super) fn values(&self) -> usize {
+        let scalars = self.tokens.len() + self.dates.len() + self.measures.len();
+        scalars + self.texts.len() + self.references.len()
+    }
+
     fn sort(&mut self) {
         self.tokens.sort_unstable();
         self.dates

@@ -36,6 +36,12 @@ pub(in crate::records) struct Change {
 }
 
 impl Change {
+    /// How many rows it puts into the index.
+    pub(in crate::records) fn rows(&self) -> usize {
+        let draft = self.draft.as_ref();
+        draft.map_or(0, Draft::rows)
+    }
+
     /// What is to be said about the resource; nothing about a delete.
     pub(in crate::records) fn issues(&self) -> Arc<[Issue]> {
         let draft = self.draft.as_ref();
@@ -149,6 +155,9 @@ pub(in crate::records) fn matching(
         .collect())
 }
 
+/// Once so many index rows are made ready they are written, inside the same commit.
+const SLICE: usize = 20_000;
+
 struct Writer<'c> {
     connection: &'c mut HospitalConnection,
     commit: Commit,
@@ -256,6 +265,10 @@ impl<'c> Writer<'c> {
             };
         });
         let created = old.is_none_or(|old| old.deleted);
+        // What is made ready at one time stays bounded, however much one commit writes.
+        if self.index.values() >= SLICE {
+            self.flush()?;
+        }
         Ok(if created {
             Changed::Created { version }
         } else {
