@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use federation_protocol::directory::Certificate;
+use federation_protocol::time::Timestamp;
 
 use crate::outbound::OutboundRules;
 use crate::peer_client::{EndpointError, Fetched, PeerFailure, Site, Trust};
@@ -113,6 +114,14 @@ impl RegistryClient {
         deadline: Duration,
     ) -> Result<Fetched, PeerFailure> {
         self.site.get("/v1/status", etag, deadline).await
+    }
+
+    /// What time it is by the registry's clock, to the second; `None` where it does not say.
+    ///
+    /// # Errors
+    /// [`PeerFailure`].
+    pub async fn time(&self, deadline: Duration) -> Result<Option<Timestamp>, PeerFailure> {
+        self.site.date("/v1/status", deadline).await
     }
 }
 
