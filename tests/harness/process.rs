@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use crate::hospital::Hospital;
-use crate::town::text;
+use crate::town::{Town, text};
 
 /// A node started by a test has to serve within this time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,6 +36,18 @@ impl Program {
     /// The same without standing in a thread's way.
     pub async fn node_later(&self, hospital: &Hospital, words: &[&str]) -> Output {
         let mut command = self.command(hospital, words);
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap()
+    }
+
+    /// `musubi-registry WORDS --config …` of this town, without standing in a thread's way.
+    pub async fn registry_later(&self, town: &Town, words: &[&str]) -> Output {
+        let config = town.folder().join("registry/registry.toml");
+        let mut command = Command::new(&self.0);
+        command.arg("registry").args(words);
+        command.args(["--config", text(&config)]);
+        command.stdin(Stdio::null());
         tokio::task::spawn_blocking(move || command.output().unwrap())
             .await
             .unwrap()
@@ -82,6 +94,12 @@ impl Program {
 }
 
 impl Process {
+    /// The operating system's number of it.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`, and waits until the process is no more.
     pub fn kill_nine(mut self) -> ExitStatus {
         self.child.kill().unwrap();

@@ -12,6 +12,7 @@
 )]
 
 mod decisions;
+mod doctor;
 mod doors;
 mod endings;
 mod fourteen_checks;

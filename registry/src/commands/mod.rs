@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod directory;
+mod doctor;
 mod failure;
 mod files;
 mod init;
@@ -44,6 +45,8 @@ enum Command {
     /// What this registry has signed.
     #[command(subcommand)]
     Directory(directory::Directory),
+    /// Finds what is wrong: what it keeps and has signed, and the way to each member.
+    Doctor(doctor::Doctor),
 }
 
 /// Where the registry's configuration is.
@@ -81,6 +84,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(run) => run.run(),
         Command::Member(member) => member.run(),
         Command::Directory(directory) => directory.run(),
+        Command::Doctor(doctor) => doctor.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
