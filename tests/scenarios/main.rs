@@ -15,6 +15,7 @@ mod decisions;
 mod doctor;
 mod doors;
 mod endings;
+mod flood;
 mod fourteen_checks;
 mod kill_export;
 mod kill_nine;
