@@ -6,9 +6,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
 
+use federation_protocol::jws::PayloadHash;
 use federation_protocol::member::MemberState;
 use federation_service::clock::{Clock as _, ManualClock, SystemClock};
 use federation_service::tls::TlsIdentity;
+use musubi_node::config::Config;
 use musubi_node::keys::Keys;
 use scenarios::{Hospital, Store, Town};
 use serde_json::Value;
@@ -107,6 +109,15 @@ fn show_another_certificate(hospital: &Hospital, from_days: i64, until_days: i64
         fs::remove_file(file).unwrap();
     }
     made.unwrap().write_pem(&tls.certificate, &tls.key).unwrap();
+}
+
+/// Writes nonsense over the last quarter of a database's file.
+fn damage(config: &Config) {
+    let path = config.database.as_str().strip_prefix("sqlite:").unwrap();
+    let mut bytes = fs::read(path).unwrap();
+    let from = bytes.len() / 4_096 * 3 / 4 * 4_096;
+    bytes[from..].fill(0xff);
+    fs::write(path, bytes).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,6 +232,21 @@ async fn what_is_wrong_in_the_house_is_found_without_a_running_node() {
         .await
         .has_problem("certificate", "certificate-expired");
 
+    let elsewhere = "endpoint = \"https://127.0.0.1:1\"";
+    minato.set("federation", elsewhere);
+    doctor(minato, &[])
+        .await
+        .has_problem("directory.own", "endpoint-differs");
+
+    damage(&minato.config());
+    let said = doctor(minato, &[]).await;
+    let found = [said.code("database"), said.code("database.soundness")];
+    assert!(
+        found.contains(&"database-unsound") || found.contains(&"database-closed"),
+        "{:#}",
+        said.report
+    );
+
     minato.set("federation", "rate_per_secnd = 3");
     let said = doctor(minato, &[]).await;
     said.has_problem("config", "config-unknown-key");
@@ -234,6 +260,10 @@ async fn tables_of_a_newer_or_older_program_are_told_and_left_as_they_are() {
         town.at_mut("minato").stop().await;
         let minato = town.at("minato");
         let mut database = minato.other_connection();
+        if store == Store::Sqlite {
+            // The last threads of the node may still be closing the file.
+            database.run("PRAGMA busy_timeout = 10000");
+        }
 
         database.run("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
         doctor(minato, &[])
@@ -340,6 +370,7 @@ async fn what_is_wrong_at_the_registry_is_found_from_both_sides() {
     let said = registry_doctor(&town, &[]).await;
     assert_eq!((said.bad(), said.exit), (vec!["keys-mode"], 3));
     set_mode(&keys, 0o600);
+    another_root_is_told(town.at("minato")).await;
     let said = registry_doctor(&town, &["--min-free", "1000000000000000"]).await;
     said.has_problem("disk", "disk-full");
     town.lose_registry().await;
@@ -349,8 +380,27 @@ async fn what_is_wrong_at_the_registry_is_found_from_both_sides() {
     assert_eq!(said.code("registry.root"), "not-tried");
     assert_eq!(said.code("own.echo"), "well");
     let said = registry_doctor(&town, &[]).await;
-    assert_eq!(said.code("own.running"), "registry-not-running");
+    assert_eq!(said.code("running"), "registry-not-running");
     town.stop().await;
+}
+
+/// The pin is another: what is stored does not fit it, and neither does what the registry says.
+async fn another_root_is_told(minato: &Hospital) {
+    let was = fs::read(minato.config_file()).unwrap();
+    let pin = PayloadHash::of(b"another root");
+    minato.set("registry", &format!("root_sha256 = \"{pin}\""));
+    doctor(minato, &[])
+        .await
+        .has_problem("directory.stored", "directory-damaged");
+    let elsewhere = folder(minato).join("new-state");
+    fs::create_dir(&elsewhere).unwrap();
+    let keys = minato.config().state_dir.join("keys");
+    std::os::unix::fs::symlink(keys, elsewhere.join("keys")).unwrap();
+    minato.set("state", "dir = \"new-state\"");
+    let said = doctor(minato, &[]).await;
+    said.has_problem("registry.root", "root-other");
+    assert_eq!(said.code("registry.status"), "not-tried");
+    fs::write(minato.config_file(), was).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -143,7 +143,7 @@ pub(super) async fn running(checkup: &mut Checkup, config: &Config) -> bool {
     let at = here(config.http.bind);
     let mut chain = checkup.chain(None);
     let runs = chain
-        .try_step("own.running", STEP, async move {
+        .try_step("running", STEP, async move {
             let target = Target {
                 host: at.ip().to_string(),
                 port: at.port(),

@@ -117,8 +117,18 @@ impl Report {
                 .unwrap_or_else(|| verdict.to_owned()),
             check_name(words, finding.check),
             finding.subject.clone().unwrap_or_default(),
-            self.text(words, finding),
+            self.text_with_code(words, finding),
         ]
+    }
+
+    /// With the code where somebody may want to look it up.
+    fn text_with_code(&self, words: &Words, finding: &Finding) -> String {
+        let (text, code) = (self.text(words, finding), finding.said.code);
+        if code.verdict >= Verdict::Warning {
+            format!("{text} [{}]", code.name)
+        } else {
+            text
+        }
     }
 
     fn text(&self, words: &Words, finding: &Finding) -> String {
@@ -200,7 +210,11 @@ mod tests {
         assert_eq!(finding.get("code").unwrap(), "check-too-slow");
         assert_eq!(finding.get("verdict").unwrap(), "problem");
         assert!(finding.get("mend").unwrap().as_str().unwrap().len() > 10);
-        assert!(report.table(&words).contains("\u{2192} "));
+        let table = report.table(&words);
+        assert!(
+            table.contains("\u{2192} ") && table.contains("[check-too-slow]"),
+            "{table}"
+        );
         assert_eq!((report.is_bad(false), report.is_bad(true)), (true, true));
     }
 

@@ -153,10 +153,13 @@ pub fn days_left(until: Timestamp, now: Timestamp) -> i64 {
 #[must_use]
 pub fn judge_clock(theirs: Timestamp, ours: Timestamp) -> Said {
     let seconds = ours.seconds_since(theirs);
-    let code = match seconds.saturating_abs() {
-        ..=CLOCK_OFF_SECONDS => return Said::well(format!("{seconds:+} s")),
-        ..=CLOCK_FAR_SECONDS => CLOCK_OFF,
-        _ => CLOCK_FAR,
+    let apart = seconds.saturating_abs();
+    let code = if apart <= CLOCK_OFF_SECONDS {
+        return Said::well(format!("{seconds:+} s"));
+    } else if apart <= CLOCK_FAR_SECONDS {
+        CLOCK_OFF
+    } else {
+        CLOCK_FAR
     };
     Said::code(code)
         .with("seconds", format!("{seconds:+}"))

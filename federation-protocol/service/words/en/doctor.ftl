@@ -45,6 +45,7 @@ check-peer-tls = peer TLS
 check-peer-echo = peer echo
 check-peer-clock = peer clock
 check-peer-policy = peer policy
+check-running = running
 check-root = root
 check-online-keys = online keys
 check-status = status

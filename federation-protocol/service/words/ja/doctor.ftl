@@ -45,6 +45,7 @@ check-peer-tls = 相手 TLS
 check-peer-echo = 相手 署名応答
 check-peer-clock = 相手との時差
 check-peer-policy = 相手 取り決め
+check-running = 稼働
 check-root = ルート文書
 check-online-keys = オンライン鍵
 check-status = 状態文書
