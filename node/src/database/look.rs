@@ -114,11 +114,12 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
     use crate::database::Database;
-    use crate::database::testing::on_each;
+    use crate::database::testing::on_each_empty;
 
     #[test]
     fn a_look_sees_an_open_database_and_a_closed_one() {
-        on_each(|url| {
+        on_each_empty(|empty| {
+            let url = empty.url.as_str();
             let open = Database::open(url).unwrap();
             for _ in 0..2 {
                 let looked = look(url).unwrap();
