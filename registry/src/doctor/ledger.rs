@@ -40,7 +40,7 @@ pub(super) fn open(path: &Path) -> Result<(Ledger, Said), Said> {
         directory: newest(&mut database, Kind::Directory).map_err(|error| closed(&error))?,
         status: newest(&mut database, Kind::Status).map_err(|error| closed(&error))?,
         members: database
-            .read(|db| members::all(db))
+            .read(members::all)
             .map_err(|error: DatabaseError| closed(&error))?,
     };
     Ok((ledger, Said::well(path.display())))

@@ -184,9 +184,9 @@ async fn no_redirect_is_followed_to_an_inner_address_or_anywhere() {
     // Loopback is even allowed here: it is the redirect that is refused.
     let client = client(&listener.endpoint(), &theirs, &loopback_allowed());
     for status in [301, 302, 303, 307, 308] {
-        for spelling in 0..INNER.len() {
-            let failure = failure_of(&client, &format!("/{status}/{spelling}")).await;
-            assert_eq!(failure, PeerFailure::Status(status), "{}", INNER[spelling]);
+        for (number, spelling) in INNER.iter().enumerate() {
+            let failure = failure_of(&client, &format!("/{status}/{number}")).await;
+            assert_eq!(failure, PeerFailure::Status(status), "{spelling}");
         }
     }
     assert_eq!(trap.caught(), 0);
