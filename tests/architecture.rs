@@ -380,3 +380,122 @@ fn takes_permit(function: &syn::ImplItemFn) -> bool {
             .is_some_and(|s| s.ident == "Permit")
     })
 }
+
+/// Outbound calls: what makes a connection, or a client that would.
+const CALLS: [&str; 11] = [
+    "TcpStream",
+    "TcpSocket",
+    "UdpSocket",
+    "UnixStream",
+    "UnixDatagram",
+    "lookup_host",
+    "ToSocketAddrs",
+    "SslConnector",
+    "ClientBuilder",
+    "Proxy",
+    "hyper",
+];
+
+/// The files that apply the rules of PROTOCOL section 8, and those that name a type of the list
+/// without calling anybody.
+fn may_call(path: &str, what: &str) -> bool {
+    let service = "federation-protocol/service/src/";
+    let Some(file) = path.strip_prefix(service) else {
+        return false;
+    };
+    file.starts_with("outbound")
+        || file == "peer_client/site.rs"
+        || matches!(
+            (file, what),
+            // The accepting side; the service manager's socket; a module of tests.
+            ("tls.rs", "TcpStream") | ("shutdown.rs", "UnixDatagram") | ("loopback.rs", _)
+        )
+}
+
+#[test]
+fn calls_go_out_in_one_place() {
+    let mut violations = Vec::new();
+    for (name, (folder, _)) in manifests() {
+        if !matches!(
+            name.as_str(),
+            "musubi-node" | "musubi-registry" | "federation-service" | "federation-protocol"
+        ) {
+            continue;
+        }
+        for source in sources(&format!("{folder}/src")) {
+            for mention in source.mentions() {
+                let client = mention.segments.windows(2).any(|pair| {
+                    pair[0] == "reqwest"
+                        && matches!(pair[1].as_str(), "Client" | "blocking" | "get")
+                });
+                let call = mention
+                    .segments
+                    .iter()
+                    .find(|s| CALLS.contains(&s.as_str()));
+                let what = call.map(String::as_str).or(client.then_some("Client"));
+                let path = source.path.to_str().unwrap();
+                if let Some(what) = what.filter(|what| !may_call(path, what)) {
+                    violations.push(format!("{} {what}", at(&source, &mention)));
+                }
+            }
+        }
+    }
+    none(
+        violations,
+        "something connects outside federation-service/outbound and peer_client/site.rs",
+    );
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    let page = std::fs::read_to_string(workspace().join("docs/THREAT-MODEL.md")).unwrap();
+    let tests = test_names();
+    let named = page.split('`').skip(1).step_by(2).filter(|word| {
+        // `doctor`, paths and the like are no tests.
+        word.contains('_') && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    });
+    let missing = named.filter(|name| !tests.contains(*name));
+    none(
+        missing.map(str::to_owned).collect(),
+        "docs/THREAT-MODEL.md names tests that do not exist",
+    );
+}
+
+#[test]
+fn every_row_of_the_threat_model_names_a_test_or_says_open() {
+    let page = std::fs::read_to_string(workspace().join("docs/THREAT-MODEL.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let bare = rows.filter(|row| {
+        let proof = row
+            .trim_end_matches(" |")
+            .rsplit(" | ")
+            .next()
+            .unwrap_or_default();
+        !proof.contains('`') && !proof.contains("**open**") && proof != "proved by"
+    });
+    none(
+        bare.map(str::to_owned).collect(),
+        "a row without a proof that does not say so",
+    );
+}
+
+/// The name of every function under a `#[test]` of any kind, and inside `proptest!`.
+fn test_names() -> std::collections::BTreeSet<String> {
+    let mut names = std::collections::BTreeSet::new();
+    for path in sources::rust_files() {
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut is_test = false;
+        for line in text.lines().map(str::trim) {
+            if line.starts_with("#[") {
+                let name = line.trim_start_matches("#[").split(['(', ']']).next();
+                is_test |= name.is_some_and(|name| name == "test" || name.ends_with("::test"));
+            } else if let Some((_, rest)) = line.split_once("fn ") {
+                if is_test {
+                    names.extend(rest.split('(').next().map(str::to_owned));
+                }
+                is_test = false;
+            }
+        }
+    }
+    names
+}

@@ -8,6 +8,7 @@ pub mod commands;
 pub mod config;
 pub mod consent;
 pub mod database;
+pub mod doctor;
 pub mod export;
 pub mod federation;
 pub mod identity;

@@ -28,6 +28,17 @@ use crate::identity::{self, Identity};
 use crate::metrics::{Metrics, RequestLabels};
 use crate::records::{self, Records};
 
+/// Connections at once, per listener and worker, in handshake or after it. As many may shake hands:
+/// those that say nothing cost some kilobytes for [`HANDSHAKE_TIMEOUT`], and must not keep a peer
+/// waiting behind them.
+const CONNECTIONS: usize = 8_192;
+/// A handshake that takes longer ends.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
+/// A request's head that takes longer to arrive is not waited for.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Who does not take the end of a connection in this time is left alone.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// What a listener is asked about before anyone has said who they are.
 pub(crate) trait Readiness: Send + Sync {
     /// Each part by name, and whether it can serve.
@@ -197,6 +208,11 @@ impl Room<'_> {
                 .configure(routes.clone())
         })
         .disable_signals()
+        .max_connections(CONNECTIONS)
+        .max_connection_rate(CONNECTIONS)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(GOODBYE_TIMEOUT)
+        .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
         .tcp_nodelay(true)
         .keep_alive(federation_service::signed::KEEP_ALIVE)
         .shutdown_timeout(self.shutdown_timeout.as_secs());

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
+use diesel::migration::{Migration, MigrationSource as _};
+use diesel::sqlite::Sqlite;
 use diesel::{Connection as _, RunQueryDsl, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -107,6 +109,50 @@ impl Database {
         Ok(Self { connection })
     }
 
+    /// Opens the database at `path` for a look from beside: nothing is written, brought up to date or
+    /// locked, and no file is made. With it, how its tables stand to this program.
+    ///
+    /// # Errors
+    /// `Missing`, `Open`, `Migration`.
+    pub(crate) fn look(path: &Path) -> Result<(Self, Schema), DatabaseError> {
+        if !path.is_file() {
+            return Err(DatabaseError::Missing(path.to_owned()));
+        }
+        // Without a log nobody has it open: a lock would need files beside it.
+        let closed = !PathBuf::from(format!("{}-wal", path.display())).exists();
+        let mut uri = String::from("file:");
+        for byte in path.to_string_lossy().bytes() {
+            match byte {
+                b'%' | b'?' | b'#' => uri.push_str(&format!("%{byte:02X}")),
+                b' '..=b'~' => uri.push(char::from(byte)),
+                _ => uri.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        uri.push_str(if closed {
+            "?mode=ro&immutable=1"
+        } else {
+            "?mode=ro"
+        });
+        let mut connection = SqliteConnection::establish(&uri)?;
+        connection.batch_execute(&format!(
+            "PRAGMA busy_timeout = {}; PRAGMA query_only = ON;",
+            BUSY_TIMEOUT.as_millis()
+        ))?;
+        let schema = schema(&mut connection)?;
+        Ok((Self { connection }, schema))
+    }
+
+    /// What the database finds wrong with itself; nothing when it is sound.
+    ///
+    /// # Errors
+    /// `Statement`.
+    pub(crate) fn complaints(&mut self) -> Result<Vec<String>, DatabaseError> {
+        let rows: Vec<QuickCheck> =
+            diesel::sql_query("PRAGMA quick_check(5)").load(&mut self.connection)?;
+        let lines = rows.into_iter().map(|row| row.quick_check);
+        Ok(lines.filter(|line| line != "ok").collect())
+    }
+
     /// Reads; what `work` sees may change between two statements of it.
     ///
     /// # Errors
@@ -151,6 +197,59 @@ impl Database {
             diesel::sql_query("PRAGMA data_version").get_result(&mut self.connection)?;
         Ok(row.data_version)
     }
+}
+
+/// How tables stand to this program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Schema {
+    /// As this program makes them; the newest migration.
+    Current(String),
+    /// So many migrations behind.
+    Behind(usize),
+    /// A newer program has changed them.
+    Newer {
+        /// The migration that is not known here.
+        found: String,
+        /// The newest one that is.
+        known: String,
+    },
+}
+
+#[derive(diesel::QueryableByName)]
+struct QuickCheck {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    quick_check: String,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
+}
+
+fn schema(connection: &mut SqliteConnection) -> Result<Schema, DatabaseError> {
+    let all: Vec<Box<dyn Migration<Sqlite>>> =
+        MIGRATIONS.migrations().map_err(DatabaseError::Migration)?;
+    let mut known: Vec<String> = all
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect();
+    known.sort();
+    let applied: Vec<Applied> =
+        diesel::sql_query("SELECT version FROM __diesel_schema_migrations ORDER BY version")
+            .load(connection)?;
+    let applied: Vec<String> = applied.into_iter().map(|row| row.version).collect();
+    if let Some(found) = applied.iter().find(|version| !known.contains(version)) {
+        return Ok(Schema::Newer {
+            found: found.clone(),
+            known: known.last().cloned().unwrap_or_default(),
+        });
+    }
+    let behind = known.iter().filter(|one| !applied.contains(one)).count();
+    Ok(match behind {
+        0 => Schema::Current(applied.last().cloned().unwrap_or_default()),
+        behind => Schema::Behind(behind),
+    })
 }
 
 struct MigrationFailure(Box<dyn std::error::Error + Send + Sync>);

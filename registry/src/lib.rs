@@ -9,6 +9,7 @@ pub mod commands;
 pub mod config;
 pub mod database;
 pub mod directory;
+pub mod doctor;
 pub mod members;
 mod server;
 pub mod witness;

@@ -241,3 +241,18 @@ impl<'ast> Visit<'ast> for Mentions<'_> {
         }
     }
 }
+
+/// Every Rust file of the workspace's packages, tests too.
+pub(crate) fn rust_files() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in [
+        "federation-protocol",
+        "node",
+        "registry",
+        "tests",
+        "examples",
+    ] {
+        collect(&workspace().join(folder), &mut found);
+    }
+    found
+}

@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use crate::hospital::Hospital;
-use crate::town::text;
+use crate::town::{Town, text};
 
 /// A node started by a test has to serve within this time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -52,6 +52,18 @@ impl Program {
         Process {
             child: command.spawn().unwrap(),
         }
+    }
+
+    /// `musubi-registry WORDS --config …` of this town, without standing in a thread's way.
+    pub async fn registry_later(&self, town: &Town, words: &[&str]) -> Output {
+        let config = town.folder().join("registry/registry.toml");
+        let mut command = Command::new(&self.0);
+        command.arg("registry").args(words);
+        command.args(["--config", text(&config)]);
+        command.stdin(Stdio::null());
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap()
     }
 
     fn command(&self, hospital: &Hospital, words: &[&str]) -> Command {
@@ -109,6 +121,12 @@ impl Process {
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
+    }
+
+    /// The operating system's number of it.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// `kill -9`, and waits until the process is no more.

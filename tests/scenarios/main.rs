@@ -13,8 +13,10 @@
 
 mod bad_input;
 mod decisions;
+mod doctor;
 mod doors;
 mod endings;
+mod flood;
 mod fourteen_checks;
 mod fuzz_bodies;
 mod jp_core_search;

@@ -1,6 +1,7 @@
 //! What both servers stand on: signed HTTP in and out, problem replies, TLS by directory, clock,
-//! shutdown.
+//! shutdown, check-ups, and the words that people read.
 
+pub mod checkup;
 pub mod clock;
 pub mod log;
 pub mod outbound;
@@ -10,6 +11,7 @@ pub mod registry_client;
 pub mod shutdown;
 pub mod signed;
 pub mod tls;
+pub mod words;
 
 #[cfg(test)]
 mod loopback;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use federation_protocol::directory::Certificate;
 use federation_protocol::member::MemberId;
+use federation_protocol::time::Timestamp;
 use federation_protocol::transparency::Submission;
 
 use crate::outbound::OutboundRules;
@@ -149,6 +150,14 @@ impl RegistryClient {
     ) -> Result<Fetched, PeerFailure> {
         let path = format!("{CHECKPOINTS_PATH}/{member}");
         self.site.get(&path, None, deadline).await
+    }
+
+    /// What time it is by the registry's clock, to the second; `None` where it does not say.
+    ///
+    /// # Errors
+    /// [`PeerFailure`].
+    pub async fn time(&self, deadline: Duration) -> Result<Option<Timestamp>, PeerFailure> {
+        self.site.date("/v1/status", deadline).await
     }
 }
 

@@ -5,6 +5,8 @@
 //! that it holds the key) and judges its fingerprint at each request, so that a certificate that
 //! leaves the directory stops counting on connections that are already open.
 
+mod facts;
+
 use std::any::Any;
 use std::fmt;
 use std::fs::{File, OpenOptions, Permissions};
@@ -27,14 +29,16 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{
-    SslAcceptor, SslAcceptorBuilder, SslMethod, SslOptions, SslSessionCacheMode, SslVerifyMode,
-    SslVersion,
+    AlpnError, ClientHelloResponse, SslAcceptor, SslAcceptorBuilder, SslMethod, SslOptions,
+    SslSessionCacheMode, SslVerifyMode, SslVersion,
 };
 use openssl::x509::extension::{
     BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
 };
 use openssl::x509::{X509, X509Builder, X509Name, X509NameBuilder, X509Ref};
 use zeroize::Zeroizing;
+
+pub use facts::CertificateFacts;
 
 /// Largest certificate or key file that is read.
 const MAX_PEM_BYTES: u64 = 256 * 1024;
@@ -231,11 +235,37 @@ impl TlsIdentity {
 /// connection has proved anew that it holds its certificate's key, and there is no early data that
 /// could be replayed. (Our own client keeps connections and never resumes; nothing is lost.)
 ///
+/// Only HTTP/1.1 is spoken: HTTP/2 lets a stranger's header lists take megabytes of memory before
+/// anything can judge them, and our own client does not use it.
+///
 /// # Errors
 /// `Openssl`.
 ///
 /// Source: PROTOCOL section 1; RFC 8446 sections 4.3.2, 4.4.3, 4.6.1.
 pub fn federation_acceptor(identity: &TlsIdentity) -> Result<SslAcceptorBuilder, TlsError> {
+    let mut only_http_1 = between_members(identity)?;
+    only_http_1.set_alpn_select_callback(|_ssl, offered| {
+        const HTTP_1: &[u8] = b"\x08http/1.1";
+        if offered.windows(HTTP_1.len()).any(|one| one == HTTP_1) {
+            Ok(b"http/1.1")
+        } else {
+            Err(AlpnError::ALERT_FATAL)
+        }
+    });
+    let only_http_1 = only_http_1.build().into_context();
+    let mut builder = between_members(identity)?;
+    // The HTTP server puts a callback of its own into the context it is given, one that prefers
+    // HTTP/2; so each connection leaves that context before its offer is looked at.
+    builder.set_client_hello_callback(move |ssl, _alert| {
+        ssl.set_ssl_context(&only_http_1)?;
+        Ok(ClientHelloResponse::SUCCESS)
+    });
+    Ok(builder)
+}
+
+/// What holds on each connection between members. Both contexts of a listener are made here: a
+/// connection takes its callbacks along from one to the other.
+fn between_members(identity: &TlsIdentity) -> Result<SslAcceptorBuilder, TlsError> {
     let mut builder = SslAcceptor::mozilla_modern_v5(SslMethod::tls_server())?;
     builder.set_min_proto_version(Some(SslVersion::TLS1_3))?;
     builder.set_max_proto_version(Some(SslVersion::TLS1_3))?;

@@ -4,8 +4,9 @@
 use std::fs;
 use std::time::Duration;
 
+use federation_service::outbound::{OwnListener, to_own_listener};
 use futures_util::future::try_join_all;
-use reqwest::{Certificate, Client, Response, StatusCode, Url};
+use reqwest::{Response, StatusCode, Url};
 use serde_json::{Value, json};
 
 use super::cli::{AskArgs, Output};
@@ -138,31 +139,27 @@ fn verdict(parts: &[(String, Part)]) -> Result<(), Failure> {
 
 /// Speaks to the hospital listener of the running node.
 struct Asker {
-    client: Client,
+    client: OwnListener,
     base: Url,
     token: String,
 }
 
 impl Asker {
     fn new(config: &Config, token: &str) -> Result<Self, Failure> {
-        let mut builder = Client::builder().no_proxy().timeout(DEADLINE);
-        let scheme = match &config.hospital.tls {
-            None => "http",
+        let (scheme, certificate) = match &config.hospital.tls {
+            None => ("http", None),
             Some(tls) => {
-                let pem = fs::read(&tls.certificate)
-                    .map_err(|error| Failure::file(&tls.certificate, &error))?;
-                let certificate = Certificate::from_pem(&pem)
-                    .or_failure(Exit::Config, "check hospital.tls_certificate_file")?;
-                builder = builder.add_root_certificate(certificate);
-                "https"
+                let pem = fs::read(&tls.certificate);
+                let pem = pem.map_err(|error| Failure::file(&tls.certificate, &error))?;
+                ("https", Some(pem))
             }
         };
+        let client = to_own_listener(certificate.as_deref(), DEADLINE)
+            .or_failure(Exit::Config, "check hospital.tls_certificate_file")?;
         let base = Url::parse(&format!("{scheme}://{}", config.hospital.bind))
             .or_failure(Exit::Config, "check hospital.bind")?;
         Ok(Self {
-            client: builder
-                .build()
-                .or_failure(Exit::Failure, "report this as a bug")?,
+            client,
             base,
             token: token.to_owned(),
         })

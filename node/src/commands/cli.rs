@@ -1,6 +1,7 @@
 //! What can be typed: every command, option and example of `musubi-node`.
 
 pub(crate) mod audit;
+pub(crate) mod doctor;
 pub(crate) mod import;
 pub(crate) mod upkeep;
 
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     CheckConfig(CheckConfigArgs),
     /// Write this node's public description, for the registry's operator
     Describe(DescribeArgs),
+    /// Find what is wrong: settings, keys, database, disk, registry, and the way to each peer
+    Doctor(doctor::DoctorArgs),
     /// Load FHIR transaction bundles and NDJSON, without memory of what was loaded; see import
     Load(LoadArgs),
     /// Import NDJSON, bundles and SS-MIX2 storage, again and again: with progress and quarantine

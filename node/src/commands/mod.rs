@@ -10,6 +10,7 @@ mod code;
 mod consent;
 mod database;
 mod describe;
+mod doctor;
 mod evidence;
 mod failure;
 mod import;
@@ -70,6 +71,7 @@ fn obey(command: &Command) -> Result<(), Failure> {
         Command::Run(args) => run::run(args),
         Command::CheckConfig(args) => check_config::check_config(args),
         Command::Describe(args) => describe::describe(args),
+        Command::Doctor(args) => doctor::doctor(args),
 
         Command::Load(args) => load::load(args),
         Command::Import(args) => import::import(args),

@@ -24,6 +24,7 @@ pub use records::{RecordsSettings, Validation};
 pub use settings::ENVIRONMENT_PREFIX;
 use settings::Settings;
 pub use values::OrganizationCode;
+pub(crate) use values::size;
 
 /// Every key that a configuration may hold, dotted.
 pub const KEYS: [&str; 44] = [

@@ -9,6 +9,7 @@ mod connection;
 mod counts;
 mod error;
 mod job;
+pub mod look;
 mod migrations;
 mod owner;
 mod place;

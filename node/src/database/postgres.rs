@@ -38,7 +38,7 @@ const RECONNECT_PAUSES_MS: [u64; 5] = [0, 50, 150, 400, 900];
 const CONFLICT_PAUSES_MS: [u64; 9] = [0, 1, 2, 4, 8, 16, 32, 64, 128];
 
 /// A reader cannot write, not even outside the transactions it is given.
-const READER: &str = "SET default_transaction_read_only = on;";
+pub(super) const READER: &str = "SET default_transaction_read_only = on;";
 
 /// Connects, migrates (after a backup where there is something to lose), and starts the threads:
 /// as many as `lines` says for reading and for writing. The session that keeps others out is given

@@ -102,6 +102,31 @@ pub(super) fn connect(path: &str) -> Result<SqliteConnection, DatabaseError> {
     Ok(connection)
 }
 
+/// A connection that cannot write and makes no file. Where there is no log, nobody has the file
+/// open, and it is read without locks: a lock would need files beside it.
+pub(super) fn connect_read_only(path: &str) -> Result<SqliteConnection, DatabaseError> {
+    let mut uri = String::from("file:");
+    for byte in path.bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => uri.push_str(&format!("%{byte:02X}")),
+            b' '..=b'~' => uri.push(char::from(byte)),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    let closed = !Path::new(&format!("{path}-wal")).exists();
+    uri.push_str(if closed {
+        "?mode=ro&immutable=1"
+    } else {
+        "?mode=ro"
+    });
+    let mut connection = SqliteConnection::establish(&uri)
+        .map_err(|error| DatabaseError::Open(error.to_string()))?;
+    connection.batch_execute(
+        "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;",
+    )?;
+    Ok(connection)
+}
+
 fn write_all(path: &str, mut connection: HospitalConnection, writes: &Queue<Box<dyn WriteJob>>) {
     let mut group = Vec::with_capacity(GROUP);
     while let Some(first) = writes.take() {
@@ -170,5 +195,19 @@ pub(super) fn complaints(connection: &mut SqliteConnection) -> Result<Vec<String
     }
     let found: Vec<Found> = diesel::sql_query("PRAGMA integrity_check").load(connection)?;
     let found = found.into_iter().map(|row| row.integrity_check);
+    Ok(found.filter(|line| line != "ok").collect())
+}
+
+/// The same without the content of indexes, which takes much less time; the first few.
+pub(super) fn quick_complaints(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<String>, DatabaseError> {
+    #[derive(diesel::QueryableByName)]
+    struct Found {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        quick_check: String,
+    }
+    let found: Vec<Found> = diesel::sql_query("PRAGMA quick_check(5)").load(connection)?;
+    let found = found.into_iter().map(|row| row.quick_check);
     Ok(found.filter(|line| line != "ok").collect())
 }

@@ -62,30 +62,42 @@ fn connect(place: &Place) -> Result<HospitalConnection, DatabaseError> {
 pub fn size(url: &str) -> Result<Size, DatabaseError> {
     let place = Place::of(url)?;
     let mut connection = connect(&place)?;
-    let (bytes, unused, free_on_disk) = match &place {
+    let (unused, free_on_disk) = match &place {
         Place::Sqlite(path) => {
-            let length = |end| fs::metadata(format!("{path}{end}")).map_or(0, |file| file.len());
             let unused = "SELECT freelist_count * page_size AS bytes \
                           FROM pragma_freelist_count(), pragma_page_size()";
             (
-                length("") + length("-wal"),
                 Some(bytes_of(&mut connection, unused)?),
                 free_bytes(folder_of(Path::new(path))),
             )
         }
-        Place::Postgres(_) => {
-            let all = "SELECT pg_database_size(current_database()) AS bytes";
-            (bytes_of(&mut connection, all)?, None, None)
-        }
+        Place::Postgres(_) => (None, None),
     };
     Ok(Size {
         kind: place.kind(),
         schema: migrations::applied(&mut connection)?,
-        bytes,
+        bytes: bytes(&place, &mut connection)?,
         unused,
         free_on_disk,
         rows: counts::count(&mut connection)?,
     })
+}
+
+/// Bytes that the database takes, its log included where it is a file.
+pub(super) fn bytes(
+    place: &Place,
+    connection: &mut HospitalConnection,
+) -> Result<u64, DatabaseError> {
+    match place {
+        Place::Sqlite(path) => {
+            let length = |end| fs::metadata(format!("{path}{end}")).map_or(0, |file| file.len());
+            Ok(length("").saturating_add(length("-wal")))
+        }
+        Place::Postgres(_) => {
+            let all = "SELECT pg_database_size(current_database()) AS bytes";
+            bytes_of(connection, all)
+        }
+    }
 }
 
 /// Reads the whole database at `url` and gives back what is wrong with it, a sentence each.
@@ -112,22 +124,28 @@ fn look_at_all(
     connection: &mut HospitalConnection,
     kind: Kind,
 ) -> Result<Vec<String>, DatabaseError> {
-    let mut problems = Vec::new();
-    if let HospitalConnection::Sqlite(file) = connection {
-        problems = sqlite::complaints(file)?;
+    let problems = if let HospitalConnection::Sqlite(file) = connection {
+        sqlite::complaints(file)?
     } else {
         counts::count_reading(connection)?;
-        let failed = "SELECT COALESCE(checksum_failures, 0) AS bytes FROM pg_stat_database \
-                      WHERE datname = current_database()";
-        let failed = bytes_of(connection, failed)?;
-        if failed > 0 {
-            problems.push(format!("{failed} page(s) failed their checksum"));
-        }
-    }
+        failed_checksums(connection)?
+    };
     if problems.is_empty() {
         migrations::refuse_newer(kind, &migrations::applied(connection)?)?;
     }
     Ok(problems)
+}
+
+/// What a PostgreSQL server knows of pages that failed their checksum.
+pub(super) fn failed_checksums(
+    connection: &mut HospitalConnection,
+) -> Result<Vec<String>, DatabaseError> {
+    let failed = "SELECT COALESCE(checksum_failures, 0) AS bytes FROM pg_stat_database \
+                  WHERE datname = current_database()";
+    Ok(match bytes_of(connection, failed)? {
+        0 => Vec::new(),
+        failed => vec![format!("{failed} page(s) failed their checksum")],
+    })
 }
 
 /// Gives back the room that removed rows left, and has the planner count anew.

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod directory;
+mod doctor;
 mod failure;
 mod files;
 mod init;
@@ -48,6 +49,8 @@ enum Command {
     /// The members' audit logs, as far as this registry has seen them.
     #[command(subcommand)]
     Witness(witness::Witness),
+    /// Finds what is wrong: what it keeps and has signed, and the way to each member.
+    Doctor(doctor::Doctor),
 }
 
 /// Where the registry's configuration is.
@@ -86,6 +89,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Member(member) => member.run(),
         Command::Directory(directory) => directory.run(),
         Command::Witness(witness) => witness.run(),
+        Command::Doctor(doctor) => doctor.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,11 +1,13 @@
 //! One https origin with its client: what members and the registry are asked with.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use actix_web::http::header::HttpDate;
 use bytes::BytesMut;
 use federation_protocol::directory::Certificate as NamedCertificate;
-use reqwest::header::{ETAG, IF_NONE_MATCH};
+use federation_protocol::time::Timestamp;
+use reqwest::header::{DATE, ETAG, IF_NONE_MATCH};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, StatusCode, Url};
 
@@ -113,6 +115,30 @@ impl Site {
             Ok(StatusCode::NOT_MODIFIED) if etag.is_some() => Ok(Fetched::NotModified),
             _ => Err(PeerFailure::Status(reply.status)),
         }
+    }
+
+    /// What time it is by the other side's clock, to the second: the `Date` of an answer to `path`.
+    ///
+    /// Source: RFC 9110 section 6.6.1.
+    pub(crate) async fn date(
+        &self,
+        path: &str,
+        deadline: Duration,
+    ) -> Result<Option<Timestamp>, PeerFailure> {
+        let reply = self
+            .send(self.client.get(self.url(path)?), deadline)
+            .await?;
+        let date = reply
+            .headers
+            .get(DATE)
+            .and_then(|value| value.to_str().ok());
+        let date = date.and_then(|text| text.parse::<HttpDate>().ok());
+        Ok(date.and_then(|date| {
+            let since = SystemTime::from(date).duration_since(UNIX_EPOCH).ok()?;
+            Some(Timestamp::from_unix_seconds(
+                i64::try_from(since.as_secs()).ok()?,
+            ))
+        }))
     }
 
     pub(crate) async fn post<'h>(

@@ -183,3 +183,25 @@ fn a_certificate_names_its_host_and_is_no_authority() {
         Err(TlsError::Lifetime)
     ));
 }
+
+#[test]
+fn facts_are_read_of_a_certificate_or_of_nothing() {
+    let from = Timestamp::from_unix_seconds(1_782_864_000);
+    let until = from.plus_seconds(400 * 86_400);
+    for (host, other) in [("Fed.minato.example", "minato.example"), ("::1", "::2")] {
+        let made = TlsIdentity::generate(host, from, until).unwrap();
+        let der = made.certificate_der().unwrap();
+        let facts = CertificateFacts::read(&der).unwrap();
+        assert_eq!((facts.not_before, facts.not_after), (from, until));
+        assert!(facts.names(&host.to_lowercase()) && !facts.names(other));
+        // Somebody else's bytes: never a panic, whatever stands there.
+        for at in 0..der.len() {
+            for bit in [1, 0x80] {
+                let mut changed = der.clone();
+                changed[at] ^= bit;
+                let _read_or_refused = CertificateFacts::read(&changed);
+            }
+            let _cut_off = CertificateFacts::read(&der[..at]);
+        }
+    }
+}

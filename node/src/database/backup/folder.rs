@@ -101,6 +101,19 @@ impl Folder {
         Ok(self.file(&Name::asked_for(occasion, Place::of(url)?.kind())))
     }
 
+    /// When the newest whole backup here was made, by its manifest; `None` where there is none.
+    #[must_use]
+    pub fn newest(&self) -> Option<federation_protocol::time::Timestamp> {
+        let listed = fs::read_dir(&self.0).ok()?;
+        let files = listed.filter_map(|entry| Some(entry.ok()?.path()));
+        let whole = files.filter(|file| {
+            let ending = file.extension().and_then(|ending| ending.to_str());
+            matches!(ending, Some("sqlite" | "pgdump"))
+        });
+        let made = whole.filter_map(|file| manifest::Manifest::read_beside(&file).ok());
+        made.map(|manifest| manifest.made_at).max()
+    }
+
     pub(super) fn file(&self, name: &Name) -> PathBuf {
         self.0.join(name.text())
     }

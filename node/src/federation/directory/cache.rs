@@ -54,6 +54,13 @@ impl Cache {
         })
     }
 
+    /// The cache in `folder`, to be read only.
+    pub(super) fn at(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
     /// The accepted document; `None` when none was accepted yet.
     pub(super) fn read(&self, kind: Kind) -> io::Result<Option<String>> {
         read_if_there(&self.folder.join(format!("{}.jws", kind.name())))

@@ -321,6 +321,32 @@ fn roots(cache: &Cache, pin: &PayloadHash, now: Timestamp) -> Result<Vec<Root>, 
     Ok(roots)
 }
 
+/// What a node has accepted, as it stands on disk: for a look from beside, which changes nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// The newest root, once one was accepted.
+    pub root: Option<Root>,
+    /// Who belongs, once all three documents were accepted.
+    pub membership: Option<Arc<Membership>>,
+}
+
+/// Reads what the node whose copy is in `folder` has accepted under the pin `root_sha256`.
+///
+/// # Errors
+/// As [`MemberDirectory::open`]; a folder that is not there holds nothing.
+pub fn look(
+    folder: &Path,
+    root_sha256: [u8; 32],
+    now: Timestamp,
+) -> Result<Stored, DirectoryError> {
+    let pin = PayloadHash::from_bytes(root_sha256);
+    let accepted = stored(&Cache::at(folder), &pin, now)?;
+    Ok(Stored {
+        root: accepted.root.map(|(root, _)| root),
+        membership: accepted.membership,
+    })
+}
+
 /// What the disk holds, judged as when it came but for its age.
 fn stored(cache: &Cache, pin: &PayloadHash, now: Timestamp) -> Result<Accepted, DirectoryError> {
     let mut accepted = Accepted::default();
