@@ -18,6 +18,7 @@ pub mod link;
 pub mod member;
 pub mod purpose;
 pub mod refusal;
+pub mod revocation;
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;
 pub mod signature;

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 #[path = "../fuzz/bodies/directory.rs"]
 mod directory;
+#[path = "../fuzz/bodies/revocation.rs"]
+mod revocation;
 #[path = "../fuzz/bodies/signature_input.rs"]
 mod signature_input;
 #[path = "../fuzz/bodies/status_list.rs"]
@@ -38,5 +40,10 @@ proptest! {
     #[test]
     fn status_list_never_panics(data in inputs()) {
         status_list::run(&data);
+    }
+
+    #[test]
+    fn revocation_never_panics(data in inputs()) {
+        revocation::run(&data);
     }
 }
