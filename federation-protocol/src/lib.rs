@@ -25,6 +25,7 @@ pub mod signature;
 pub mod status_list;
 pub mod time;
 pub mod token;
+pub mod unlinking;
 #[cfg(test)]
 #[path = "../tests/vectors/mod.rs"]
 pub(crate) mod vectors;

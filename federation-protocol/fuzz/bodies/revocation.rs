@@ -1,7 +1,8 @@
-//! Any bytes as a push of ended tokens, and as its answer: what is read is bounded, and is written
-//! back as the same.
+//! Any bytes as a push of ended tokens, as its answer, and as the end of a link: what is read is
+//! bounded, and is written back as the same.
 
 use federation_protocol::revocation::{MOST_REVOKED, RevocationPush, RevocationReply};
+use federation_protocol::unlinking::LinkEnd;
 
 pub(crate) fn run(data: &[u8]) {
     if let Ok(push) = RevocationPush::from_json(data) {
@@ -11,4 +12,5 @@ pub(crate) fn run(data: &[u8]) {
         assert_eq!(again, Some(push));
     }
     let _ = RevocationReply::from_json(data);
+    let _ = LinkEnd::from_json(data);
 }

@@ -102,13 +102,29 @@ impl Exchanges {
 
     /// Asks `to` and waits at most `deadline` for the whole, the second attempt included.
     pub async fn ask(&self, to: &MemberId, ask: &Ask, deadline: Duration) -> Exchanged {
+        self.ask_even(to, ask, deadline, Resting::Spared).await
+    }
+
+    /// [`Exchanges::ask`], also of a peer that rests after failures: nobody waits for the answer,
+    /// and what it is to be told cannot wait.
+    pub async fn insist(&self, to: &MemberId, ask: &Ask, deadline: Duration) -> Exchanged {
+        self.ask_even(to, ask, deadline, Resting::Asked).await
+    }
+
+    async fn ask_even(
+        &self,
+        to: &MemberId,
+        ask: &Ask,
+        deadline: Duration,
+        resting: Resting,
+    ) -> Exchanged {
         let watch = Stopwatch::start();
         let exchange = random()
             .ok()
             .map(|random| ExchangeId::new(self.parts.clock.now(), random));
         let result = match exchange {
             Some(exchange) => {
-                let tries = self.try_twice(to, ask, exchange, deadline);
+                let tries = self.try_twice(to, ask, exchange, deadline, resting);
                 tokio::time::timeout(deadline, tries)
                     .await
                     .unwrap_or_else(|_elapsed| {
@@ -146,6 +162,7 @@ impl Exchanges {
         ask: &Ask,
         exchange: ExchangeId,
         deadline: Duration,
+        resting: Resting,
     ) -> Result<Verified<Answer>, NoAnswer> {
         let now = self.parts.clock.now();
         let membership = self.membership(ask.purpose)?;
@@ -154,7 +171,7 @@ impl Exchanges {
             tracing::warn!(peer.id = %to, "no client for {to}: {error}");
             NoAnswer::Silent(Silence::NotAMember)
         })?;
-        if !self.parts.peers.admit(to, now) {
+        if !self.parts.peers.admit(to, now) && resting == Resting::Spared {
             return Err(NoAnswer::Silent(Silence::Resting));
         }
         let first = self.attempt(&client, to, ask, exchange, deadline).await;
@@ -250,6 +267,15 @@ impl Exchanges {
                 Failed::here(NoAnswer::Silent(Silence::Unusable))
             })
     }
+}
+
+/// What becomes of a peer that rests after failures.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Resting {
+    /// It is not asked.
+    Spared,
+    /// It is asked all the same.
+    Asked,
 }
 
 /// An attempt without answer.
