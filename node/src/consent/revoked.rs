@@ -25,10 +25,13 @@ pub const MOST_HELD: usize = 100_000;
 /// accepted for a while after it expired.
 const KEPT_SECONDS: i64 = LONGEST_LIFE_SECONDS + 300;
 
+/// The ended tokens of one issuer by their `jti`, and until when each is kept.
+type Ended = HashMap<Box<str>, Timestamp>;
+
 /// The ended tokens of all issuers. Cheap to clone; all clones are one set.
 #[derive(Clone, Default)]
 pub struct RevokedTokens {
-    by_issuer: Arc<RwLock<HashMap<MemberId, HashMap<Box<str>, Timestamp>>>>,
+    by_issuer: Arc<RwLock<HashMap<MemberId, Ended>>>,
 }
 
 impl RevokedTokens {

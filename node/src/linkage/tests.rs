@@ -366,7 +366,7 @@ async fn a_merged_chart_s_handles_and_reservations_move_to_the_one_that_goes_on(
         let deny = Provision::any(ProvisionType::Deny);
         walk.home.reserve(Rid(9), deny).await;
         let merged = walk.yukimi.merge(Rid(9), Rid(12), "y-12").await.unwrap();
-        assert_eq!(merged.handles, [made.handle.clone()]);
+        assert_eq!(merged.handles, std::slice::from_ref(&made.handle));
         assert_eq!((merged.reservations, merged.enrolled), (1, false));
         let link = walk.found(&made.handle).await.unwrap();
         assert_eq!((link.patient, link.patient_id.as_str()), (Rid(12), "y-12"));
