@@ -18,6 +18,7 @@ pub mod link;
 pub mod member;
 pub mod purpose;
 pub mod refusal;
+pub mod revocation;
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;
 pub mod signature;
@@ -25,6 +26,7 @@ pub mod status_list;
 pub mod time;
 pub mod token;
 pub mod transparency;
+pub mod unlinking;
 #[cfg(test)]
 #[path = "../tests/vectors/mod.rs"]
 pub(crate) mod vectors;

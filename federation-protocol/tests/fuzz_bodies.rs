@@ -7,6 +7,8 @@ use proptest::prelude::*;
 mod checkpoint;
 #[path = "../fuzz/bodies/directory.rs"]
 mod directory;
+#[path = "../fuzz/bodies/revocation.rs"]
+mod revocation;
 #[path = "../fuzz/bodies/signature_input.rs"]
 mod signature_input;
 #[path = "../fuzz/bodies/status_list.rs"]
@@ -45,5 +47,10 @@ proptest! {
     #[test]
     fn checkpoint_never_panics(data in inputs()) {
         checkpoint::run(&data);
+    }
+
+    #[test]
+    fn revocation_never_panics(data in inputs()) {
+        revocation::run(&data);
     }
 }

@@ -10,6 +10,7 @@ use federation_protocol::grants::{GrantReply, GrantRequest, GrantedToken, PlainC
 use federation_protocol::keys::{KeyId, SecretKey};
 use federation_protocol::link::PatientHandle;
 use federation_protocol::purpose::Purpose;
+use federation_protocol::revocation::{RevocationPush, RevocationReply};
 use federation_protocol::sample::{NOW, SampleMember, SampleRegistry};
 use federation_protocol::signature::Actor;
 use federation_protocol::status_list::{FEWEST_SLOTS, StatusList, verify_status_list};
@@ -17,6 +18,7 @@ use federation_protocol::token::{
     Acr, Confirmation, LinkFacts, StatusClaim, StatusListClaim, TokenClaims, TokenContext,
     verify_token,
 };
+use federation_protocol::unlinking::LinkEnd;
 
 mod wire_document;
 
@@ -173,6 +175,32 @@ fn status_list() {
     let claims = base64url::decode(payload).unwrap();
     let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
     check(&[("status-list", pretty(&claims)), ("status-list-jwt", jwt)]);
+}
+
+#[test]
+fn revocations() {
+    let push = RevocationPush {
+        sequence: 7,
+        jti: vec![
+            base64url::encode([18_u8; 16]),
+            base64url::encode([19_u8; 16]),
+        ],
+    };
+    let reply = RevocationReply { acknowledged: 7 };
+    let body = serde_json::to_vec(&push).unwrap();
+    assert_eq!(RevocationPush::from_json(&body), Ok(push.clone()));
+    check(&[
+        ("revocation-push", pretty(&push)),
+        ("revocation-reply", serde_json::to_string(&reply).unwrap()),
+    ]);
+}
+
+#[test]
+fn ends_of_links() {
+    let end = LinkEnd {
+        end: PatientHandle::from_bytes([7; 16]),
+    };
+    check(&[("link-end", pretty(&end))]);
 }
 
 #[test]

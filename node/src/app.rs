@@ -203,6 +203,7 @@ impl Node {
             access: rooms.access.clone(),
             records: rooms.records.clone(),
             consents: rooms.consents.clone(),
+            linkage: rooms.linkage.clone(),
             readiness: Arc::new(Parts {
                 rooms: Arc::clone(&rooms),
                 federation: Arc::clone(&federation),

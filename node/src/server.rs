@@ -25,6 +25,7 @@ use crate::consent::Consents;
 use crate::export::{self, Exports};
 use crate::federation::{self, Federation};
 use crate::identity::{self, Identity};
+use crate::linkage::{self, Linkage};
 use crate::metrics::{Metrics, RequestLabels};
 use crate::records::{self, Records};
 
@@ -69,6 +70,7 @@ pub(crate) struct House {
     pub(crate) access: Access,
     pub(crate) records: Records,
     pub(crate) consents: Consents,
+    pub(crate) linkage: Linkage,
     pub(crate) exports: Exports,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) metrics: Arc<Metrics>,
@@ -240,6 +242,7 @@ struct Served {
     access: Data<Access>,
     records: Data<Records>,
     consents: Data<Consents>,
+    linkage: Data<Linkage>,
     exports: Data<Exports>,
 }
 
@@ -251,6 +254,7 @@ impl Served {
             access: Data::new(house.access.clone()),
             records: Data::new(house.records.clone()),
             consents: Data::new(house.consents.clone()),
+            linkage: Data::new(house.linkage.clone()),
             exports: Data::new(house.exports.clone()),
         }
     }
@@ -283,9 +287,11 @@ impl Served {
         let served = self.clone();
         move |routes| {
             served.data(routes);
-            routes.service(
+            routes.app_data(served.linkage.clone()).service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::people_door))
+                    .configure(linkage::routes::configure)
+                    .configure(federation::configure_people)
                     .configure(records::configure_own_chart)
                     .default_service(web::to(nothing_here)),
             );

@@ -5,7 +5,7 @@ use reqwest::{Method, Response};
 use scenarios::{Store, Town, charts};
 
 /// Methods and paths of the hospital and patient listeners, and one that is nowhere.
-const ROUTES: [(&str, &str); 22] = [
+const ROUTES: [(&str, &str); 25] = [
     ("GET", "/livez"),
     ("HEAD", "/readyz"),
     ("GET", "/metrics"),
@@ -28,6 +28,9 @@ const ROUTES: [(&str, &str); 22] = [
     ("GET", "/api/v1/grants"),
     ("POST", "/api/v1/grants"),
     ("GET", "/federated/none/fhir/Observation"),
+    ("GET", "/api/v1/consents/none/arrivals"),
+    ("GET", "/api/v1/links"),
+    ("DELETE", "/api/v1/links/none"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

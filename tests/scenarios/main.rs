@@ -25,11 +25,13 @@ mod kill_import;
 mod kill_nine;
 mod other_clients;
 mod real_input;
+mod revocations;
 mod sameness;
 mod silent_hospital;
 mod story;
 mod text;
 mod token_codes;
+mod unlinking;
 mod witnessed;
 
 /// The program that plays every role in a process of its own.

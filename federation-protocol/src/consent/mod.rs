@@ -17,6 +17,7 @@ mod directive;
 mod draft;
 mod effective;
 mod fhir;
+mod following;
 mod projection;
 mod residual;
 mod seal;
@@ -28,6 +29,7 @@ pub use self::directive::{Actor, ConsentKind, Directive, DirectiveStatus, Provis
 pub use self::draft::{DirectiveDraft, Performer, SourceText, with_status};
 pub use self::effective::Effective;
 pub use self::fhir::ConsentError;
+pub use self::following::{Loss, first_loss};
 pub use self::projection::{Projection, project};
 pub use self::residual::{Residual, ResidualError};
 pub use self::seal::SealedResidual;

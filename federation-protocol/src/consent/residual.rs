@@ -44,6 +44,11 @@ impl Residual {
         }
     }
 
+    /// What each rule looks at.
+    pub(crate) fn criteria(&self) -> impl Iterator<Item = &Criteria> {
+        self.0.iter().flatten().map(|rule| &rule.criteria)
+    }
+
     /// Whether the rules let a resource through.
     #[must_use]
     pub fn permits(&self, facts: &ResourceFacts) -> bool {

@@ -238,6 +238,12 @@ pub(crate) enum LinkCommand {
     List(ListArgs),
     /// End a link: the next question about this person here is refused
     End(LinkEndArgs),
+    /// At the person's home: end the link with a hospital, and the tokens for it
+    Forget(LinkForgetArgs),
+    /// Move what hangs on a chart to the one that replaces it
+    Merge(LinkMergeArgs),
+    /// Say that a handle means another chart; tokens minted for it before end
+    Correct(LinkCorrectArgs),
 }
 
 #[derive(Debug, Args)]
@@ -269,6 +275,42 @@ pub(crate) struct LinkAcceptArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct LinkMergeArgs {
+    #[command(flatten)]
+    pub(crate) node: ConfigArgs,
+    /// Id of the Patient whose chart is given up
+    #[arg(long, value_name = "ID")]
+    pub(crate) from: String,
+    /// Id of the Patient whose chart goes on
+    #[arg(long, value_name = "ID")]
+    pub(crate) into: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinkCorrectArgs {
+    #[command(flatten)]
+    pub(crate) node: ConfigArgs,
+    /// The link's handle, pp:…
+    #[arg(value_name = "HANDLE")]
+    pub(crate) handle: String,
+    /// Id of the Patient that it means
+    #[arg(long, value_name = "ID")]
+    pub(crate) patient: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinkForgetArgs {
+    #[command(flatten)]
+    pub(crate) node: ConfigArgs,
+    /// The person whose home this is
+    #[arg(long, value_name = "ID")]
+    pub(crate) person: String,
+    /// The hospital
+    #[arg(long, value_name = "MEMBER")]
+    pub(crate) hospital: String,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LinkEndArgs {
     #[command(flatten)]
     pub(crate) node: ConfigArgs,
@@ -287,6 +329,30 @@ pub(crate) enum ConsentCommand {
     List(ConsentListArgs),
     /// Say what a member would be allowed, and why
     Explain(ExplainArgs),
+    /// Where a change has arrived, hospital by hospital
+    Arrivals(ArrivalsArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  musubi-node consent arrivals 1f0c…                (one directive)\n  \
+    musubi-node consent arrivals --person ID         (every change of the last seven days)"
+)]
+pub(crate) struct ArrivalsArgs {
+    #[command(flatten)]
+    pub(crate) node: ConfigArgs,
+    /// Id of the directive, as `consent list` shows it
+    #[arg(
+        value_name = "ID",
+        required_unless_present = "person",
+        conflicts_with = "person"
+    )]
+    pub(crate) directive: Option<String>,
+    /// The person whose home this is
+    #[arg(long, value_name = "ID")]
+    pub(crate) person: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
@@ -336,6 +402,9 @@ pub(crate) struct GiveArgs {
     /// Forbid instead of permit
     #[arg(long)]
     pub(crate) deny: bool,
+    /// Put this in the place of a directive that is there, as its next version
+    #[arg(long, value_name = "DIRECTIVE")]
+    pub(crate) replaces: Option<String>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

@@ -2,19 +2,21 @@
 
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::consent::{
-    Actor, ConsentKind, Context, Criteria, Explanation, FhirTime, LabelTerms, Period, Practitioner,
-    Provision, ProvisionType,
+    Actor, ConsentKind, Context, Criteria, DirectiveDraft, Explanation, FhirTime, LabelTerms,
+    Period, Practitioner, Provision, ProvisionType,
 };
 use federation_protocol::label::{Label, Labels};
 use federation_protocol::purpose::Purpose;
 use serde_json::{Value, json};
 
-use super::cli::{ConsentCommand, ConsentListArgs, ExplainArgs, GiveArgs, Output, WithdrawArgs};
+use super::cli::{
+    ArrivalsArgs, ConsentCommand, ConsentListArgs, ExplainArgs, GiveArgs, Output, WithdrawArgs,
+};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line, note};
 use super::{chart, member, member_name, person_id, purpose, rooms, scope, wait};
 use crate::app::Rooms;
-use crate::consent::{Changed, DirectiveId, Question, Subject};
+use crate::consent::{ArrivalState, Changed, ConsentError, DirectiveId, Question, Subject};
 
 pub(super) fn consent(command: &ConsentCommand) -> Result<(), Failure> {
     match command {
@@ -22,6 +24,7 @@ pub(super) fn consent(command: &ConsentCommand) -> Result<(), Failure> {
         ConsentCommand::Withdraw(args) => withdraw(args),
         ConsentCommand::List(args) => list(args),
         ConsentCommand::Explain(args) => explain(args),
+        ConsentCommand::Arrivals(args) => arrivals(args),
     }
 }
 
@@ -46,12 +49,32 @@ fn give(args: &GiveArgs) -> Result<(), Failure> {
         &member_name(&rooms),
     );
     let shown = draft.source.text.clone();
-    let changed = wait(rooms.consents.give(subject, draft))
-        .or_failure(Exit::Failure, "see `musubi-node consent give --help`")?;
+    let changed = match &args.replaces {
+        Some(replaced) => replace(&rooms, replaced, &subject, draft)?,
+        None => wait(rooms.consents.give(subject, draft))
+            .or_failure(Exit::Failure, "see `musubi-node consent give --help`")?,
+    };
     if args.output.output == Output::Table {
         note(&shown);
     }
     report(&changed, args.output.output)
+}
+
+/// Puts the draft in the place of a directive of the same person or patient.
+fn replace(
+    rooms: &Rooms,
+    replaced: &str,
+    subject: &Subject,
+    draft: DirectiveDraft,
+) -> Result<Changed, Failure> {
+    let advice = "see `musubi-node consent list`";
+    let id = DirectiveId::known(replaced);
+    let head = wait(rooms.consents.read(&id)).or_failure(Exit::TryAgain, "try again")?;
+    if head.is_none_or(|head| head.subject != *subject) {
+        let none = ConsentError::Unknown;
+        return Err(Failure::new(Exit::Failure, none, advice));
+    }
+    wait(rooms.consents.replace(&id, draft)).or_failure(Exit::Failure, advice)
 }
 
 /// The root provision that the options say.
@@ -265,6 +288,55 @@ fn explain(args: &ExplainArgs) -> Result<(), Failure> {
         }
     }
     listing.print(args.output.output)
+}
+
+fn arrivals(args: &ArrivalsArgs) -> Result<(), Failure> {
+    let rooms = rooms(&args.node)?;
+    let found = match (&args.directive, &args.person) {
+        (Some(directive), _) => {
+            let id = DirectiveId::known(directive.as_str());
+            wait(rooms.consents.arrivals(&id))
+                .or_failure(Exit::Failure, "see `musubi-node consent list`")?
+        }
+        (None, person) => {
+            let id = person_id(person.as_deref().unwrap_or_default())?;
+            wait(rooms.consents.arrivals_of(&id)).or_failure(Exit::TryAgain, "try again")?
+        }
+    };
+    let heads = [
+        "directive",
+        "hospital",
+        "tokens",
+        "changed",
+        "state",
+        "time",
+    ];
+    let mut listing = Listing::new(&heads);
+    for one in found {
+        let directive = one.directive.map(|id| id.to_string());
+        let (state, time) = stands(one.state);
+        listing.row([
+            directive.unwrap_or_else(|| "-".to_owned()),
+            one.hospital.to_string(),
+            one.tokens.to_string(),
+            one.changed_at.to_string(),
+            state.to_owned(),
+            time,
+        ]);
+    }
+    listing.print(args.output.output)
+}
+
+/// Where a change stands, and the time that goes with it.
+fn stands(state: ArrivalState) -> (&'static str, String) {
+    let time = match state {
+        ArrivalState::Delivered(at) => at.to_string(),
+        ArrivalState::Pending { at_the_latest, .. } => {
+            format!("by status list at the latest {at_the_latest}")
+        }
+        ArrivalState::ByStatusList(at) => format!("refused since {at} at the latest"),
+    };
+    (state.as_str(), time)
 }
 
 fn because(explanation: Explanation) -> &'static str {

@@ -3,10 +3,13 @@
 use federation_protocol::link::PatientHandle;
 use serde_json::{Value, json};
 
-use super::cli::{LinkAcceptArgs, LinkCommand, LinkCreateArgs, LinkEndArgs, ListArgs, Output};
+use super::cli::{
+    LinkAcceptArgs, LinkCommand, LinkCorrectArgs, LinkCreateArgs, LinkEndArgs, LinkForgetArgs,
+    LinkMergeArgs, ListArgs, Output,
+};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line, note};
-use super::{chart, member, membership, rooms, wait};
+use super::{chart, member, membership, person_id, rooms, wait};
 use crate::linkage::phone::Phone;
 
 pub(super) fn link(command: &LinkCommand) -> Result<(), Failure> {
@@ -15,6 +18,9 @@ pub(super) fn link(command: &LinkCommand) -> Result<(), Failure> {
         LinkCommand::Accept(args) => accept(args),
         LinkCommand::List(args) => list(args),
         LinkCommand::End(args) => end(args),
+        LinkCommand::Forget(args) => forget(args),
+        LinkCommand::Merge(args) => merge(args),
+        LinkCommand::Correct(args) => correct(args),
     }
 }
 
@@ -97,11 +103,47 @@ fn list(args: &ListArgs) -> Result<(), Failure> {
     listing.print(args.output.output)
 }
 
-fn end(args: &LinkEndArgs) -> Result<(), Failure> {
-    let handle: PatientHandle = args.handle.parse().or_failure(
+fn forget(args: &LinkForgetArgs) -> Result<(), Failure> {
+    let (person, hospital) = (person_id(&args.person)?, member(&args.hospital)?);
+    let rooms = rooms(&args.node)?;
+    wait(rooms.linkage.end_home_link(&person, &hospital))
+        .or_failure(Exit::Failure, "see `musubi-node person list`")?;
+    note("ended, and the tokens for that hospital with it");
+    Ok(())
+}
+
+fn merge(args: &LinkMergeArgs) -> Result<(), Failure> {
+    let rooms = rooms(&args.node)?;
+    let (from, into) = (chart(&rooms, &args.from)?, chart(&rooms, &args.into)?);
+    let merged = wait(rooms.linkage.merge(from, into, &args.into))
+        .or_failure(Exit::Failure, "see `musubi-node person list`")?;
+    note(&format!(
+        "{} handle(s) and {} reservation(s) moved",
+        merged.handles.len(),
+        merged.reservations
+    ));
+    Ok(())
+}
+
+fn correct(args: &LinkCorrectArgs) -> Result<(), Failure> {
+    let handle = handle(&args.handle)?;
+    let rooms = rooms(&args.node)?;
+    let patient = chart(&rooms, &args.patient)?;
+    wait(rooms.linkage.correct(&handle, patient, &args.patient))
+        .or_failure(Exit::Failure, "see `musubi-node link list`")?;
+    note("corrected: tokens minted for it before are refused");
+    Ok(())
+}
+
+fn handle(text: &str) -> Result<PatientHandle, Failure> {
+    text.parse().or_failure(
         Exit::Failure,
         "give the handle as `musubi-node link list` shows it",
-    )?;
+    )
+}
+
+fn end(args: &LinkEndArgs) -> Result<(), Failure> {
+    let handle = handle(&args.handle)?;
     let rooms = rooms(&args.node)?;
     wait(rooms.linkage.end(&handle)).or_failure(Exit::Failure, "see `musubi-node link list`")?;
     note("ended: the next question about it is refused");

@@ -3,7 +3,7 @@
 use federation_protocol::category::Category;
 use federation_protocol::consent::{
     ConsentKind, Context, Directive, DirectiveDraft, DirectiveStatus, Explanation, Performer,
-    Provision, ResourceFacts, explain, project, with_status,
+    Provision, Residual, ResourceFacts, explain, first_loss, with_status,
 };
 use federation_protocol::label::Labels;
 use federation_protocol::member::MemberId;
@@ -11,9 +11,11 @@ use federation_protocol::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::mint::MintedRecord;
-use super::{ConsentError, Consents, DirectiveId, StoredDirective, Subject, store, wording};
+use super::{
+    ConsentError, Consents, DirectiveId, StoredDirective, Subject, outbox, store, wording,
+};
 use crate::audit::{self, Kind, Line};
-use crate::database::HospitalConnection;
+use crate::database::{DatabaseError, HospitalConnection, Rid};
 use crate::identity::PersonId;
 
 /// A change of mind, done.
@@ -88,7 +90,7 @@ impl Consents {
             .transact(move |connection| {
                 let stored = first_version(&subject, &draft, now)?;
                 store::directives::write(connection, &stored)?;
-                let ended = settle_subject(connection, &subject, now)?;
+                let ended = settle_subject(connection, &stored, now)?;
                 audit::append(connection, &line(Kind::Directive, &stored, now))?;
                 Ok::<_, ConsentError>(Changed {
                     id: stored.id,
@@ -96,7 +98,37 @@ impl Consents {
                 })
             })
             .await?;
-        self.published.forget();
+        self.changed();
+        Ok(changed)
+    }
+
+    /// Puts another decision in the place of an active directive: its next version. The tokens that
+    /// let out what is no longer given end, and only they.
+    ///
+    /// # Errors
+    /// `Unknown`; `Withdrawn` if it is not active any more; `Everyone`, `Directive` and `Database`
+    /// as for [`Consents::give`].
+    pub async fn replace(
+        &self,
+        id: &DirectiveId,
+        draft: DirectiveDraft,
+    ) -> Result<Changed, ConsentError> {
+        let now = self.clock.now();
+        let id = id.clone();
+        let changed = self
+            .database
+            .transact(move |connection| {
+                let head = store::directives::find(connection, id.as_str())?;
+                let head = active(head.ok_or(ConsentError::Unknown)?)?;
+                let version = head.version.saturating_add(1);
+                let next = drafted(head.id, version, &head.subject, &draft, now)?;
+                store::directives::write(connection, &next)?;
+                let ended = settle_subject(connection, &next, now)?;
+                audit::append(connection, &line(Kind::Directive, &next, now))?;
+                Ok::<_, ConsentError>(Changed { id: next.id, ended })
+            })
+            .await?;
+        self.changed();
         Ok(changed)
     }
 
@@ -114,16 +146,17 @@ impl Consents {
                 let head = store::directives::find(connection, id.as_str())?;
                 let next = inactive(head.ok_or(ConsentError::Unknown)?, now)?;
                 store::directives::write(connection, &next)?;
-                let ended = settle_subject(connection, &next.subject, now)?;
+                let ended = settle_subject(connection, &next, now)?;
                 audit::append(connection, &line(Kind::Revocation, &next, now))?;
                 Ok::<_, ConsentError>(Changed { id: next.id, ended })
             })
             .await?;
-        self.published.forget();
+        self.changed();
         Ok(changed)
     }
 
-    /// Ends every living token about `person` for `audience`: their link has ended.
+    /// Ends every living token about `person` for `audience`: their link has ended. The hospital is
+    /// told like of any other.
     ///
     /// # Errors
     /// The database did not do it.
@@ -138,7 +171,20 @@ impl Consents {
             .into_iter()
             .filter(|token| token.audience == *audience)
             .collect();
-        end(connection, person, &ending, now)
+        end(connection, person, None, &ending, now)
+    }
+
+    /// The local directives about chart `from` hold for chart `into`: the charts were merged. How
+    /// many.
+    ///
+    /// # Errors
+    /// The database did not do it.
+    pub fn move_reservations(
+        connection: &mut HospitalConnection,
+        from: Rid,
+        into: Rid,
+    ) -> Result<usize, DatabaseError> {
+        store::directives::move_patient(connection, from, into)
     }
 
     /// What the person's directives say to a question, and which of them says it.
@@ -179,15 +225,24 @@ pub(super) fn first_version(
     draft: &DirectiveDraft,
     now: Timestamp,
 ) -> Result<StoredDirective, ConsentError> {
-    let id = DirectiveId::random();
-    let raw = stamped(draft.to_fhir(), &id, 1, now);
+    drafted(DirectiveId::random(), 1, subject, draft, now)
+}
+
+fn drafted(
+    id: DirectiveId,
+    version: i64,
+    subject: &Subject,
+    draft: &DirectiveDraft,
+    now: Timestamp,
+) -> Result<StoredDirective, ConsentError> {
+    let raw = stamped(draft.to_fhir(), &id, version, now);
     let directive = Directive::from_fhir(&raw)?;
     if matches!(subject, Subject::Person(_)) && !directive.names_its_actors() {
         return Err(ConsentError::Everyone);
     }
     Ok(StoredDirective {
         id,
-        version: 1,
+        version,
         subject: subject.clone(),
         status: directive.status().as_str().to_owned(),
         written_at: now,
@@ -195,10 +250,15 @@ pub(super) fn first_version(
     })
 }
 
-fn inactive(head: StoredDirective, now: Timestamp) -> Result<StoredDirective, ConsentError> {
-    if head.status != DirectiveStatus::Active.as_str() {
-        return Err(ConsentError::Withdrawn);
+fn active(head: StoredDirective) -> Result<StoredDirective, ConsentError> {
+    match head.status == DirectiveStatus::Active.as_str() {
+        true => Ok(head),
+        false => Err(ConsentError::Withdrawn),
     }
+}
+
+fn inactive(head: StoredDirective, now: Timestamp) -> Result<StoredDirective, ConsentError> {
+    let head = active(head)?;
     let version = head.version.saturating_add(1);
     let raw: Value = serde_json::from_str(&head.raw).map_err(|_broken| ConsentError::Stored)?;
     let raw = stamped(
@@ -248,11 +308,11 @@ pub(super) fn directives_of(
 
 fn settle_subject(
     connection: &mut HospitalConnection,
-    subject: &Subject,
+    changed: &StoredDirective,
     now: Timestamp,
 ) -> Result<Vec<String>, ConsentError> {
-    match subject {
-        Subject::Person(person) => settle(connection, person, now),
+    match &changed.subject {
+        Subject::Person(person) => settle(connection, person, &changed.id, now),
         // A local directive works at the next question here; it mints nothing, it ends nothing.
         Subject::Patient(_) => Ok(Vec::new()),
     }
@@ -262,6 +322,7 @@ fn settle_subject(
 fn settle(
     connection: &mut HospitalConnection,
     person: &PersonId,
+    changed: &DirectiveId,
     now: Timestamp,
 ) -> Result<Vec<String>, ConsentError> {
     let live = store::tokens::live_of(connection, person, now)?;
@@ -273,12 +334,14 @@ fn settle(
         .into_iter()
         .filter(|token| !still_follows(token, &directives, now))
         .collect();
-    end(connection, person, &ending, now)
+    end(connection, person, Some(changed), &ending, now)
 }
 
+/// Ends tokens: their bits stand in the next status list, and their hospitals are to be told.
 fn end(
     connection: &mut HospitalConnection,
     person: &PersonId,
+    changed: Option<&DirectiveId>,
     ending: &[MintedRecord],
     now: Timestamp,
 ) -> Result<Vec<String>, ConsentError> {
@@ -293,43 +356,21 @@ fn end(
             .detail("audience", token.audience.as_str());
         audit::append(connection, &line)?;
     }
+    outbox::tell(connection, person, changed, ending, now)?;
     Ok(ending.iter().map(|token| token.jti.clone()).collect())
 }
 
-/// Whether everything that `token` lets out is still let out by `directives`.
-///
-/// The rule is sound and errs towards ending: projected onto the token's own scope, nothing of that
-/// scope may be gone, every group of rules that fell away must be one that never permits, every group that came must be one that never
-/// forbids. (Across groups any forbid wins, else any permit: so taking such a group away, or
-/// adding one, can only let out more.)
+/// Whether everything that `token` lets out is let out by `directives` too, for as long as it lives.
 fn still_follows(token: &MintedRecord, directives: &[Directive], now: Timestamp) -> bool {
+    let Ok(residual) = Residual::from_json(token.rules.as_bytes()) else {
+        return false;
+    };
     let context = Context {
         requester: token.client.clone(),
         practitioner: token.practitioner.clone(),
         purpose: token.purpose,
         at: now,
     };
-    let Ok(current) = project(directives, &context, token.scope) else {
-        return false;
-    };
-    token.scope == current.scope && lets_out_no_less(&token.rules, &current.residual.to_json())
-}
-
-pub(super) fn lets_out_no_less(before: &str, after: &str) -> bool {
-    if before == after {
-        return true;
-    }
-    let groups = |json: &str| serde_json::from_str::<Vec<Vec<Value>>>(json);
-    let (Ok(before), Ok(after)) = (groups(before), groups(after)) else {
-        return false;
-    };
-    let only = |group: &[Value], kind: &str| {
-        group
-            .iter()
-            .all(|rule| rule.get("type").and_then(Value::as_str) == Some(kind))
-    };
-    let harmless_loss = |group: &&Vec<Value>| after.contains(group) || only(group, "forbid");
-    let harmless_gain = |group: &&Vec<Value>| before.contains(group) || only(group, "permit");
-    before.iter().all(|group| harmless_loss(&group))
-        && after.iter().all(|group| harmless_gain(&group))
+    let until = token.expires_at;
+    first_loss(token.scope, &residual, directives, &context, until).is_none()
 }

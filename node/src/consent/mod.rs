@@ -1,15 +1,18 @@
 //! The person's decisions: directives kept as FHIR Consent, visit codes, minted tokens, and whether
 //! a token still stands.
 //!
-//! Owns the tables of migration `0003_consent`. A directive is never deleted: withdrawn is a new,
-//! inactive version, and the tokens that no longer follow from what is left end in the same
-//! transaction. Links are handed in: this room knows no charts and no handles of its own.
+//! Owns the tables of the migrations `0003_consent` and `0015_revocations`. A directive is never
+//! deleted: withdrawn is a new, inactive version, and the tokens that no longer follow from what is
+//! left end in the same transaction, which also writes down which hospitals are to be told. Links are handed in: this room knows no charts and no handles of its own.
 
+mod arrivals;
 mod change;
 mod grant;
 mod mint;
+mod outbox;
 mod published;
 mod redeem;
+mod revoked;
 mod standing;
 mod store;
 #[cfg(test)]
@@ -30,9 +33,12 @@ use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
 use crate::identity::PersonId;
 use crate::keys::Keys;
 
+pub use arrivals::{Arrival, ArrivalState};
 pub use change::{Changed, Explained, Question};
 pub use grant::{Decision, Evidence, EvidenceNeeded, TickedResponder, VisitCode};
+pub use outbox::{Acknowledged, Due, Message};
 pub use redeem::{Answer, Redemption};
+pub use revoked::{MOST_HELD, RevokedTokens};
 pub use standing::{Standing, StatusLists};
 pub use visit::CODE_LIFE_SECONDS;
 
@@ -169,6 +175,7 @@ pub struct Consents {
     /// The federation endpoint, without a slash at the end: status lists are published below it.
     endpoint: Arc<str>,
     published: Arc<published::Published>,
+    to_tell: Arc<tokio::sync::Notify>,
 }
 
 impl Consents {
@@ -189,6 +196,7 @@ impl Consents {
             me,
             endpoint: endpoint.trim_end_matches('/').into(),
             published: Arc::default(),
+            to_tell: Arc::default(),
         }
     }
 

@@ -105,6 +105,22 @@ impl Exchanges {
 
     /// Asks `to` and waits at most `deadline` for the whole, the second attempt included.
     pub async fn ask(&self, to: &MemberId, ask: &Ask, deadline: Duration) -> Exchanged {
+        self.ask_even(to, ask, deadline, Resting::Spared).await
+    }
+
+    /// [`Exchanges::ask`], also of a peer that rests after failures: nobody waits for the answer,
+    /// and what it is to be told cannot wait.
+    pub async fn insist(&self, to: &MemberId, ask: &Ask, deadline: Duration) -> Exchanged {
+        self.ask_even(to, ask, deadline, Resting::Asked).await
+    }
+
+    async fn ask_even(
+        &self,
+        to: &MemberId,
+        ask: &Ask,
+        deadline: Duration,
+        resting: Resting,
+    ) -> Exchanged {
         let watch = Stopwatch::start();
         let exchange = random()
             .ok()
@@ -112,7 +128,7 @@ impl Exchanges {
         let sent = Mutex::new(None);
         let result = match exchange {
             Some(exchange) => {
-                let tries = self.try_twice(to, ask, exchange, deadline, &sent);
+                let tries = self.try_twice(to, ask, exchange, deadline, &sent, resting);
                 tokio::time::timeout(deadline, tries)
                     .await
                     .unwrap_or_else(|_elapsed| {
@@ -152,6 +168,7 @@ impl Exchanges {
         exchange: ExchangeId,
         deadline: Duration,
         sent: &Sent,
+        resting: Resting,
     ) -> Result<Verified<Answer>, NoAnswer> {
         let now = self.parts.clock.now();
         let membership = self.membership(ask.purpose)?;
@@ -160,7 +177,7 @@ impl Exchanges {
             tracing::warn!(peer.id = %to, "no client for {to}: {error}");
             NoAnswer::Silent(Silence::NotAMember)
         })?;
-        if !self.parts.peers.admit(to, now) {
+        if !self.parts.peers.admit(to, now) && resting == Resting::Spared {
             return Err(NoAnswer::Silent(Silence::Resting));
         }
         let attempt = || self.attempt(&client, to, ask, exchange, deadline, sent);
@@ -283,6 +300,15 @@ fn evidence(sent: Sent, result: &Result<Verified<Answer>, NoAnswer>) -> Option<B
         Ok(answer) => Some(Box::new(kept.with(answer))),
         Err(_) => Some(kept),
     }
+}
+
+/// What becomes of a peer that rests after failures.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Resting {
+    /// It is not asked.
+    Spared,
+    /// It is asked all the same.
+    Asked,
 }
 
 /// An attempt without answer.

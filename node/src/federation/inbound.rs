@@ -6,6 +6,8 @@
 //! Source: PROTOCOL section 4.
 
 mod closing;
+mod revoking;
+mod unlinking;
 
 use std::sync::Arc;
 
@@ -28,7 +30,9 @@ use super::opening::Opening;
 use super::query::{self, Question};
 use super::redeeming::Redeeming;
 use super::replay::{Amnesia, ReplayWindow, SeenNonce};
+use super::revocations::{REVOCATIONS_PATH, Revocations};
 use super::store;
+use super::unlinking::LINKS_PATH;
 use crate::audit::{Kind, Line};
 use crate::consent::ConsentError;
 use crate::database::{Database, DatabaseError, last_restore};
@@ -63,6 +67,8 @@ pub struct InboundParts {
     pub(super) opening: Opening,
     /// Visit codes.
     pub(super) redeeming: Redeeming,
+    /// Ended tokens of others.
+    pub(super) revocations: Revocations,
 }
 
 /// Answers peers. One per process, shared by its workers.
@@ -131,7 +137,9 @@ impl Inbound {
                 .with("/federation/v1/fhir/{}/_search", Media::Form)
                 .with(FHIR_PATH, Media::Fhir)
                 .with(ECHO_PATH, Media::Json)
-                .with(GRANTS_PATH, Media::Json),
+                .with(GRANTS_PATH, Media::Json)
+                .with(REVOCATIONS_PATH, Media::Json)
+                .with(LINKS_PATH, Media::Json),
             rate: parts.rate,
             body_timeout: DEFAULT_BODY_TIMEOUT,
         });
@@ -242,6 +250,12 @@ impl Inbound {
         }
         if request.path == GRANTS_PATH {
             return self.redeem(request, pair).await;
+        }
+        if request.path == REVOCATIONS_PATH {
+            return self.revoke(request, pair).await;
+        }
+        if request.path == LINKS_PATH {
+            return self.unlink(request, pair).await;
         }
         let Ready {
             content_type,

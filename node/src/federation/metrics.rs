@@ -25,8 +25,15 @@ pub struct CodeAndPeer {
 pub struct PeerAndOutcome {
     /// The member id of the peer.
     pub peer: String,
-    /// `answered`, `refused`, `silent`, `unverified`.
+    /// `answered`, `refused`, `silent`, `unverified`; of messages `delivered`, `failed`.
     pub outcome: &'static str,
+}
+
+/// A peer.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub struct PeerAlone {
+    /// The member id of the peer.
+    pub peer: String,
 }
 
 /// What went wrong with the directory.
@@ -55,6 +62,9 @@ pub struct FederationMetrics {
     asked_seconds: Family<PeerAndOutcome, Histogram, Seconds>,
     answered_seconds: Histogram,
     alarms: Family<DirectoryAlarm, Counter>,
+    revocations_told: Family<PeerAndOutcome, Counter>,
+    revocations_taken: Family<PeerAlone, Counter>,
+    revocations_owed: Gauge,
     status_age_seconds: Gauge,
     directory_seq: Gauge,
     status_seq: Gauge,
@@ -70,6 +80,9 @@ impl FederationMetrics {
             asked_seconds: Family::new_with_constructor(Seconds),
             answered_seconds: Seconds.new_metric(),
             alarms: Family::default(),
+            revocations_told: Family::default(),
+            revocations_taken: Family::default(),
+            revocations_owed: Gauge::default(),
             status_age_seconds: Gauge::default(),
             directory_seq: Gauge::default(),
             status_seq: Gauge::default(),
@@ -114,7 +127,26 @@ impl FederationMetrics {
             "Number of the accepted status document",
             metrics.status_seq.clone(),
         );
+        metrics.register_revocations(registry);
         metrics
+    }
+
+    fn register_revocations(&self, registry: &mut Registry) {
+        registry.register(
+            "musubi_federation_revocations_told",
+            "Messages to peers about ended tokens, by how they ended",
+            self.revocations_told.clone(),
+        );
+        registry.register(
+            "musubi_federation_revocations_taken",
+            "Ended tokens that peers told of",
+            self.revocations_taken.clone(),
+        );
+        registry.register(
+            "musubi_federation_revocations_owed",
+            "Peers that have not yet acknowledged what they were told of ended tokens",
+            self.revocations_owed.clone(),
+        );
     }
 
     /// A request was refused. `peer` is a member of the directory, or `None`. How many of these
@@ -149,6 +181,28 @@ impl FederationMetrics {
     /// A peer's question was answered after `seconds`.
     pub fn answered(&self, seconds: f64) {
         self.answered_seconds.observe(seconds);
+    }
+
+    /// A message about ended tokens to `peer` was `delivered` or `failed`.
+    pub fn revocation_told(&self, peer: &str, outcome: &'static str) {
+        let peer = peer.to_owned();
+        let labels = PeerAndOutcome { peer, outcome };
+        self.revocations_told.get_or_create(&labels).inc();
+    }
+
+    /// `peer` told of so many ended tokens.
+    pub fn revocations_taken(&self, peer: &str, tokens: usize) {
+        let peer = peer.to_owned();
+        let counter = self
+            .revocations_taken
+            .get_or_create_owned(&PeerAlone { peer });
+        counter.inc_by(u64::try_from(tokens).unwrap_or(u64::MAX));
+    }
+
+    /// So many peers have not yet acknowledged what they were told.
+    pub fn revocations_owed(&self, peers: usize) {
+        self.revocations_owed
+            .set(i64::try_from(peers).unwrap_or(i64::MAX));
     }
 
     /// A document of the registry was not accepted.

@@ -1,12 +1,13 @@
 //! The node among its peers: what it asks them, what it answers them, and what it knows of them.
 //!
 //! Owns the copy of the directory, the replay window, the peers' standing, and the grants that this
-//! node's physicians hold. Decides nothing about records: `access` does. Knows no person: `linkage`
+//! node's physicians hold. Carries what `consent` has to tell other hospitals. Decides nothing about records: `access` does. Knows no person: `linkage`
 //! and `consent` do.
 
 pub mod answer;
 pub mod asking;
 pub mod breaker;
+pub mod delivery;
 pub mod directory;
 pub mod echo;
 pub mod evidence;
@@ -23,11 +24,13 @@ pub mod peers;
 pub mod query;
 mod redeeming;
 pub mod replay;
+mod revocations;
 mod routes;
 mod splice;
 pub mod sse;
 pub mod standing;
 mod store;
+pub mod unlinking;
 pub mod witnessing;
 
 use std::num::NonZeroU32;
@@ -47,12 +50,13 @@ use tokio::task::JoinHandle;
 use crate::access::{Access, HousePolicy};
 use crate::audit::{Audit, Checkpoints};
 use crate::config::{FederationSettings, RegistrySettings};
-use crate::consent::Consents;
+use crate::consent::{Consents, RevokedTokens};
 use crate::database::{Database, DatabaseError};
 use crate::keys::Keys;
 use crate::records::Records;
 
 use asking::{Asking, AskingParts};
+use delivery::{Delivery, DeliveryParts};
 use directory::{DirectoryError, DirectorySettings, MemberDirectory};
 use exchange::Exchanges;
 use inbound::{Inbound, InboundParts};
@@ -60,14 +64,16 @@ use metrics::FederationMetrics;
 use opening::{Opening, OpeningParts};
 use peers::Peers;
 use redeeming::{Redeeming, RedeemingParts};
+use revocations::Revocations;
 use standing::Standings;
+use unlinking::Unlinking;
 use witnessing::Witnessing;
 
 pub use query::QueryError;
 pub use redeeming::RedeemError;
-pub use routes::{configure_federation, configure_hospital};
+pub use routes::{configure_federation, configure_hospital, configure_people};
 
-/// How often the replay window's outdated rows are removed.
+/// How often outdated rows of the replay window, and ended tokens that have expired, are removed.
 const PRUNING: Duration = Duration::from_secs(60);
 
 /// What the federation room stands on.
@@ -121,6 +127,9 @@ pub struct Federation {
     inbound: Arc<Inbound>,
     asking: Arc<Asking>,
     witnessing: Witnessing,
+    delivery: Arc<Delivery>,
+    unlinking: Arc<Unlinking>,
+    revoked: RevokedTokens,
     consents: Consents,
     metrics: FederationMetrics,
 }
@@ -190,7 +199,30 @@ impl Federation {
             consents: consents.clone(),
             exchanges: exchanges.clone(),
         });
-        let standings = Standings::new(me.clone(), Arc::clone(&clock), peers, consents.clone());
+        let revoked = consents.revoked_tokens().await?;
+        let revocations = Revocations::new(revoked.clone(), metrics.clone());
+        let delivery = Delivery::new(DeliveryParts {
+            me: me.clone(),
+            clock: Arc::clone(&clock),
+            database: database.clone(),
+            consents: consents.clone(),
+            exchanges: exchanges.clone(),
+            revocations: revocations.clone(),
+            metrics: metrics.clone(),
+        });
+        let unlinking = Unlinking::new(
+            me.clone(),
+            Arc::clone(&clock),
+            database.clone(),
+            exchanges.clone(),
+        );
+        let standings = Standings::new(
+            me.clone(),
+            Arc::clone(&clock),
+            peers,
+            consents.clone(),
+            revoked.clone(),
+        );
         let opening = Opening::new(OpeningParts {
             me: me.clone(),
             clock: Arc::clone(&clock),
@@ -211,6 +243,7 @@ impl Federation {
             metrics: metrics.clone(),
             opening,
             redeeming: redeeming.clone(),
+            revocations,
         })
         .await?;
         let asking = Asking::new(AskingParts {
@@ -232,17 +265,26 @@ impl Federation {
             inbound: Arc::new(inbound),
             asking: Arc::new(asking),
             witnessing,
+            delivery: Arc::new(delivery),
+            unlinking: Arc::new(unlinking),
+            revoked,
             consents,
             metrics,
         })
     }
 
-    /// Starts what runs beside the listeners: the look at the registry, the pruning of the replay
-    /// window, and the sealing of the log. Call it inside a runtime; keep what it returns as long as the node runs.
+    /// Starts what runs beside the listeners: the look at the registry, telling hospitals of ended
+    /// tokens and links, the pruning of what is outdated, and the sealing of the log. Call it inside
+    /// a runtime; keep what it returns as long as the node runs.
     #[must_use]
     pub fn spawn_tasks(&self) -> Tasks {
         let directory = self.directory.clone();
         let inbound = Arc::clone(&self.inbound);
+        let delivery = Arc::clone(&self.delivery);
+        let (consents, revoked) = (self.consents.clone(), self.revoked.clone());
+        let unlinking = Arc::clone(&self.unlinking);
+        let telling = tokio::spawn(async move { unlinking.keep_telling().await });
+        let delivering = tokio::spawn(async move { delivery.keep_delivering().await });
         let polling = tokio::spawn(async move { directory.keep_current().await });
         let pruning = tokio::spawn(async move {
             loop {
@@ -250,12 +292,15 @@ impl Federation {
                 if let Err(error) = inbound.prune().await {
                     tracing::warn!("the replay window was not pruned: {error}");
                 }
+                if let Err(error) = consents.prune_revoked(&revoked).await {
+                    tracing::warn!("ended tokens of others were not pruned: {error}");
+                }
             }
         });
         let witnessing = self.witnessing.clone();
         let witnessing = tokio::spawn(async move { witnessing.keep_witnessed().await });
         Tasks {
-            handles: vec![polling, pruning, witnessing],
+            handles: vec![polling, delivering, telling, pruning, witnessing],
         }
     }
 
@@ -281,6 +326,18 @@ impl Federation {
     #[must_use]
     pub fn witnessing(&self) -> &Witnessing {
         &self.witnessing
+    }
+
+    /// Tells hospitals of ended tokens.
+    #[must_use]
+    pub fn delivery(&self) -> &Delivery {
+        &self.delivery
+    }
+
+    /// Tells hospitals of ended links.
+    #[must_use]
+    pub fn unlinking(&self) -> &Unlinking {
+        &self.unlinking
     }
 
     /// The counters.

@@ -267,6 +267,9 @@ impl Asking {
         parts: &OpeningParts,
     ) -> Result<Looked, OpenError> {
         let (token, patient) = self.token(connection, parts)?;
+        if parts.standings.is_revoked(&token.issuer, &token.jti) {
+            return Err(OpenError::Refused(Refusal::TokenRevoked));
+        }
         let (uri, idx) = (&token.status_uri, token.status_idx);
         match parts.standings.known(&token.issuer, uri, idx) {
             Some(standing) => standing.map_err(OpenError::Refused)?,
@@ -326,6 +329,9 @@ impl Asking {
         let token = token.map_err(OpenError::Refused)?;
         // Accepted means that there is a link; without one it was refused.
         let link = link.ok_or(OpenError::Refused(Refusal::TokenIssuerNotHome))?;
+        if link.outdates(self.signed.claims().iat) {
+            return Err(OpenError::Refused(Refusal::TokenRevoked));
+        }
         Ok((token, link.patient))
     }
 }

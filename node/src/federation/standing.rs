@@ -1,5 +1,7 @@
 //! Whether a token still stands: the issuer's status list, fetched when the kept one is too old.
 //!
+//! What an issuer pushed goes before what its list still says.
+//!
 //! One fetch at a time for each list, however many questions wait for it. A list that cannot be had
 //! answers from the kept copy until its `exp`; then every token on it is refused.
 //!
@@ -18,7 +20,7 @@ use federation_service::clock::SharedClock;
 use federation_service::peer_client::Fetched;
 
 use super::peers::Peers;
-use crate::consent::{Consents, Standing, StatusLists};
+use crate::consent::{Consents, RevokedTokens, Standing, StatusLists};
 
 /// How long a status list may take: the question behind it is waiting.
 const DEADLINE: Duration = Duration::from_secs(4);
@@ -30,19 +32,34 @@ pub struct Standings {
     lists: StatusLists,
     peers: Arc<Peers>,
     consents: Consents,
+    revoked: RevokedTokens,
 }
 
 impl Standings {
-    /// Fetches through `peers`; the lists of `me` come from `consents`.
+    /// Fetches through `peers`; the lists of `me` come from `consents`; `revoked` is what issuers
+    /// pushed.
     #[must_use]
-    pub fn new(me: MemberId, clock: SharedClock, peers: Arc<Peers>, consents: Consents) -> Self {
+    pub fn new(
+        me: MemberId,
+        clock: SharedClock,
+        peers: Arc<Peers>,
+        consents: Consents,
+        revoked: RevokedTokens,
+    ) -> Self {
         Self {
             me,
             clock,
             lists: StatusLists::new(),
             peers,
             consents,
+            revoked,
         }
+    }
+
+    /// Whether the issuer itself said that its token `jti` has ended.
+    #[must_use]
+    pub fn is_revoked(&self, issuer: &MemberId, jti: &str) -> bool {
+        self.revoked.contains(issuer, jti)
     }
 
     /// Whether the token at bit `idx` of the list at `uri` stands.

@@ -18,6 +18,9 @@ pub enum LinkageError {
     /// Nobody with this id is enrolled here.
     #[error("no enrolled person with this id")]
     NoPerson,
+    /// It is the same chart already.
+    #[error("it is the same chart already")]
+    SameChart,
     /// There is no such living link.
     #[error("no such link")]
     NoLink,

@@ -4,8 +4,11 @@
 //! enrolled, and their handles elsewhere). Handles and device keys are random, one for each link:
 //! nothing to enumerate, nothing to join on. Hands handles to whoever mints; never mints.
 
+mod charts;
+mod ends;
 mod error;
 pub mod phone;
+pub mod routes;
 mod store;
 
 use federation_protocol::directory::Membership;
@@ -20,8 +23,13 @@ use crate::consent::{Consents, HomeLink};
 use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
 use crate::identity::PersonId;
 
+pub use charts::Merged;
+pub use ends::{UntoldEnd, end_by_home, own_line};
 pub use error::LinkageError;
 use phone::{Carried, Phone};
+
+/// How far apart the clocks of members may be, seconds.
+const SKEW_SECONDS: i64 = 60;
 
 /// A person who chose this node as their home.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +61,18 @@ pub struct Link {
     pub created_at: Timestamp,
     /// When it ended, if it has.
     pub ended_at: Option<Timestamp>,
+    /// When the handle was last found to mean another chart, if it was.
+    pub corrected_at: Option<Timestamp>,
+}
+
+impl Link {
+    /// Whether a token that was minted at `issued_at`, by a clock that may be ahead, may have been
+    /// given for the chart that the handle was taken from.
+    #[must_use]
+    pub fn outdates(&self, issued_at: Timestamp) -> bool {
+        let may_be_before = |at: Timestamp| issued_at <= at.plus_seconds(SKEW_SECONDS);
+        self.corrected_at.is_some_and(may_be_before)
+    }
 }
 
 /// A link just made at the counter.
@@ -193,6 +213,7 @@ impl Linkage {
             device_key,
             created_at: now,
             ended_at: None,
+            corrected_at: None,
         };
         self.database
             .transact(move |connection| {
@@ -266,7 +287,10 @@ impl Linkage {
                 if store::handle_is_known(connection, &stored.handle)? {
                     return Err(LinkageError::Spent);
                 }
-                store::end_home_link(connection, &person, &stored.responder, now)?;
+                if store::end_home_link(connection, &person, &stored.responder, now)? {
+                    // What was minted for the old handle means the old link.
+                    Consents::end_audience(connection, &person, &stored.responder, now)?;
+                }
                 store::insert_home_link(connection, &person, &stored, &carried.assertion, now)?;
                 let line = link_line(&person, &stored.responder, "link_accepted", now)
                     .detail("handle", stored.handle.as_str());
@@ -309,6 +333,23 @@ impl Linkage {
         let person = person.clone();
         self.database
             .read(move |connection| links_of(connection, &person))
+            .await
+    }
+
+    /// Where a person is known, for that person: the audit line is committed before.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn own_links(&self, person: &PersonId) -> Result<Vec<HomeLink>, LinkageError> {
+        let (person, now) = (person.clone(), self.clock.now());
+        self.database
+            .transact(move |connection| {
+                let line = Line::new(Kind::Read, now, "person")
+                    .person(person.as_str())
+                    .outcome("links_shown");
+                audit::append(connection, &line)?;
+                Ok(links_of(connection, &person)?)
+            })
             .await
     }
 

@@ -6,7 +6,7 @@ use federation_protocol::link::PatientHandle;
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 
-use super::{Link, Person};
+use super::{Link, Person, UntoldEnd};
 use crate::consent::HomeLink;
 use crate::database::{DatabaseError, HospitalConnection, Rid};
 use crate::identity::PersonId;
@@ -20,6 +20,7 @@ diesel::table! {
         device_key -> Text,
         created_at -> BigInt,
         ended_at -> Nullable<BigInt>,
+        corrected_at -> Nullable<BigInt>,
     }
 }
 
@@ -42,6 +43,7 @@ diesel::table! {
         assertion -> Text,
         accepted_at -> BigInt,
         ended_at -> Nullable<BigInt>,
+        told_at -> Nullable<BigInt>,
     }
 }
 
@@ -127,10 +129,19 @@ pub(super) fn insert_link(
     Ok(())
 }
 
-type LinkRow = (String, i64, String, String, String, i64, Option<i64>);
+type LinkRow = (
+    String,
+    i64,
+    String,
+    String,
+    String,
+    i64,
+    Option<i64>,
+    Option<i64>,
+);
 
 fn read_link(row: LinkRow) -> Result<Link, DatabaseError> {
-    let (handle, patient, patient_id, home, device_key, created_at, ended_at) = row;
+    let (handle, patient, patient_id, home, device_key, created_at, ended_at, corrected_at) = row;
     Ok(Link {
         handle: handle.parse().map_err(|_not| unreadable("a handle"))?,
         patient: Rid(patient),
@@ -139,6 +150,7 @@ fn read_link(row: LinkRow) -> Result<Link, DatabaseError> {
         device_key: PublicKey::from_x(&device_key).map_err(|_not| unreadable("a device key"))?,
         created_at: Timestamp::from_micros(created_at),
         ended_at: ended_at.map(Timestamp::from_micros),
+        corrected_at: corrected_at.map(Timestamp::from_micros),
     })
 }
 
@@ -177,6 +189,63 @@ pub(super) fn end_link(
 ) -> Result<(), DatabaseError> {
     diesel::update(link::table.filter(link::handle.eq(handle.as_str())))
         .set(link::ended_at.eq(now.micros()))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// The living handles of `from` mean `into` from now on; which.
+pub(super) fn move_links(
+    connection: &mut HospitalConnection,
+    from: Rid,
+    into: Rid,
+    into_id: &str,
+) -> Result<Vec<PatientHandle>, DatabaseError> {
+    let living = link::table
+        .filter(link::patient.eq(from.0))
+        .filter(link::ended_at.is_null());
+    let handles: Vec<String> = living
+        .select(link::handle)
+        .order(link::handle.asc())
+        .load(connection)?;
+    diesel::update(living)
+        .set((link::patient.eq(into.0), link::patient_id.eq(into_id)))
+        .execute(connection)?;
+    let handles = handles
+        .iter()
+        .map(|text| text.parse().map_err(|_not| unreadable("a handle")));
+    handles.collect()
+}
+
+/// The person whose own chart was `from` has `into`.
+pub(super) fn move_person(
+    connection: &mut HospitalConnection,
+    from: Rid,
+    into: Rid,
+    into_id: &str,
+) -> Result<(), DatabaseError> {
+    let of_chart = person::table
+        .filter(person::patient.eq(from.0))
+        .filter(person::ended_at.is_null());
+    diesel::update(of_chart)
+        .set((person::patient.eq(into.0), person::patient_id.eq(into_id)))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// The handle means `patient` from `now` on.
+pub(super) fn correct_link(
+    connection: &mut HospitalConnection,
+    handle: &PatientHandle,
+    patient: Rid,
+    patient_id: &str,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    diesel::update(link::table.filter(link::handle.eq(handle.as_str())))
+        .set((
+            link::patient.eq(patient.0),
+            link::patient_id.eq(patient_id),
+            link::corrected_at.eq(now.micros()),
+        ))
         .execute(connection)?;
     Ok(())
 }
@@ -278,4 +347,41 @@ pub(super) fn end_home_link(
         .set(home_link::ended_at.eq(now.micros()))
         .execute(connection)?;
     Ok(ended > 0)
+}
+
+/// Ended links read at once.
+const MOST_ENDS: i64 = 500;
+
+/// Ended links that their hospitals have not been told of, oldest first.
+pub(super) fn untold_ends(
+    connection: &mut HospitalConnection,
+) -> Result<Vec<UntoldEnd>, DatabaseError> {
+    let rows: Vec<(String, String)> = home_link::table
+        .filter(home_link::ended_at.is_not_null())
+        .filter(home_link::told_at.is_null())
+        .order(home_link::ended_at.asc())
+        .select((home_link::responder, home_link::handle))
+        .limit(MOST_ENDS)
+        .load(connection)?;
+    let ends = rows.into_iter().map(|(responder, handle)| {
+        Ok(UntoldEnd {
+            responder: responder
+                .parse()
+                .map_err(|_not| unreadable("a responder"))?,
+            handle: handle.parse().map_err(|_not| unreadable("a handle"))?,
+        })
+    });
+    ends.collect()
+}
+
+/// The hospital of this ended link knows.
+pub(super) fn end_is_told(
+    connection: &mut HospitalConnection,
+    handle: &PatientHandle,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    diesel::update(home_link::table.filter(home_link::handle.eq(handle.as_str())))
+        .set(home_link::told_at.eq(now.micros()))
+        .execute(connection)?;
+    Ok(())
 }

@@ -350,3 +350,87 @@ proptest::proptest! {
         proptest::prop_assert_eq!(verdict.is_err(), changed);
     }
 }
+
+async fn outcomes(walk: &Walk) -> Vec<String> {
+    let audit = Audit::new(walk.home.database.clone());
+    let lines = audit.list(Filter::default()).await.unwrap();
+    lines.into_iter().map(|line| line.outcome).collect()
+}
+
+#[actix_web::test]
+async fn a_merged_chart_s_handles_and_reservations_move_to_the_one_that_goes_on() {
+    on_each_async(async |database| {
+        use federation_protocol::consent::{Provision, ProvisionType};
+        let mut walk = Walk::on(database).await;
+        let made = walk.link().await;
+        let deny = Provision::any(ProvisionType::Deny);
+        walk.home.reserve(Rid(9), deny).await;
+        let merged = walk.yukimi.merge(Rid(9), Rid(12), "y-12").await.unwrap();
+        assert_eq!(merged.handles, std::slice::from_ref(&made.handle));
+        assert_eq!((merged.reservations, merged.enrolled), (1, false));
+        let link = walk.found(&made.handle).await.unwrap();
+        assert_eq!((link.patient, link.patient_id.as_str()), (Rid(12), "y-12"));
+        assert!(!link.outdates(NOW), "it is the same person's");
+        let held = async |chart| -> usize {
+            let database = &walk.home.database;
+            let reserved = database
+                .read(move |connection| crate::consent::local_directives(connection, chart));
+            reserved.await.unwrap().len()
+        };
+        assert_eq!((held(Rid(9)).await, held(Rid(12)).await), (0, 1));
+        let lines = outcomes(&walk).await;
+        assert_eq!(lines[lines.len() - 2..], ["chart_given_up", "chart_merged"]);
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_merged_chart_s_person_goes_on_but_two_people_are_never_made_one() {
+    on_each_async(async |database| {
+        let walk = Walk::on(database).await;
+        let merged = walk.minato.merge(Rid(7), Rid(70), "hana-2").await.unwrap();
+        assert!(merged.enrolled);
+        let person = walk.minato.person(walk.phone.person()).await.unwrap();
+        assert_eq!(
+            (person.patient, person.patient_id.as_str()),
+            (Rid(70), "hana-2")
+        );
+        walk.minato.enroll(Rid(8), "taro").await.unwrap();
+        let refused = walk.minato.merge(Rid(8), Rid(70), "hana-2").await;
+        assert!(matches!(refused, Err(LinkageError::Enrolled(_))));
+        let refused = walk.minato.merge(Rid(8), Rid(8), "taro").await;
+        assert!(matches!(refused, Err(LinkageError::SameChart)));
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_corrected_handle_means_the_other_chart_and_outdates_what_was_minted_before() {
+    on_each_async(async |database| {
+        let mut walk = Walk::on(database).await;
+        let made = walk.link().await;
+        walk.home.clock.advance(600);
+        let now = NOW.plus_seconds(600);
+        walk.yukimi
+            .correct(&made.handle, Rid(12), "y-12")
+            .await
+            .unwrap();
+        let link = walk.found(&made.handle).await.unwrap();
+        assert_eq!(link.patient, Rid(12));
+        // A home's clock may be a minute ahead.
+        assert!(link.outdates(NOW) && link.outdates(now.plus_seconds(60)));
+        assert!(!link.outdates(now.plus_seconds(61)));
+        let again = walk.yukimi.correct(&made.handle, Rid(12), "y-12").await;
+        assert!(matches!(again, Err(LinkageError::SameChart)));
+        walk.yukimi.end(&made.handle).await.unwrap();
+        let ended = walk.yukimi.correct(&made.handle, Rid(9), "y-9").await;
+        assert!(matches!(ended, Err(LinkageError::NoLink)));
+        let lines = outcomes(&walk).await;
+        assert!(lines.ends_with(&[
+            "link_taken_away".to_owned(),
+            "link_corrected".to_owned(),
+            "link_ended".to_owned()
+        ]));
+    })
+    .await;
+}

@@ -84,6 +84,18 @@ pub(in crate::consent) fn write(
     Ok(())
 }
 
+/// The directives about a chart are about another one from now on; how many.
+pub(in crate::consent) fn move_patient(
+    connection: &mut HospitalConnection,
+    from: Rid,
+    into: Rid,
+) -> Result<usize, DatabaseError> {
+    let of_chart = directive::table.filter(directive::patient.eq(from.0));
+    Ok(diesel::update(of_chart)
+        .set(directive::patient.eq(into.0))
+        .execute(connection)?)
+}
+
 #[derive(Queryable)]
 struct Row {
     id: String,

@@ -2,6 +2,8 @@
 
 pub(super) mod codes;
 pub(super) mod directives;
+pub(super) mod outbox;
+pub(super) mod revoked;
 pub(super) mod tokens;
 
 use crate::database::DatabaseError;

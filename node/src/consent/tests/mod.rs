@@ -9,6 +9,7 @@
 
 mod codes;
 mod directives;
+mod revocations;
 mod tokens;
 
 use federation_protocol::category::{Category, Scope};

@@ -1,5 +1,6 @@
 //! The room's HTTP: what other members may send, and what the hospital's own staff may ask.
 
+pub(super) mod arrivals;
 mod federation;
 pub(super) mod hospital;
 mod problem;
@@ -10,6 +11,12 @@ use actix_web::web::ServiceConfig;
 /// server's `on_connect`. Takes every path that nothing before it took.
 pub fn configure_federation(config: &mut ServiceConfig) {
     federation::configure(config);
+}
+
+/// The routes of the patient listener: where a change of mind has arrived. Needs
+/// `Data<Federation>` and the people's door before them.
+pub fn configure_people(config: &mut ServiceConfig) {
+    arrivals::configure(config);
 }
 
 /// The routes of the hospital listener: grants, and questions under them. Needs `Data<Federation>`

@@ -14,9 +14,11 @@ use super::super::manifest::{self, claims as manifest_claims};
 use super::super::merge::{self, Page, read_answer};
 use super::super::outcome::{Hospital as Named, Part, PeerOutcome};
 use super::super::query::{Question, batch_body};
+use super::super::routes::arrivals::described as described_arrivals;
 use super::super::routes::hospital::described;
 use super::super::sse;
 use super::*;
+use crate::consent::{Arrival, ArrivalState, DirectiveId};
 
 #[path = "../../../../federation-protocol/tests/wire_document/mod.rs"]
 mod wire_document;
@@ -163,6 +165,30 @@ fn the_wire_page_shows_what_the_code_makes_of_merged_answers() {
         ("manifest-claims", pretty(&claims)),
         ("manifest-jws", jws),
     ]);
+}
+
+#[test]
+fn the_wire_page_shows_what_a_person_sees_of_a_change() {
+    let arrival = |code, state| Arrival {
+        directive: None,
+        hospital: SampleMember::new(code, 1).id,
+        tokens: 1,
+        changed_at: NOW,
+        state,
+    };
+    let arrivals = [
+        arrival("0110000002", ArrivalState::Delivered(NOW.plus_seconds(1))),
+        arrival(
+            "0110000003",
+            ArrivalState::Pending {
+                since: NOW,
+                at_the_latest: NOW.plus_seconds(300),
+            },
+        ),
+    ];
+    let id = DirectiveId::known("6f1c2b1e-0000-4000-8000-000000000009");
+    let shown = described_arrivals(&id, &arrivals, None);
+    check(&[("arrivals", pretty(&shown))]);
 }
 
 fn api_grant_request() -> String {

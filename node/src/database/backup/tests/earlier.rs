@@ -58,6 +58,17 @@ const ROWS: &[(&str, &str)] = &[
         "INSERT INTO audit_leaf VALUES (0, 1, 'hash'); \
          INSERT INTO audit_checkpoint VALUES (1, 5, 'note')",
     ),
+    (
+        "0015",
+        "INSERT INTO revocation VALUES ('y', 1, 'jti', 'hana', NULL, 5, 6, NULL); \
+         INSERT INTO revocation_audience VALUES ('y', 1, 0, 5); \
+         INSERT INTO revoked_token VALUES ('y', 'jti', 5); \
+         INSERT INTO revocation_sender VALUES ('y', 1)",
+    ),
+    (
+        "0016",
+        "INSERT INTO link VALUES ('pp:x', 1, 'p', 'y', 'key', 5, NULL, 6)",
+    ),
 ];
 
 fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {
