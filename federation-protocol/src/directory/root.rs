@@ -109,7 +109,7 @@ pub struct OnlineKey {
     pub may: Vec<DocumentKind>,
 }
 
-/// A kind of document that an online key signs.
+/// What an online key may sign.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DocumentKind {
@@ -117,6 +117,9 @@ pub enum DocumentKind {
     Directory,
     /// The status.
     Status,
+    /// An echo to a node, as [`crate::member::MemberId::registry`]: no document, no question about
+    /// anybody.
+    Probe,
 }
 
 impl RootDocument {
