@@ -9,6 +9,8 @@ use federation_service::tls::{self, TlsError, TlsIdentity};
 
 use crate::config::{Host, Http};
 use crate::directory::routes::{self, Desk};
+use crate::joining;
+use crate::joining::routes::Counter;
 
 /// A stranger who sends a request's head slower than this is cut off.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,14 +53,16 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Listens on `bind` with `identity`'s certificate and serves from `desk`.
+    /// Listens on `bind` with `identity`'s certificate; serves from `desk`, takes applications at
+    /// `counter`.
     pub(crate) fn start(
         bind: SocketAddr,
         identity: &TlsIdentity,
         desk: Desk,
+        counter: Counter,
     ) -> Result<Self, ListenError> {
         let acceptor = tls::server_acceptor(identity)?;
-        let desk = web::Data::new(desk);
+        let (desk, counter) = (web::Data::new(desk), web::Data::new(counter));
         let failed = |cause| ListenError::Bind {
             address: bind,
             cause,
@@ -66,6 +70,8 @@ impl Listener {
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(desk.clone())
+                .app_data(counter.clone())
+                .configure(joining::routes::configure)
                 .configure(routes::configure)
         })
         .workers(WORKERS)

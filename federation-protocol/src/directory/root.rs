@@ -183,6 +183,14 @@ impl Root {
         &self.document.iss
     }
 
+    /// The `seq` that a root claims, before anything of it is believed; none when it is no root.
+    #[must_use]
+    pub fn claimed_seq(jws: &[u8]) -> Option<u64> {
+        let general = General::parse(jws, LONGEST).ok()?;
+        let opened = Opened::read(&general.open(ROOT_TYP).ok()?.payload).ok()?;
+        Some(opened.head.seq)
+    }
+
     /// Accepts the root that was pinned at joining, signed by its own threshold.
     ///
     /// # Errors

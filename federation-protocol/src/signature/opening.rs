@@ -335,3 +335,6 @@ impl Parameters {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! What can be typed: every command, option and example of `musubi-node`.
 
 pub(crate) mod import;
+pub(crate) mod join;
 pub(crate) mod upkeep;
 
 use std::path::PathBuf;
@@ -39,6 +40,10 @@ pub(crate) enum Command {
     CheckConfig(CheckConfigArgs),
     /// Write this node's public description, for the registry's operator
     Describe(DescribeArgs),
+    /// Join the federation with a token from the registry's operator
+    Join(Box<join::JoinArgs>),
+    /// Leave the federation, for ever
+    Leave(join::LeaveArgs),
     /// Load FHIR transaction bundles and NDJSON, without memory of what was loaded; see import
     Load(LoadArgs),
     /// Import NDJSON, bundles and SS-MIX2 storage, again and again: with progress and quarantine

@@ -13,6 +13,7 @@ mod describe;
 mod failure;
 mod import;
 mod init;
+mod join;
 mod link;
 mod load;
 mod output;
@@ -68,6 +69,8 @@ fn obey(command: &Command) -> Result<(), Failure> {
         Command::Run(args) => run::run(args),
         Command::CheckConfig(args) => check_config::check_config(args),
         Command::Describe(args) => describe::describe(args),
+        Command::Join(args) => join::join(args),
+        Command::Leave(args) => join::leave(args),
 
         Command::Load(args) => load::load(args),
         Command::Import(args) => import::import(args),

@@ -162,6 +162,7 @@ impl Federation {
             metrics: metrics.clone(),
         })?;
         let peers = Arc::new(Peers::new(parts.identity, rules, settings.max_answer));
+        directory.know_neighbours(me.clone(), Arc::clone(&peers));
         let exchanges = Exchanges::new(
             me.clone(),
             Arc::clone(&clock),

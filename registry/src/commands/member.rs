@@ -6,15 +6,14 @@ use clap::{Args, Subcommand};
 use federation_protocol::directory::{KeyStatement, Profile};
 use federation_protocol::keys::{SecretKey, Sign};
 use federation_protocol::member::{MemberId, MemberState};
-use federation_protocol::time::Timestamp;
 use federation_service::clock::{Clock as _, SystemClock};
 use serde_json::json;
 
 use super::failure::{Exit, Failure};
 use super::output::{Format, Output, pairs, print, print_json, table};
-use super::{ConfigFile, files, progress};
+use super::{ConfigFile, files, open, progress};
 use crate::database::{Connection, Database};
-use crate::directory::{Issuer, Needs, read_key};
+use crate::directory::{Needs, read_key};
 use crate::members::{self, Admission, Change, MemberRow};
 
 /// Who belongs.
@@ -132,14 +131,6 @@ impl Member {
     }
 }
 
-/// The database and what signs for it.
-fn open(config: &ConfigFile, now: Timestamp) -> Result<(Database, Issuer), Failure> {
-    let config = config.load()?;
-    let mut database = Database::open(&config.database_path()?)?;
-    let issuer = Issuer::load(&mut database, &config.state.dir, now)?;
-    Ok((database, issuer))
-}
-
 impl Add {
     fn run(self) -> Result<(), Failure> {
         let now = SystemClock.now();
@@ -151,7 +142,9 @@ impl Add {
         let approvers: Vec<&dyn Sign> = keys.iter().map(|key| -> &dyn Sign { key }).collect();
         let entry = admission.approve(root.registry(), &approvers, now);
         let work = |db: &mut Connection| {
-            Ok::<_, Failure>(members::admit(db, &entry, root.document(), now)?)
+            let admitted = members::admit(db, &entry, root.document(), now)?;
+            let (to, reason) = (MemberState::Active, "added by an operator, not probed");
+            Ok::<_, Failure>(members::change_state(db, &admitted.id, to, reason, now)?)
         };
         let (member, edition) = issuer.change(&mut database, Needs::Directory, now, work)?;
         progress(format_args!(

@@ -20,6 +20,7 @@ use crate::database::DatabaseError;
 pub(crate) use issuer::{Issuer, Needs, find, first_root, newest};
 pub(crate) use keys::{OnlineKeys, read_key};
 pub(crate) use publisher::Publisher;
+pub(crate) use store::was_issued;
 
 /// Which of the three documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

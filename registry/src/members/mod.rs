@@ -103,6 +103,17 @@ pub(crate) fn show(
     Ok((member, store::history(db, id)?))
 }
 
+/// One member, if there is such.
+///
+/// # Errors
+/// From the database.
+pub(crate) fn find(
+    db: &mut Connection,
+    id: &MemberId,
+) -> Result<Option<MemberRow>, DatabaseError> {
+    store::find(db, id)
+}
+
 /// Moves a member along one arrow of its life, inside the caller's transaction.
 ///
 /// # Errors

@@ -8,7 +8,9 @@
 //! Source: PROTOCOL section 2.
 
 mod cache;
+mod neighbours;
 mod poll;
+mod source;
 
 pub use poll::PollError;
 
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use federation_protocol::directory::{AcceptError, Directory, Membership, Reading, Root, Status};
 use federation_protocol::jws::PayloadHash;
+use federation_protocol::member::MemberId;
 use federation_protocol::signature::FedDirectory;
 use federation_protocol::time::Timestamp;
 use federation_service::clock::SharedClock;
@@ -29,11 +32,14 @@ use federation_service::signed::Memberships;
 use tokio::sync::Notify;
 
 use super::metrics::FederationMetrics;
+use super::peers::Peers;
 use crate::audit::{Audit, Kind, Line};
 use cache::Cache;
 
 /// A node that a peer is ahead of fetches at once, but not more often than this, seconds.
 const FORCED_FETCH_SECONDS: i64 = 10;
+/// Rounds between two comparisons with a neighbour: ten minutes.
+const COMPARE_EVERY: u32 = 30;
 /// The longest time between two looks at the registry's status.
 const POLL: Duration = Duration::from_secs(20);
 
@@ -111,6 +117,8 @@ struct Shared {
     polling: tokio::sync::Mutex<()>,
     wake: Notify,
     forced_at: Mutex<Option<Timestamp>>,
+    root_asked_at: Mutex<Option<Timestamp>>,
+    neighbours: Mutex<Option<(MemberId, Arc<Peers>)>>,
     told: Mutex<BTreeSet<String>>,
 }
 
@@ -147,6 +155,8 @@ impl MemberDirectory {
                 polling: tokio::sync::Mutex::default(),
                 wake: Notify::new(),
                 forced_at: Mutex::default(),
+                root_asked_at: Mutex::default(),
+                neighbours: Mutex::default(),
                 told: Mutex::default(),
             }),
         };
@@ -185,6 +195,18 @@ impl MemberDirectory {
         Some(Served { jws, hash })
     }
 
+    /// A directory of the past, to serve again to a neighbour that missed it.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub async fn archived(&self, seq: u64) -> io::Result<Option<Arc<str>>> {
+        let cache = self.shared.cache.clone();
+        let read = move || cache.archived(cache::Kind::Directory, seq);
+        let read = tokio::task::spawn_blocking(read).await;
+        let found = read.map_err(io::Error::other)??;
+        Ok(found.map(Arc::from))
+    }
+
     /// A peer judges under `position`: if that is ahead of here, the registry is asked at once.
     pub fn peer_is_at(&self, position: &FedDirectory) {
         let behind = self
@@ -204,9 +226,14 @@ impl MemberDirectory {
     /// Looks at the registry for ever: every 20 s, a little earlier by chance, and at once when a
     /// peer is ahead. Ends only when it is dropped.
     pub async fn keep_current(&self) {
-        loop {
+        for round in 1_u32.. {
             if let Err(error) = self.poll().await {
                 tracing::warn!("the registry was not heard: {error}");
+            }
+            if round.is_multiple_of(COMPARE_EVERY)
+                && let Err(error) = self.compare().await
+            {
+                tracing::warn!("nothing was compared with a neighbour: {error}");
             }
             let earlier = super::exchange::random::<1>().map_or(0, |[byte]| u64::from(byte) * 20);
             let pause = POLL.saturating_sub(Duration::from_millis(earlier));
