@@ -36,7 +36,7 @@ impl MemberId {
 
     /// The id under which the registry itself asks for an echo: reserved, no member's.
     ///
-    /// Source: PROTOCOL section 3, step 3; `docs/WIRE.md` section 6.
+    /// Source: PROTOCOL section 3, step 3; `docs/WIRE.md` section 5.
     #[must_use]
     pub fn registry() -> Self {
         Self(REGISTRY.into())

@@ -238,7 +238,7 @@ impl RegistryClient {
     /// # Errors
     /// [`PeerFailure`]; a refusal is an answer.
     ///
-    /// Source: PROTOCOL section 3, step 2; `docs/WIRE.md` section 6.
+    /// Source: PROTOCOL section 3, step 2; `docs/WIRE.md` section 5.
     pub async fn apply(
         &self,
         application: String,

@@ -5,7 +5,7 @@
 //! code) and that it holds every key it names; the registry that it is the one whose root the token
 //! names. What makes a member is neither: that is the approvers' signature over the entry.
 //!
-//! Source: PROTOCOL section 3; `docs/WIRE.md` section 6.
+//! Source: PROTOCOL section 3; `docs/WIRE.md` section 5.
 
 mod applicant;
 mod application;

@@ -3,7 +3,7 @@
 //! Owns what is kept of that: the join token and the number of the application. Decides nothing: the
 //! approvers do.
 //!
-//! Source: PROTOCOL section 3; `docs/WIRE.md` section 6.
+//! Source: PROTOCOL section 3; `docs/WIRE.md` section 5.
 
 mod kept;
 

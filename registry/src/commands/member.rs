@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::failure::{Exit, Failure};
 use super::output::{Format, Output, pairs, print, print_json, table};
-use super::{ConfigFile, files, open, progress};
+use super::{ConfigFile, confirm, files, open, progress};
 use crate::database::{Connection, Database};
 use crate::directory::{Needs, read_key};
 use crate::members::{self, Admission, Change, MemberRow};
@@ -27,8 +27,12 @@ pub(super) enum Member {
     Show(Show),
     /// Stops a member for now. Every connected node refuses it within 60 s.
     Suspend(Suspend),
-    /// Lets a suspended member take part again.
+    /// Lets a suspended member, or one in maintenance, take part again.
     Resume(Resume),
+    /// Says that a member announced that it may be away; it still takes part.
+    Maintain(Maintain),
+    /// Ends a membership for ever.
+    Revoke(Revoke),
 }
 
 /// Admits a member.
@@ -104,6 +108,29 @@ pub(super) struct Resume {
     step: Step,
 }
 
+/// Says that a member announced that it may be away.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  musubi-registry member maintain urn:musubi:member:0110000001 --reason 'new power supply'")]
+pub(super) struct Maintain {
+    #[command(flatten)]
+    step: Step,
+}
+
+/// Ends a membership for ever. The id is never a member's again; to stop one for now, suspend it.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  musubi-registry member revoke urn:musubi:member:0110000001 --reason 'closed' --yes")]
+pub(super) struct Revoke {
+    #[command(flatten)]
+    step: Step,
+    /// Does not ask.
+    #[arg(long)]
+    yes: bool,
+}
+
 /// A step in a member's life.
 #[derive(Args)]
 struct Step {
@@ -127,6 +154,8 @@ impl Member {
             Self::Show(show) => show.run(),
             Self::Suspend(Suspend { step }) => step.run(MemberState::Suspended),
             Self::Resume(Resume { step }) => step.run(MemberState::Active),
+            Self::Maintain(Maintain { step }) => step.run(MemberState::Maintenance),
+            Self::Revoke(revoke) => revoke.run(),
         }
     }
 }
@@ -152,6 +181,18 @@ impl Add {
             member.id, member.state, edition.directory.seq, edition.status.seq
         ));
         self.output.one(&member, admission.profile(), &[])
+    }
+}
+
+impl Revoke {
+    fn run(self) -> Result<(), Failure> {
+        let id = &self.step.id;
+        let question = format_args!("{id} is ended for ever. Type yes: ");
+        if self.yes || confirm(question)? {
+            return self.step.run(MemberState::Revoked);
+        }
+        let next = "to stop a member for now: musubi-registry member suspend";
+        Err(Failure::new(Exit::Failure, "nothing was changed", next))
     }
 }
 

@@ -20,7 +20,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use federation_protocol::directory::{AcceptError, Directory, Membership, Reading, Root, Status};
+use federation_protocol::directory::{
+    AcceptError, Directory, Freshness, Membership, Reading, Root, Status,
+};
 use federation_protocol::jws::PayloadHash;
 use federation_protocol::member::MemberId;
 use federation_protocol::signature::FedDirectory;
@@ -173,6 +175,15 @@ impl MemberDirectory {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         accepted.membership.clone()
+    }
+
+    /// Whether what was heard last of the registry is older than ten minutes: lines of the audit say
+    /// so.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        let now = self.shared.clock.now();
+        self.membership()
+            .is_some_and(|membership| membership.freshness(now) != Freshness::Current)
     }
 
     /// What an answer names as its ground; zeros until something was accepted.

@@ -28,10 +28,11 @@ impl MemberDirectory {
     /// Asks neighbours for anything newer than what is here. Whether one of them had a status that is
     /// not older than ours.
     pub(super) async fn look_at_neighbours(&self) -> bool {
+        let mut heard = false;
         for source in self.neighbours() {
             let looked = self.look_at(&source).await;
             match &looked {
-                Ok(()) => return true,
+                Ok(()) => heard = true,
                 Err(PollError::Refused {
                     error: AcceptError::Rollback { .. },
                     ..
@@ -39,7 +40,7 @@ impl MemberDirectory {
                 Err(_) => self.tell(&looked).await,
             }
         }
-        false
+        heard
     }
 
     /// Compares what the registry told this node with what it told a neighbour.
