@@ -79,7 +79,7 @@ impl Registry {
         let counter = Counter::new(Database::open(&path)?, clock.clone(), issuer.root().registry());
         let prober = Prober::load(&config, issuer.root().document(), clock.clone())?;
         let waiting = Database::open(&path)?;
-        let (published, publisher) = Publisher::start(database, issuer, clock.clone())?;
+        let (published, publisher) = Publisher::start(database, issuer, &config.state.dir, clock.clone())?;
         let desk = Desk {
             published,
             archive,

@@ -382,6 +382,11 @@ fn each_command_helps_with_an_example() {
         vec!["application", "reject"],
         vec!["application", "export"],
         vec!["application", "sign"],
+        vec!["root", "show"],
+        vec!["root", "draft"],
+        vec!["root", "sign"],
+        vec!["root", "rotate"],
+        vec!["root", "new-key"],
         vec!["directory", "show"],
         vec!["directory", "verify"],
     ] {

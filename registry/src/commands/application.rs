@@ -384,7 +384,7 @@ fn prober(config: &ConfigFile, issuer: &crate::directory::Issuer) -> Result<Prob
             Failure::new(Exit::Config, error.to_string(), next)
         })?
         .ok_or_else(|| {
-            let next = "musubi-registry root rotate --new-probe-key, or approve --on-probation";
+            let next = "musubi-registry root draft --new-probe-key, or approve --on-probation";
             Failure::new(Exit::Config, "root names no key for probes", next)
         })
 }

@@ -123,6 +123,7 @@ impl From<PublishError> for Failure {
                 "the database was altered by something else: compare its members with \
                  `directory show`, and put it right before anything else",
             ),
+            PublishError::RootChanged => (Exit::Temporary, "type it again"),
             PublishError::Thread(_) => (Exit::Failure, "check the limits of the service"),
         };
         Self::new(exit, what, next)

@@ -330,7 +330,8 @@ impl NewKeys {
     }
 }
 
-fn key() -> Result<SecretKey, Failure> {
+/// A fresh key.
+pub(super) fn key() -> Result<SecretKey, Failure> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| {
         Failure::new(
@@ -344,7 +345,8 @@ fn key() -> Result<SecretKey, Failure> {
     Ok(key)
 }
 
-fn pem(key: &SecretKey) -> Result<zeroize::Zeroizing<String>, Failure> {
+/// A key as its file has it.
+pub(super) fn pem(key: &SecretKey) -> Result<zeroize::Zeroizing<String>, Failure> {
     key.to_pkcs8_pem()
         .map_err(|error| Failure::new(Exit::Failure, error.to_string(), "try once more"))
 }

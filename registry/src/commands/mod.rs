@@ -16,6 +16,7 @@ mod init;
 mod invite;
 mod member;
 mod output;
+mod root;
 mod run;
 
 use failure::{Exit, Failure};
@@ -49,6 +50,9 @@ enum Command {
     /// Who wants to join.
     #[command(subcommand)]
     Application(application::Application),
+    /// The document that names every key that counts.
+    #[command(subcommand)]
+    Root(root::Root),
     /// Who belongs.
     #[command(subcommand)]
     Member(member::Member),
@@ -92,6 +96,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(run) => run.run(),
         Command::Invite(invite) => invite.run(),
         Command::Application(application) => application.run(),
+        Command::Root(root) => root.run(),
         Command::Member(member) => member.run(),
         Command::Directory(directory) => directory.run(),
     };

@@ -114,6 +114,18 @@ pub(crate) fn find(
     store::find(db, id)
 }
 
+/// Puts an entry with more signatures in the place of the same statement with fewer.
+///
+/// # Errors
+/// From the database.
+pub(crate) fn countersign(
+    db: &mut Connection,
+    id: &MemberId,
+    entry: &General,
+) -> Result<(), DatabaseError> {
+    store::set_entry(db, id, &entry.to_json())
+}
+
 /// Moves a member along one arrow of its life, inside the caller's transaction.
 ///
 /// # Errors

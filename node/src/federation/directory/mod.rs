@@ -318,25 +318,40 @@ fn stored(cache: &Cache, pin: &PayloadHash, now: Timestamp) -> Result<Accepted, 
     let mut root =
         Root::pinned(pinned.as_bytes(), pin, Reading::Stored, now).map_err(refused("root"))?;
     let mut root_jws = pinned;
+    let mut former = Vec::new();
     while let Some(next) = cache.archived(cache::Kind::Root, root.document().seq + 1)? {
-        root = root
+        let next_root = root
             .successor(next.as_bytes(), Reading::Stored, now)
             .map_err(refused("root"))?;
+        former.push(std::mem::replace(&mut root, next_root));
         root_jws = next;
     }
     if let Some(jws) = cache.read(cache::Kind::Directory)? {
-        let directory = Directory::accept(&jws, &root, None, Reading::Stored, now)
-            .map_err(refused("directory"))?;
+        let accept = |root: &Root| Directory::accept(&jws, root, None, Reading::Stored, now);
+        let directory = under_any(&root, &former, accept).map_err(refused("directory"))?;
         accepted.directory = Some((directory, jws.into()));
     }
     if let Some(jws) = cache.read(cache::Kind::Status)? {
-        let status =
-            Status::accept(&jws, &root, None, Reading::Stored, now).map_err(refused("status"))?;
+        let accept = |root: &Root| Status::accept(&jws, root, None, Reading::Stored, now);
+        let status = under_any(&root, &former, accept).map_err(refused("status"))?;
         accepted.status = Some((status, jws.into()));
     }
     accepted.root = Some((root, root_jws.into()));
     accepted.assemble().map_err(refused("directory"))?;
     Ok(accepted)
+}
+
+/// A document as the newest root accepts it, or the newest of the former ones that does: a node may
+/// have been stopped between taking a root and what was signed under it.
+fn under_any<T>(
+    root: &Root,
+    former: &[Root],
+    accept: impl Fn(&Root) -> Result<T, AcceptError>,
+) -> Result<T, AcceptError> {
+    accept(root).or_else(|error| {
+        let earlier = former.iter().rev();
+        earlier.map(&accept).find_map(Result::ok).ok_or(error)
+    })
 }
 
 impl Accepted {
