@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 #[path = "../fuzz/bodies/directory.rs"]
 mod directory;
+#[path = "../fuzz/bodies/joining.rs"]
+mod joining;
 #[path = "../fuzz/bodies/signature_input.rs"]
 mod signature_input;
 #[path = "../fuzz/bodies/status_list.rs"]
@@ -28,6 +30,11 @@ proptest! {
     #[test]
     fn directory_never_panics(data in inputs()) {
         directory::run(&data);
+    }
+
+    #[test]
+    fn joining_never_panics(data in inputs()) {
+        joining::run(&data);
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub mod commands;
 pub mod config;
 pub mod database;
 pub mod directory;
-mod joining;
+pub mod joining;
 pub mod members;
 mod server;
 

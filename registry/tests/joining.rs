@@ -472,3 +472,50 @@ fn an_invitation_is_shown_once_and_kept_as_a_digest() {
     assert!(!kept.contains(plain.trim_matches('"')));
     assert!(!kept.contains(token.to_text().as_str()));
 }
+
+#[tokio::test]
+async fn an_approver_signs_on_another_machine() {
+    let (house, registry) = started();
+    let door = door(&house, &registry).await;
+    let otaru = Applicant::new(OTARU, 2, NOBODY_LISTENS);
+    let reply = taken(&otaru.applies(&door, &invited(&house, OTARU)).await);
+    let (id, number) = (reply.id.to_string(), comparison_number(&otaru.profile));
+    let at = |file: &str| house.path(file).to_str().unwrap().to_owned();
+    let (statement, signed) = (at("statement.json"), at("signed.json"));
+    let exported = house.command(&["application", "export", &id, "--out", &statement]);
+    assert!(exported.status.success());
+    // Neither the registry's folder nor its settings are there.
+    let elsewhere = std::process::Command::new(env!("CARGO_BIN_EXE_musubi-registry"))
+        .args(["application", "sign", &statement, "--out", &signed])
+        .args(["--approver-key", &at("approver.pem"), "--fingerprint", &number])
+        .output()
+        .unwrap();
+    assert!(elsewhere.status.success(), "{}", String::from_utf8_lossy(&elsewhere.stderr));
+
+    let approve = |statement: &str| {
+        house.command(&[
+            "application",
+            "approve",
+            &id,
+            "--on-probation",
+            "--fingerprint",
+            &number,
+            "--statement",
+            statement,
+        ])
+    };
+    // Unsigned, it makes nobody a member; nor does a statement about somebody else.
+    let (exit, said) = failure(&approve(&statement));
+    assert!(exit == 4 && said.contains("too few approvers"), "{said}");
+    let other = Applicant::new("0110000003", 4, NOBODY_LISTENS);
+    taken(&other.applies(&door, &invited(&house, "0110000003")).await);
+    let theirs = house.json(&["application", "list"])[0]["id"].as_str().unwrap().to_owned();
+    let another = at("another.json");
+    house.command(&["application", "export", &theirs, "--out", &another]);
+    let (exit, said) = failure(&approve(&another));
+    assert!(exit == 3 && said.contains("not about this application"), "{said}");
+
+    assert!(approve(&signed).status.success());
+    assert_eq!(house.json(&["member", "show", OTARU_ID])["state"], "probation");
+    registry.stop().await;
+}

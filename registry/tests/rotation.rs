@@ -78,7 +78,8 @@ async fn nodes_follow_root_over_several_rotations_and_from_an_older_pin() {
     .await;
     let chain = contact.successors(&node.root, newest, now, DEADLINE).await.unwrap();
     assert_eq!(chain.len(), 2);
-    let from_pin = fetch_roots_from_pin(registry.url(), &house.pin, &loopback(), now, DEADLINE);
+    let rules = loopback();
+    let from_pin = fetch_roots_from_pin(registry.url(), &house.pin, &rules, now, DEADLINE);
     let seqs: Vec<_> = from_pin.await.unwrap().iter().map(|(root, _)| root.document().seq).collect();
     assert_eq!(seqs, [1, 2, 3]);
     // Another pin is another registry, however far one walks back.
@@ -125,7 +126,8 @@ async fn an_approver_is_replaced_without_asking_any_member_and_two_sign_from_the
 
     let mut chain = Vec::new();
     eventually(async || {
-        let roots = fetch_roots_from_pin(registry.url(), &house.pin, &loopback(), now, DEADLINE);
+        let rules = loopback();
+        let roots = fetch_roots_from_pin(registry.url(), &house.pin, &rules, now, DEADLINE);
         chain = roots.await.unwrap();
         chain.len() == 2
     })

@@ -11,8 +11,7 @@ use crate::members::{self, Admission, AdmissionError};
 
 /// Why an application is not taken.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ApplyError {
+pub(super) enum ApplyError {
     /// Not an application at all.
     #[error("not an application")]
     Malformed,
@@ -80,7 +79,7 @@ impl From<AdmissionError> for ApplyError {
 /// `Unknown`: whoever guesses codes learns nothing else.
 ///
 /// Source: PROTOCOL section 3, steps 1 and 2.
-pub(crate) fn apply(
+pub(super) fn apply(
     db: &mut Connection,
     text: &str,
     fresh: ApplicationId,

@@ -11,8 +11,7 @@ use crate::members::{self, MemberError, MemberRow};
 
 /// Why nobody leaves.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LeaveError {
+pub(super) enum LeaveError {
     /// Nobody has this id, or the entry cannot be read.
     #[error("no such member")]
     Unknown,

@@ -25,7 +25,8 @@ use federation_protocol::time::Timestamp;
 use crate::database::{Connection, DatabaseError};
 use crate::members::{Admission, AdmissionError};
 
-pub(crate) use approval::{ApprovalError, Approved, approve, statement};
+pub use approval::ApprovalError;
+pub(crate) use approval::{Approved, approve, statement};
 pub(crate) use examiner::Examiner;
 pub(crate) use probe::Prober;
 pub use probe::ProberError;

@@ -154,3 +154,6 @@ pub(crate) fn change_state(
         ..member
     })
 }
+
+#[cfg(test)]
+mod tests;
