@@ -76,10 +76,15 @@ impl Registry {
             return Err(StartError::OtherCertificate);
         }
         let archive = Mutex::new(Database::open(&path)?);
-        let counter = Counter::new(Database::open(&path)?, clock.clone(), issuer.root().registry());
+        let counter = Counter::new(
+            Database::open(&path)?,
+            clock.clone(),
+            issuer.root().registry(),
+        );
         let prober = Prober::load(&config, issuer.root().document(), clock.clone())?;
         let waiting = Database::open(&path)?;
-        let (published, publisher) = Publisher::start(database, issuer, &config.state.dir, clock.clone())?;
+        let (published, publisher) =
+            Publisher::start(database, issuer, &config.state.dir, clock.clone())?;
         let desk = Desk {
             published,
             archive,
@@ -101,11 +106,7 @@ impl Registry {
     }
 }
 
-fn examiner(
-    waiting: Database,
-    prober: Option<Prober>,
-    clock: SharedClock,
-) -> Option<Examiner> {
+fn examiner(waiting: Database, prober: Option<Prober>, clock: SharedClock) -> Option<Examiner> {
     if prober.is_none() {
         tracing::warn!("root names no key for probes: applicants are not probed until it does");
     }

@@ -107,7 +107,9 @@ impl Applicant {
 
     async fn asks(&self, door: &RegistryClient, reply: &ApplicationReply) -> RawReply {
         let question = ApplicantRequest::new(reply.id, now()).sign(&self.hospital.sign);
-        door.application(&reply.id, &question, DEADLINE).await.unwrap()
+        door.application(&reply.id, &question, DEADLINE)
+            .await
+            .unwrap()
     }
 }
 
@@ -168,8 +170,8 @@ async fn wrong_expired_used_and_foreign_tokens_are_told_apart() {
 
 /// What only a moved clock would do, or an attacker with the file.
 fn rusty(house: &House, sql: &str) {
-    use diesel::connection::SimpleConnection as _;
     use diesel::Connection as _;
+    use diesel::connection::SimpleConnection as _;
     let path = house.database();
     let mut file = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     file.batch_execute(&format!("PRAGMA busy_timeout = 5000; {sql}"))
@@ -203,7 +205,9 @@ async fn whoever_guesses_codes_always_gets_the_same_answer() {
         let mut spoiled = stranger.application(&guess(byte, root)).into_bytes();
         let last = spoiled.len() - 10;
         spoiled[last] = if spoiled[last] == b'A' { b'B' } else { b'A' };
-        let reply = door.apply(String::from_utf8(spoiled).unwrap(), DEADLINE).await;
+        let reply = door
+            .apply(String::from_utf8(spoiled).unwrap(), DEADLINE)
+            .await;
         let reply = reply.unwrap();
         told.push((reply.status, reply.body));
     }
@@ -236,7 +240,13 @@ async fn what_is_returned_reaches_the_applicant_alone_and_is_handed_in_again() {
     assert_eq!(first.state, ApplicationState::Applied);
     let id = first.id.to_string();
 
-    house.json(&["application", "return", &id, "--reason", "the kana are missing"]);
+    house.json(&[
+        "application",
+        "return",
+        &id,
+        "--reason",
+        "the kana are missing",
+    ]);
     let standing = taken(&otaru.asks(&door, &first).await);
     assert_eq!(standing.state, ApplicationState::Returned);
     assert_eq!(standing.reason, "the kana are missing");
@@ -256,7 +266,10 @@ async fn what_is_returned_reaches_the_applicant_alone_and_is_handed_in_again() {
     otaru.profile.names.kana = "オタルミナトビョウイン".into();
     otaru.jti = 2;
     let again = taken(&otaru.applies(&door, &token).await);
-    assert_eq!((again.id, again.state), (first.id, ApplicationState::Applied));
+    assert_eq!(
+        (again.id, again.state),
+        (first.id, ApplicationState::Applied)
+    );
     // The answer may have been lost: the same once more is no other application.
     let application = otaru.application(&token);
     for _ in 0..2 {
@@ -359,7 +372,9 @@ async fn a_node_that_answers_what_a_right_node_refuses_is_reported_and_not_appro
     let report = report.unwrap();
     let passed = |name: &str| {
         let check = report.checks.iter().find(|check| check.name == name);
-        check.unwrap_or_else(|| panic!("{name} was not tried")).passed
+        check
+            .unwrap_or_else(|| panic!("{name} was not tried"))
+            .passed
     };
     for right in ["echo", "clock", "version"] {
         assert!(passed(right), "{right}: {report:?}");
@@ -382,14 +397,20 @@ async fn a_node_that_answers_what_a_right_node_refuses_is_reported_and_not_appro
     let approve = ["application", "approve", &id, "--fingerprint", &number];
     let approve = [&approve[..], &["--approver-key", key.to_str().unwrap()]].concat();
     let (exit, said) = failure(&house.command(&approve));
-    assert!(exit == 3 && said.contains("replayed: answered 200"), "{said}");
+    assert!(
+        exit == 3 && said.contains("replayed: answered 200"),
+        "{said}"
+    );
 
     // Against better knowledge it gets onto probation, where nobody hears it.
     let mut wrong = approve.clone();
     wrong[4] = "11111 11111 11111 11111 11111 11111";
     wrong.push("--on-probation");
     let (exit, said) = failure(&house.command(&wrong));
-    assert!(exit == 3 && said.contains("digits were not confirmed"), "{said}");
+    assert!(
+        exit == 3 && said.contains("digits were not confirmed"),
+        "{said}"
+    );
     house.json(&[&approve[..], &["--on-probation"]].concat());
     let shown = house.json(&["member", "show", OTARU_ID]);
     assert_eq!(shown["state"], "probation");
@@ -413,7 +434,10 @@ async fn an_endpoint_inside_is_not_connected_to_unless_the_settings_allow_it() {
     let output = house.command(&["application", "probe", &reply.id.to_string()]);
     let (exit, said) = failure(&output);
     assert_eq!(exit, 3);
-    assert!(said.contains("not an address that this configuration"), "{said}");
+    assert!(
+        said.contains("not an address that this configuration"),
+        "{said}"
+    );
     registry.stop().await;
 }
 
@@ -487,10 +511,19 @@ async fn an_approver_signs_on_another_machine() {
     // Neither the registry's folder nor its settings are there.
     let elsewhere = std::process::Command::new(env!("CARGO_BIN_EXE_musubi-registry"))
         .args(["application", "sign", &statement, "--out", &signed])
-        .args(["--approver-key", &at("approver.pem"), "--fingerprint", &number])
+        .args([
+            "--approver-key",
+            &at("approver.pem"),
+            "--fingerprint",
+            &number,
+        ])
         .output()
         .unwrap();
-    assert!(elsewhere.status.success(), "{}", String::from_utf8_lossy(&elsewhere.stderr));
+    assert!(
+        elsewhere.status.success(),
+        "{}",
+        String::from_utf8_lossy(&elsewhere.stderr)
+    );
 
     let approve = |statement: &str| {
         house.command(&[
@@ -509,13 +542,22 @@ async fn an_approver_signs_on_another_machine() {
     assert!(exit == 4 && said.contains("too few approvers"), "{said}");
     let other = Applicant::new("0110000003", 4, NOBODY_LISTENS);
     taken(&other.applies(&door, &invited(&house, "0110000003")).await);
-    let theirs = house.json(&["application", "list"])[0]["id"].as_str().unwrap().to_owned();
+    let theirs = house.json(&["application", "list"])[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let another = at("another.json");
     house.command(&["application", "export", &theirs, "--out", &another]);
     let (exit, said) = failure(&approve(&another));
-    assert!(exit == 3 && said.contains("not about this application"), "{said}");
+    assert!(
+        exit == 3 && said.contains("not about this application"),
+        "{said}"
+    );
 
     assert!(approve(&signed).status.success());
-    assert_eq!(house.json(&["member", "show", OTARU_ID])["state"], "probation");
+    assert_eq!(
+        house.json(&["member", "show", OTARU_ID])["state"],
+        "probation"
+    );
     registry.stop().await;
 }

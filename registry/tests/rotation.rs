@@ -33,16 +33,27 @@ fn at(house: &House, file: &str) -> String {
 
 /// Drafts and signs the next root; the signed file.
 fn signed(house: &House, name: &str, changes: &[&str], keys: &[&str]) -> String {
-    let (draft, out) = (at(house, &format!("{name}.json")), at(house, &format!("{name}-signed.json")));
+    let (draft, out) = (
+        at(house, &format!("{name}.json")),
+        at(house, &format!("{name}-signed.json")),
+    );
     let drafted = house.command(&[&["root", "draft", "--out", &draft], changes].concat());
-    assert!(drafted.status.success(), "{}", String::from_utf8_lossy(&drafted.stderr));
+    assert!(
+        drafted.status.success(),
+        "{}",
+        String::from_utf8_lossy(&drafted.stderr)
+    );
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_musubi-registry"));
     command.args(["root", "sign", &draft, "--out", &out]);
     for key in keys {
         command.args(["--root-key", &at(house, key)]);
     }
     let signed = command.output().unwrap();
-    assert!(signed.status.success(), "{}", String::from_utf8_lossy(&signed.stderr));
+    assert!(
+        signed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&signed.stderr)
+    );
     out
 }
 
@@ -63,7 +74,12 @@ async fn nodes_follow_root_over_several_rotations_and_from_an_older_pin() {
     // A new root key takes over from the old one.
     let x = new_key(&house, "root2.pem");
     let old = house.json(&["root", "show"])["root"]["keys"][0].clone();
-    let changes = ["--add-root-key", &x, "--remove-root-key", old.as_str().unwrap()];
+    let changes = [
+        "--add-root-key",
+        &x,
+        "--remove-root-key",
+        old.as_str().unwrap(),
+    ];
     let second = signed(&house, "second", &changes, &["root.pem", "root2.pem"]);
     house.json(&["root", "rotate", &second]);
     let third = signed(&house, "third", &[], &["root2.pem"]);
@@ -76,11 +92,19 @@ async fn nodes_follow_root_over_several_rotations_and_from_an_older_pin() {
         federation_protocol::directory::Root::claimed_seq(&newest) == Some(3)
     })
     .await;
-    let chain = contact.successors(&node.root, newest, now, DEADLINE).await.unwrap();
+    let chain = contact
+        .successors(&node.root, newest, now, DEADLINE)
+        .await
+        .unwrap();
     assert_eq!(chain.len(), 2);
     let rules = loopback();
     let from_pin = fetch_roots_from_pin(registry.url(), &house.pin, &rules, now, DEADLINE);
-    let seqs: Vec<_> = from_pin.await.unwrap().iter().map(|(root, _)| root.document().seq).collect();
+    let seqs: Vec<_> = from_pin
+        .await
+        .unwrap()
+        .iter()
+        .map(|(root, _)| root.document().seq)
+        .collect();
     assert_eq!(seqs, [1, 2, 3]);
     // Another pin is another registry, however far one walks back.
     let other = federation_protocol::jws::PayloadHash::of(b"other");
@@ -94,7 +118,12 @@ async fn only_the_old_threshold_makes_the_next_root() {
     let (house, registry) = started();
     let x = new_key(&house, "thief.pem");
     let old = house.json(&["root", "show"])["root"]["keys"][0].clone();
-    let takeover = ["--add-root-key", &x, "--remove-root-key", old.as_str().unwrap()];
+    let takeover = [
+        "--add-root-key",
+        &x,
+        "--remove-root-key",
+        old.as_str().unwrap(),
+    ];
     for (name, keys) in [
         ("by-the-thief", &["thief.pem"][..]),
         ("by-the-approver", &["approver.pem", "thief.pem"]),
@@ -102,7 +131,10 @@ async fn only_the_old_threshold_makes_the_next_root() {
     ] {
         let file = signed(&house, name, &takeover, keys);
         let (exit, said) = failure(&house.command(&["root", "rotate", &file]));
-        assert!(exit == 4 && said.contains("no node would take this"), "{name}: {said}");
+        assert!(
+            exit == 4 && said.contains("no node would take this"),
+            "{name}: {said}"
+        );
     }
     assert_eq!(house.json(&["root", "show"])["seq"], 1);
     registry.stop().await;
@@ -153,8 +185,14 @@ async fn an_approver_is_replaced_without_asking_any_member_and_two_sign_from_the
     // One approver alone adds nobody any more.
     let yukimi = Hospital::new("0110000002", 2);
     let description = house.describe(&yukimi);
-    let add = ["member", "add", description.to_str().unwrap(), "--approver-key"];
-    let (exit, said) = failure(&house.command(&[&add[..], &[&at(&house, "approver.pem")]].concat()));
+    let add = [
+        "member",
+        "add",
+        description.to_str().unwrap(),
+        "--approver-key",
+    ];
+    let (exit, said) =
+        failure(&house.command(&[&add[..], &[&at(&house, "approver.pem")]].concat()));
     assert!(exit == 4 && said.contains("too few approvers"), "{said}");
     let (one, two) = (at(&house, "approver.pem"), at(&house, "approver2.pem"));
     house.json(&[&add[..], &[&one, "--approver-key", &two]].concat());

@@ -51,7 +51,8 @@ async fn approve(town: &Town, applied: &Value, more: &[&str]) -> Output {
         "--approver-key",
         path(&key),
     ];
-    town.registry_tries(&program(), &[&words, more].concat()).await
+    town.registry_tries(&program(), &[&words, more].concat())
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +82,10 @@ async fn three_commands_and_one_approval_lead_from_nothing_to_a_first_answered_q
     // And the one approval.
     json(&approve(&town, &applied, &[]).await);
     town.settle_until("otaru", MemberState::Active).await;
-    assert_eq!(json(&step(&town, "otaru", "status").await)["state"], "approved");
+    assert_eq!(
+        json(&step(&town, "otaru", "status").await)["state"],
+        "approved"
+    );
 
     let hana = town.person("hana", "minato", &["minato"]).await;
     let grant = town.grant(&hana, "otaru", "lab").await;
@@ -115,14 +119,28 @@ async fn a_returned_application_is_mended_and_handed_in_without_typing_it_again(
 
     let standing = step(&town, "otaru", "status").await;
     assert_eq!(standing.status.code(), Some(3));
-    assert!(said(&standing).contains("仮名がありません"), "{}", said(&standing));
-    town.at("otaru").set("organization", "name_kana = \"オタルミナト\"");
+    assert!(
+        said(&standing).contains("仮名がありません"),
+        "{}",
+        said(&standing)
+    );
+    town.at("otaru")
+        .set("organization", "name_kana = \"オタルミナト\"");
     let again = json(&step(&town, "otaru", "resubmit").await);
-    assert_eq!((&again["state"], &again["application"]), (&"applied".into(), &applied["application"]));
+    assert_eq!(
+        (&again["state"], &again["application"]),
+        (&"applied".into(), &applied["application"])
+    );
     let applied = passed(&town, "otaru").await;
     json(&approve(&town, &applied, &[]).await);
     town.settle_until("otaru", MemberState::Active).await;
-    let membership = town.at("minato").node().federation().directory().membership().unwrap();
+    let membership = town
+        .at("minato")
+        .node()
+        .federation()
+        .directory()
+        .membership()
+        .unwrap();
     let member = membership.member(town.at("otaru").id()).unwrap();
     assert_eq!(member.names.kana, "オタルミナト");
     town.stop().await;
@@ -135,17 +153,29 @@ async fn each_wrong_token_has_its_own_message_and_makes_no_node() {
     let token = town.invite(&program(), OTARU).await;
 
     // Damaged in copying: said before anybody is asked.
-    let damaged = town.join(&program(), ("damaged", OTARU), &token[..token.len() - 1]).await;
-    assert!(said(&damaged).contains("damaged in copying"), "{}", said(&damaged));
+    let damaged = town
+        .join(&program(), ("damaged", OTARU), &token[..token.len() - 1])
+        .await;
+    assert!(
+        said(&damaged).contains("damaged in copying"),
+        "{}",
+        said(&damaged)
+    );
 
     // Foreign: this registry's address with the other registry's root.
     let mut foreign: federation_protocol::joining::JoinToken = token.parse().unwrap();
     let others: federation_protocol::joining::JoinToken =
         other.invite(&program(), OTARU).await.parse().unwrap();
     foreign.root = others.root;
-    let refused = town.join(&program(), ("foreign", OTARU), &foreign.to_text()).await;
+    let refused = town
+        .join(&program(), ("foreign", OTARU), &foreign.to_text())
+        .await;
     assert_eq!(refused.status.code(), Some(4));
-    assert!(said(&refused).contains("of another registry"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("of another registry"),
+        "{}",
+        said(&refused)
+    );
     for name in ["damaged", "foreign"] {
         assert!(!town.folder().join(name).exists(), "{name}");
     }
@@ -153,8 +183,14 @@ async fn each_wrong_token_has_its_own_message_and_makes_no_node() {
     // Wrong: the code of nobody's invitation.
     let mut wrong: federation_protocol::joining::JoinToken = token.parse().unwrap();
     wrong.code = federation_protocol::joining::InvitationCode::new([9; 16]);
-    let refused = town.join(&program(), ("wrong", OTARU), &wrong.to_text()).await;
-    assert!(said(&refused).contains("is not valid here"), "{}", said(&refused));
+    let refused = town
+        .join(&program(), ("wrong", OTARU), &wrong.to_text())
+        .await;
+    assert!(
+        said(&refused).contains("is not valid here"),
+        "{}",
+        said(&refused)
+    );
 
     // Used: by another node.
     json(&town.join(&program(), ("otaru", OTARU), &token).await);

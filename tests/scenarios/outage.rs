@@ -58,10 +58,13 @@ async fn while_the_registry_is_down_care_goes_on_as_far_as_the_protocol_says() {
     }
     let grant = town.grant(&hana, "yukimi", "lab").await;
     let (status, answer) = town.at("yukimi").ask(&grant, "dr-1", "Observation").await;
-    assert_eq!((status, scenarios::envoy::resources(&answer).len()), (200, 1));
+    assert_eq!(
+        (status, scenarios::envoy::resources(&answer).len()),
+        (200, 1)
+    );
     for (hospital, kind) in [("minato", Kind::Disclosure), ("yukimi", Kind::Query)] {
         let lines = town.at(hospital).audit().await;
-        let last = lines.iter().rfind(|line| line.kind == kind).unwrap();
+        let last = lines.iter().rfind(|line| line.kind == kind.as_str()).unwrap();
         assert_eq!(last.detail["stale"], Value::Bool(true), "{hospital}");
     }
     // 25 hours: not even treatment.
@@ -77,7 +80,10 @@ async fn while_the_registry_is_down_care_goes_on_as_far_as_the_protocol_says() {
 async fn a_node_that_cannot_reach_the_registry_hears_of_a_suspension_from_a_neighbour() {
     let mut town = Town::start(&["minato", "yukimi", "kiri"], Store::Sqlite).await;
     // Yukimi's way to the registry breaks; Minato still hears it.
-    let nowhere = format!("url = \"https://127.0.0.1:{}\"", scenarios::town::free_port());
+    let nowhere = format!(
+        "url = \"https://127.0.0.1:{}\"",
+        scenarios::town::free_port()
+    );
     town.at("yukimi").set("registry", &nowhere);
     town.restart("yukimi").await;
     town.suspend("kiri");
@@ -106,7 +112,9 @@ async fn a_node_that_cannot_reach_the_registry_hears_of_a_suspension_from_a_neig
 /// Which alarms a hospital's audit holds.
 async fn alarms(town: &Town, name: &str) -> Vec<String> {
     let lines = town.at(name).audit().await;
-    let directory = lines.into_iter().filter(|line| line.kind == Kind::Directory);
+    let directory = lines
+        .into_iter()
+        .filter(|line| line.kind == Kind::Directory.as_str());
     directory.map(|line| line.outcome).collect()
 }
 

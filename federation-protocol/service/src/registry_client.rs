@@ -263,7 +263,9 @@ impl RegistryClient {
             format!("Musubi-Applicant {question}"),
         );
         let headers = [("authorization", proof.as_str())];
-        self.site.get_with(&path, headers.into_iter(), deadline).await
+        self.site
+            .get_with(&path, headers.into_iter(), deadline)
+            .await
     }
 
     /// Says a member's last word: it leaves.

@@ -134,7 +134,11 @@ impl MemberDescription {
     pub fn signer(&self) -> Option<&KeyStatement> {
         let signs = |key: &&KeyStatement| key.key_use == KeyUse::Sign;
         let proven = |kid: &KeyId| self.proofs.iter().any(|proof| proof.kid == *kid);
-        self.member.keys.iter().filter(signs).find(|key| !proven(&key.kid))
+        self.member
+            .keys
+            .iter()
+            .filter(signs)
+            .find(|key| !proven(&key.kid))
     }
 
     fn check_proofs(&self, signer: &KeyId) -> Result<(), DescriptionError> {

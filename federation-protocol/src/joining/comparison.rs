@@ -35,7 +35,9 @@ pub fn comparison_number(profile: &Profile) -> String {
         .chunks_exact(5)
         .take(GROUPS)
         .map(|bytes| {
-            let number = bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+            let number = bytes
+                .iter()
+                .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
             format!("{:05}", number % 100_000)
         })
         .collect();

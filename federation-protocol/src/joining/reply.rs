@@ -71,7 +71,12 @@ pub enum ApplicationState {
 
 impl ApplicationState {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Applied, Self::Returned, Self::Rejected, Self::Approved];
+    pub const ALL: [Self; 4] = [
+        Self::Applied,
+        Self::Returned,
+        Self::Rejected,
+        Self::Approved,
+    ];
 
     /// The word on the wire, lower case.
     #[must_use]
@@ -222,7 +227,10 @@ mod tests {
         for next in ApplicationState::ALL {
             assert!(!Approved.may_become(next) && !Rejected.may_become(next));
         }
-        assert!(!Returned.may_become(Approved), "it is handed in again first");
+        assert!(
+            !Returned.may_become(Approved),
+            "it is handed in again first"
+        );
         assert!(Returned.may_become(Applied) && Applied.may_become(Approved));
     }
 
@@ -236,7 +244,10 @@ mod tests {
     #[test]
     fn a_report_that_tried_nothing_has_not_passed() {
         let at = Timestamp::from_unix_seconds(1_782_864_000);
-        let mut report = Report { at, checks: Vec::new() };
+        let mut report = Report {
+            at,
+            checks: Vec::new(),
+        };
         assert!(!report.passed());
         report.checks.push(Check {
             name: "echo".into(),

@@ -16,8 +16,8 @@ use super::components::{
 use super::fields::signature_input;
 use super::request::{ALGORITHM, LONGEST_TIMEOUT_MS, TAG, components, is_traceparent};
 use super::{
-    Actor, ECHO_PATH, EMERGENCY_PATH, ExchangeId, LONGEST_WINDOW_SECONDS, RawRequest, RequestBinding,
-    SKEW_SECONDS, VERSION, carries_consent,
+    Actor, ECHO_PATH, EMERGENCY_PATH, ExchangeId, LONGEST_WINDOW_SECONDS, RawRequest,
+    RequestBinding, SKEW_SECONDS, VERSION, carries_consent,
 };
 
 /// A question whose checks 4 to 9 passed.

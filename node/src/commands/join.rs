@@ -165,7 +165,10 @@ fn foreign(url: &str) -> Failure {
 fn init_args(args: &ApplyArgs, token: &JoinToken) -> Result<InitArgs, Failure> {
     let needed = |value: &Option<String>, option: &str| {
         value.clone().ok_or_else(|| {
-            let what = format!("{} holds no node yet, and {option} is missing", args.dir.display());
+            let what = format!(
+                "{} holds no node yet, and {option} is missing",
+                args.dir.display()
+            );
             Failure::new(Exit::Config, what, "see `musubi-node join --help`")
         })
     };
@@ -202,7 +205,10 @@ fn check_settings(rooms: &Rooms, token: &JoinToken) -> Result<(), Failure> {
     if token.member != rooms.me {
         return Err(Failure::new(
             Exit::NotAuthorised,
-            format!("this join token invites {}, this node is {}", token.member, rooms.me),
+            format!(
+                "this join token invites {}, this node is {}",
+                token.member, rooms.me
+            ),
             "ask for a token of this member, or make a new node in another --dir",
         ));
     }
@@ -210,8 +216,10 @@ fn check_settings(rooms: &Rooms, token: &JoinToken) -> Result<(), Failure> {
 }
 
 fn kept(rooms: &Rooms) -> Result<Kept, Failure> {
-    Kept::load(&rooms.config.state_dir)
-        .or_failure(Exit::NotAuthorised, "hand it in with `musubi-node join TOKEN`")
+    Kept::load(&rooms.config.state_dir).or_failure(
+        Exit::NotAuthorised,
+        "hand it in with `musubi-node join TOKEN`",
+    )
 }
 
 fn keep(rooms: &Rooms, kept: &Kept) -> Result<(), Failure> {
@@ -307,7 +315,10 @@ fn is_on_probation(rooms: &Rooms, reply: &ApplicationReply) -> Result<bool, Fail
 fn print_text(reply: &ApplicationReply, number: &str) {
     line(&format!("application  {}", reply.id));
     line(&format!("member       {}", reply.member));
-    line(&format!("state        {} since {}", reply.state, reply.since));
+    line(&format!(
+        "state        {} since {}",
+        reply.state, reply.since
+    ));
     if !reply.reason.is_empty() {
         line(&format!("reason       {}", reply.reason));
     }
@@ -348,7 +359,10 @@ fn join_failure(error: &JoinError) -> Failure {
             Exit::Unreachable,
             "check that this machine reaches the registry, and try again",
         ),
-        JoinError::NothingHere => (Exit::NotAuthorised, "hand it in with `musubi-node join TOKEN`"),
+        JoinError::NothingHere => (
+            Exit::NotAuthorised,
+            "hand it in with `musubi-node join TOKEN`",
+        ),
         JoinError::Refused { refusal, .. } => return refused(error, *refusal),
         _ => (Exit::Failure, "compare the versions of registry and node"),
     };

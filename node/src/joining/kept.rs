@@ -66,7 +66,9 @@ impl Kept {
             Err(source) => return Err(KeptError::File { path, source }),
         };
         let written: Option<Written> = serde_json::from_str(&text).ok();
-        let token = written.as_ref().and_then(|written| written.token.parse().ok());
+        let token = written
+            .as_ref()
+            .and_then(|written| written.token.parse().ok());
         match (written, token) {
             (Some(written), Some(token)) => Ok(Self {
                 token,
@@ -101,7 +103,10 @@ impl Kept {
             file.sync_all()?;
             fs::rename(&beside, &path)
         };
-        put().map_err(|source| KeptError::File { path: path.clone(), source })
+        put().map_err(|source| KeptError::File {
+            path: path.clone(),
+            source,
+        })
     }
 }
 
@@ -134,11 +139,17 @@ mod tests {
         kept.application = Some(ApplicationId::new([1; 16]));
         kept.save(folder.path()).unwrap();
         let found = Kept::load(folder.path()).unwrap();
-        assert_eq!((found.token, found.application), (kept.token, kept.application));
+        assert_eq!(
+            (found.token, found.application),
+            (kept.token, kept.application)
+        );
         let file = folder.path().join(FILE);
         let mode = fs::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::write(&file, "{}").unwrap();
-        assert!(matches!(Kept::load(folder.path()), Err(KeptError::Malformed(_))));
+        assert!(matches!(
+            Kept::load(folder.path()),
+            Err(KeptError::Malformed(_))
+        ));
     }
 }

@@ -45,7 +45,7 @@ pub enum JoinError {
     #[error("the registry: {0}")]
     Unreachable(#[from] PeerFailure),
     /// It answered no.
-    #[error("{}{}", .refusal.title(), detail(.detail.as_deref()))]
+    #[error("{}{}", .refusal.title(), in_brackets(.detail.as_deref()))]
     Refused {
         /// Why.
         refusal: JoinRefusal,
@@ -60,7 +60,7 @@ pub enum JoinError {
     Unknown(u16),
 }
 
-fn detail(text: Option<&str>) -> String {
+fn in_brackets(text: Option<&str>) -> String {
     text.map(|text| format!(" ({text})")).unwrap_or_default()
 }
 

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use federation_protocol::directory::ENTRY_TYP;
-use federation_protocol::joining::{
-    ApplicationId, ApplicationState, Report, comparison_number,
-};
+use federation_protocol::joining::{ApplicationId, ApplicationState, Report, comparison_number};
 use federation_protocol::jws::General;
 use federation_protocol::keys::{SecretKey, Sign};
 use federation_protocol::time::Timestamp;
@@ -313,7 +311,9 @@ impl Sign_ {
         let signed = keys
             .iter()
             .filter(|key| !statement.is_signed_by(ENTRY_TYP, key.kid()))
-            .fold(statement.clone(), |signed, key| signed.signed(ENTRY_TYP, key));
+            .fold(statement.clone(), |signed, key| {
+                signed.signed(ENTRY_TYP, key)
+            });
         files::write_new(&self.out, &signed.to_json(), 0o644)?;
         progress(format_args!(
             "next: musubi-registry application approve ID --statement {}",

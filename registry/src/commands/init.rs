@@ -238,11 +238,7 @@ impl Init {
             &pem(&keys.status)?,
             0o600,
         )?;
-        files::write_new(
-            &dir.join(OnlineKeys::PROBE_FILE),
-            &pem(&keys.probe)?,
-            0o600,
-        )?;
+        files::write_new(&dir.join(OnlineKeys::PROBE_FILE), &pem(&keys.probe)?, 0o600)?;
         files::write_new(&dir.join(CONFIG_FILE), &self.configuration(), 0o644)?;
         let mut database = Database::create(&dir.join(DATABASE_FILE))?;
         first_root(&mut database, root, signed)?;

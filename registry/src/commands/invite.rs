@@ -54,11 +54,15 @@ impl Invite {
                 next,
             ));
         }
-        let root = newest(&mut database, Kind::Root)?
-            .ok_or(crate::directory::PublishError::NoRoot)?;
+        let root =
+            newest(&mut database, Kind::Root)?.ok_or(crate::directory::PublishError::NoRoot)?;
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| {
-            Failure::new(Exit::Failure, format!("no randomness: {error}"), "try again")
+            Failure::new(
+                Exit::Failure,
+                format!("no randomness: {error}"),
+                "try again",
+            )
         })?;
         let code = InvitationCode::new(random);
         let now = SystemClock.now();

@@ -216,7 +216,11 @@ next: musubi-registry root sign {} --root-key FILE --out SIGNED",
         let probes = |online: &OnlineKey| online.may.contains(&DocumentKind::Probe);
         if next.online.iter().any(probes) {
             let next = "leave --new-probe-key out";
-            return Err(Failure::new(Exit::Failure, "root names a probe key already", next));
+            return Err(Failure::new(
+                Exit::Failure,
+                "root names a probe key already",
+                next,
+            ));
         }
         let key = key()?;
         let path = self.config.load()?.state.dir.join(OnlineKeys::PROBE_FILE);
@@ -339,12 +343,23 @@ fn shown(output: &Output, root: &federation_protocol::directory::Root) -> Result
         }));
     }
     let mut facts = vec![
-        ["root".to_owned(), format!("{} ({})", document.seq, root.hash())],
+        [
+            "root".to_owned(),
+            format!("{} ({})", document.seq, root.hash()),
+        ],
         ["ends".to_owned(), document.exp.to_string()],
     ];
-    for (name, quorum) in [("root key", &document.root), ("approver", &document.approvers)] {
+    for (name, quorum) in [
+        ("root key", &document.root),
+        ("approver", &document.approvers),
+    ] {
         for key in &quorum.keys {
-            let of = format!("{} ({} of {} sign)", key.kid, quorum.threshold, quorum.keys.len());
+            let of = format!(
+                "{} ({} of {} sign)",
+                key.kid,
+                quorum.threshold,
+                quorum.keys.len()
+            );
             facts.push([name.to_owned(), of]);
         }
     }

@@ -64,7 +64,9 @@ impl From<StartError> for Failure {
         match error {
             StartError::Config(error) => error.into(),
             StartError::Database(error) => error.into(),
-            StartError::Publish(error) | StartError::Prober(ProberError::Key(error)) => error.into(),
+            StartError::Publish(error) | StartError::Prober(ProberError::Key(error)) => {
+                error.into()
+            }
             StartError::Tls(_) | StartError::Prober(_) | StartError::OtherCertificate => Self::new(
                 Exit::Config,
                 what,

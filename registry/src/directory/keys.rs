@@ -67,8 +67,7 @@ fn load(
 ) -> Result<SecretKey, PublishError> {
     let path = state.join(file);
     let key = read_key(&path)?;
-    let delegated =
-        |online: &OnlineKey| online.kid == *key.kid() && online.may.contains(&kind);
+    let delegated = |online: &OnlineKey| online.kid == *key.kid() && online.may.contains(&kind);
     if root.online.iter().any(delegated) {
         return Ok(key);
     }

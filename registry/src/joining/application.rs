@@ -86,8 +86,7 @@ pub(super) fn apply(
     now: Timestamp,
 ) -> Result<ApplicationRow, ApplyError> {
     let claimed = Application::read(text)?;
-    let invitation =
-        store::invitation(db, &claimed.code.digest())?.ok_or(ApplyError::Unknown)?;
+    let invitation = store::invitation(db, &claimed.code.digest())?.ok_or(ApplyError::Unknown)?;
     if !is_own_root(db, &claimed.root)? {
         return Err(ApplyError::Foreign);
     }

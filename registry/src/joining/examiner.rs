@@ -184,7 +184,9 @@ fn subject_of(row: &ApplicationRow) -> Subject {
 
 /// Whether this one is tried in this round: at once the first time, then after 1, 2, 4, … rounds.
 fn is_due(rests: &mut HashMap<Subject, Rest>, row: &ApplicationRow) -> bool {
-    let rest = rests.entry(subject_of(row)).or_insert(Rest { length: 1, left: 0 });
+    let rest = rests
+        .entry(subject_of(row))
+        .or_insert(Rest { length: 1, left: 0 });
     if rest.left > 0 {
         rest.left -= 1;
         return false;

@@ -180,7 +180,10 @@ impl Prober {
     fn draft(&self, to: &MemberId, path: &str, body: Vec<u8>) -> Result<RequestDraft, Trouble> {
         let hex = |bytes: &[u8]| -> String {
             // All zeros is no id: the lowest bits are set rather than hoped for.
-            bytes.iter().map(|byte| format!("{:02x}", byte | 1)).collect()
+            bytes
+                .iter()
+                .map(|byte| format!("{:02x}", byte | 1))
+                .collect()
         };
         let (trace, span) = (random::<16>()?, random::<8>()?);
         Ok(RequestDraft {
@@ -252,7 +255,11 @@ impl Noting for Report {
             return;
         };
         let repeats = echoed.echo == text;
-        let word = if repeats { "repeated" } else { "said something else" };
+        let word = if repeats {
+            "repeated"
+        } else {
+            "said something else"
+        };
         self.note("echo", repeats, word);
         self.judge_clock(echoed.time, here);
         let range = applicant.protocol;

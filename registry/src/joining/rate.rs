@@ -36,10 +36,12 @@ impl Rates {
         if self.knocks.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == 0 {
             self.windows.retain_recent();
         }
-        self.windows.check_key(&network(address)).map_err(|not_until| {
-            let wait = not_until.wait_time_from(self.clock.now());
-            wait.as_secs().saturating_add(1)
-        })
+        self.windows
+            .check_key(&network(address))
+            .map_err(|not_until| {
+                let wait = not_until.wait_time_from(self.clock.now());
+                wait.as_secs().saturating_add(1)
+            })
     }
 }
 

@@ -157,11 +157,7 @@ async fn post_leave(
 }
 
 /// Whether the applicant of `row` signed this question about it, just now.
-fn is_applicants(
-    row: &ApplicationRow,
-    statement: &str,
-    now: Timestamp,
-) -> bool {
+fn is_applicants(row: &ApplicationRow, statement: &str, now: Timestamp) -> bool {
     let description = MemberDescription::verify(&row.description);
     let key = description
         .ok()

@@ -107,10 +107,7 @@ pub(crate) fn show(
 ///
 /// # Errors
 /// From the database.
-pub(crate) fn find(
-    db: &mut Connection,
-    id: &MemberId,
-) -> Result<Option<MemberRow>, DatabaseError> {
+pub(crate) fn find(db: &mut Connection, id: &MemberId) -> Result<Option<MemberRow>, DatabaseError> {
     store::find(db, id)
 }
 

@@ -82,11 +82,21 @@ fn it_is_heard_nowhere_else_and_no_other_key_speaks_for_the_registry() {
     // The keys of documents, a member's key, a member's certificate.
     refused(ECHO_PATH, own.clone(), &registry.status, &certificate());
     refused(ECHO_PATH, own.clone(), &registry.directory, &certificate());
-    refused(ECHO_PATH, own.clone(), &minato().sign, &minato().fingerprint());
+    refused(
+        ECHO_PATH,
+        own.clone(),
+        &minato().sign,
+        &minato().fingerprint(),
+    );
     refused(ECHO_PATH, own, &registry.probe, &minato().fingerprint());
     // And the probe's key speaks for no member.
     refused(ECHO_PATH, minato().id, &registry.probe, &certificate());
-    refused(ECHO_PATH, minato().id, &registry.probe, &minato().fingerprint());
+    refused(
+        ECHO_PATH,
+        minato().id,
+        &registry.probe,
+        &minato().fingerprint(),
+    );
 }
 
 #[test]

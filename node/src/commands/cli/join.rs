@@ -98,7 +98,9 @@ pub(crate) struct JoinStatusArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  musubi-node leave --yes --recovery-key /media/usb/recovery.pem")]
+#[command(
+    after_help = "Example:\n  musubi-node leave --yes --recovery-key /media/usb/recovery.pem"
+)]
 pub(crate) struct LeaveArgs {
     #[command(flatten)]
     pub(crate) node: ConfigArgs,

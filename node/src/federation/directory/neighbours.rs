@@ -88,12 +88,19 @@ impl MemberDirectory {
             let read = federation_protocol::directory::Directory::accept;
             read(text, root, None, Reading::Stored, now).ok()
         };
-        let theirs = std::str::from_utf8(&body).ok().and_then(|text| judged(text.trim()));
+        let theirs = std::str::from_utf8(&body)
+            .ok()
+            .and_then(|text| judged(text.trim()));
         let differ = match (judged(ours.trim()), theirs) {
             (Some(ours), Some(theirs)) => ours.hash() != theirs.hash(),
             _ => false,
         };
-        tracing::debug!(have, got, differ, "compared with a neighbour that is behind");
+        tracing::debug!(
+            have,
+            got,
+            differ,
+            "compared with a neighbour that is behind"
+        );
         if !differ {
             return Ok(());
         }
@@ -123,7 +130,7 @@ impl MemberDirectory {
 
     /// Whether the neighbour has the root after ours.
     async fn neighbours_next_root(&self, source: &Source) -> Result<bool, PollError> {
-        let (Source::Neighbour(_, client), Some((root, _))) = (source, self.accepted().root) else {
+        let (Source::Neighbour(client), Some((root, _))) = (source, self.accepted().root) else {
             return Ok(false);
         };
         let Some(body) = neighbours_root(client, DEADLINE).await? else {
@@ -158,10 +165,7 @@ impl MemberDirectory {
         let mut members: Vec<&Member> = membership.members().filter(takes_part).collect();
         members.sort_by(|one, other| one.id.cmp(&other.id));
         turn(&mut members);
-        let source = |member: &&Member| {
-            let client = peers.client(member).ok()?;
-            Some(Source::Neighbour(member.id.clone(), client))
-        };
+        let source = |member: &&Member| peers.client(member).ok().map(Source::Neighbour);
         members.iter().filter_map(source).take(ASKED).collect()
     }
 }

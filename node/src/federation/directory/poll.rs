@@ -214,7 +214,10 @@ impl MemberDirectory {
     pub(super) async fn look_at_status(&self, source: &Source) -> Result<(), PollError> {
         let mut accepted = self.accepted();
         // A neighbour's tag is not the registry's.
-        let known = accepted.status_etag.clone().filter(|_| source.is_registry());
+        let known = accepted
+            .status_etag
+            .clone()
+            .filter(|_| source.is_registry());
         let fetched = source.status(known.as_deref(), DEADLINE).await?;
         let Fetched::Document { body, etag } = fetched else {
             return Ok(());

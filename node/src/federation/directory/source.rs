@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use federation_protocol::member::MemberId;
 use federation_service::peer_client::{Fetched, PeerClient, PeerFailure};
 use federation_service::registry_client::RegistryClient;
 
@@ -16,7 +15,7 @@ pub(super) enum Source {
     /// The registry itself.
     Registry(Arc<RegistryClient>),
     /// Another member's node.
-    Neighbour(MemberId, Arc<PeerClient>),
+    Neighbour(Arc<PeerClient>),
 }
 
 impl Source {
@@ -33,7 +32,7 @@ impl Source {
     ) -> Result<Fetched, PeerFailure> {
         match self {
             Self::Registry(client) => client.status(etag, deadline).await,
-            Self::Neighbour(_, client) => client.get("/federation/v1/status", etag, deadline).await,
+            Self::Neighbour(client) => client.get("/federation/v1/status", etag, deadline).await,
         }
     }
 
@@ -45,10 +44,10 @@ impl Source {
     ) -> Result<Fetched, PeerFailure> {
         match (self, seq) {
             (Self::Registry(client), seq) => client.directory(seq, None, deadline).await,
-            (Self::Neighbour(_, client), None) => {
+            (Self::Neighbour(client), None) => {
                 client.get("/federation/v1/directory", None, deadline).await
             }
-            (Self::Neighbour(_, client), Some(seq)) => {
+            (Self::Neighbour(client), Some(seq)) => {
                 let path = format!("/federation/v1/directory/{seq}");
                 client.get(&path, None, deadline).await
             }

@@ -61,5 +61,4 @@ mod tests {
         let refused = br#"{"code":"signature_time_invalid","time":"2026-07-01T00:00:00.000Z"}"#;
         assert_eq!(refused_time(refused), Some(at));
     }
-
 }
