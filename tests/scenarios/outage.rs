@@ -64,7 +64,10 @@ async fn while_the_registry_is_down_care_goes_on_as_far_as_the_protocol_says() {
     );
     for (hospital, kind) in [("minato", Kind::Disclosure), ("yukimi", Kind::Query)] {
         let lines = town.at(hospital).audit().await;
-        let last = lines.iter().rfind(|line| line.kind == kind.as_str()).unwrap();
+        let last = lines
+            .iter()
+            .rfind(|line| line.kind == kind.as_str())
+            .unwrap();
         assert_eq!(last.detail["stale"], Value::Bool(true), "{hospital}");
     }
     // 25 hours: not even treatment.
