@@ -234,6 +234,19 @@ impl General {
         self
     }
 
+    /// How many signatures it carries, of whatever keys, fitting or not.
+    #[must_use]
+    pub fn signatures(&self) -> usize {
+        self.signatures.len()
+    }
+
+    /// Whether it carries a signature in the name of this key, fitting or not.
+    #[must_use]
+    pub fn is_signed_by(&self, typ: &str, kid: &KeyId) -> bool {
+        let named = |one: &GeneralSignature| read_header(&one.protected, typ).as_ref() == Ok(kid);
+        self.signatures.iter().any(named)
+    }
+
     /// Reads the JSON form, at most `longest` bytes long.
     ///
     /// # Errors

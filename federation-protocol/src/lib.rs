@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod grants;
 pub mod issuers;
 pub mod jcs;
+pub mod joining;
 pub mod json;
 pub mod jws;
 pub mod keys;

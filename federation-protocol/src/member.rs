@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const PREFIX: &str = "urn:musubi:member:";
+const REGISTRY: &str = "urn:musubi:member:x-registry";
 const LONGEST_LABEL: usize = 32;
 
 /// The id of a member: `urn:musubi:member:0110000001`, or `urn:musubi:member:x-<label>` for an
@@ -31,6 +32,20 @@ impl MemberId {
     #[must_use]
     pub fn code(&self) -> &str {
         self.0.strip_prefix(PREFIX).unwrap_or_default()
+    }
+
+    /// The id under which the registry itself asks for an echo: reserved, no member's.
+    ///
+    /// Source: PROTOCOL section 3, step 3; `docs/WIRE.md` section 6.
+    #[must_use]
+    pub fn registry() -> Self {
+        Self(REGISTRY.into())
+    }
+
+    /// Whether this is the registry's own id, [`MemberId::registry`].
+    #[must_use]
+    pub fn is_registry(&self) -> bool {
+        *self.0 == *REGISTRY
     }
 
     /// The id for a bare code: ten digits, or `x-<label>`.

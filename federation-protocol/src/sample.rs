@@ -123,6 +123,8 @@ pub struct SampleRegistry {
     pub directory: SecretKey,
     /// Signs the status.
     pub status: SecretKey,
+    /// Asks for an echo, as the registry.
+    pub probe: SecretKey,
     /// Signs entries, alone.
     pub approver: SecretKey,
     /// Whom the directory lists, and where they stand.
@@ -137,6 +139,7 @@ impl SampleRegistry {
             root: SecretKey::from_seed([241; 32]),
             directory: SecretKey::from_seed([242; 32]),
             status: SecretKey::from_seed([243; 32]),
+            probe: SecretKey::from_seed([245; 32]),
             approver: SecretKey::from_seed([244; 32]),
             members: profiles
                 .into_iter()
@@ -173,6 +176,7 @@ impl SampleRegistry {
             online: vec![
                 online(&self.directory, DocumentKind::Directory),
                 online(&self.status, DocumentKind::Status),
+                online(&self.probe, DocumentKind::Probe),
             ],
             approvers: alone(&self.approver),
         }

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 mod checkpoint;
 #[path = "../fuzz/bodies/directory.rs"]
 mod directory;
+#[path = "../fuzz/bodies/joining.rs"]
+mod joining;
 #[path = "../fuzz/bodies/revocation.rs"]
 mod revocation;
 #[path = "../fuzz/bodies/signature_input.rs"]
@@ -32,6 +34,11 @@ proptest! {
     #[test]
     fn directory_never_panics(data in inputs()) {
         directory::run(&data);
+    }
+
+    #[test]
+    fn joining_never_panics(data in inputs()) {
+        joining::run(&data);
     }
 
     #[test]

@@ -258,3 +258,55 @@ fn refusals() {
         ),
     ]);
 }
+
+#[test]
+fn joining() {
+    use federation_protocol::joining::{
+        Application, ApplicationId, ApplicationReply, ApplicationState, Check, Contact,
+        InvitationCode, JoinToken, Leave, Report, comparison_number,
+    };
+    let (registry, minato) = (registry(), minato());
+    let token = JoinToken {
+        registry: "https://registry.musubi.example:9000".into(),
+        root: registry.accepted_root().hash(),
+        member: minato.id.clone(),
+        code: InvitationCode::new([7; 16]),
+    };
+    let text = token.to_text().to_string();
+    assert_eq!(text.parse(), Ok(token.clone()));
+    let description = MemberDescription::new(minato.profile(), "musubi-node 0.1.0", [3; 16], NOW)
+        .sign(&minato.sign, &[&minato.consent, &minato.recovery]);
+    let contact = Contact {
+        name: "情報管理室".into(),
+        phone: "011-000-0000".into(),
+        email: "joho@minato.example".into(),
+    };
+    let (root, code) = (token.root, token.code.clone());
+    let application = Application::new(root, code, contact, description, NOW);
+    assert!(Application::verify(&application.sign(&minato.sign), NOW).is_ok());
+    let mut shortened = application.clone();
+    shortened.description = "eyJhbGciOiJFZDI1NTE5IiwidHlwIjoi…".into();
+    let reply = ApplicationReply {
+        id: ApplicationId::new([1; 16]),
+        member: minato.id.clone(),
+        state: ApplicationState::Returned,
+        since: NOW.plus_seconds(3_600),
+        reason: "the name in kana is missing".into(),
+        probe: Some(Report {
+            at: NOW.plus_seconds(10),
+            checks: vec![Check {
+                name: "clock".into(),
+                passed: true,
+                found: "12 ms from the registry's".into(),
+            }],
+        }),
+    };
+    let leave = Leave::new(registry.accepted_root().registry(), minato.id.clone(), NOW);
+    check(&[
+        ("join-token", text),
+        ("application", pretty(&shortened)),
+        ("application-reply", pretty(&reply)),
+        ("comparison-number", comparison_number(&minato.profile())),
+        ("leave", pretty(&leave)),
+    ]);
+}

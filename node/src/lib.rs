@@ -13,6 +13,7 @@ pub mod export;
 pub mod federation;
 pub mod identity;
 pub mod import;
+pub mod joining;
 pub mod keys;
 pub mod linkage;
 pub mod metrics;

@@ -9,6 +9,8 @@ use crate::config::{Config, ConfigError};
 use crate::database::{Database, DatabaseError};
 use crate::directory::routes::Desk;
 use crate::directory::{Issuer, PublishError, Publisher};
+use crate::joining::routes::Counter;
+use crate::joining::{Examiner, Prober, ProberError};
 use crate::server::{ListenError, Listener};
 use crate::witness::Witness;
 use crate::witness::routes::Desk as WitnessDesk;
@@ -23,6 +25,7 @@ pub struct RunningRegistry {
     root_sha256: String,
     listener: Listener,
     publisher: Publisher,
+    examiner: Option<Examiner>,
 }
 
 /// Why a registry did not start.
@@ -44,6 +47,9 @@ pub enum StartError {
     /// The certificate in the files is not the one that root names: no node would trust it.
     #[error("the TLS certificate is not the one that root names")]
     OtherCertificate,
+    /// The probe's key or certificate cannot be used.
+    #[error(transparent)]
+    Prober(#[from] ProberError),
     /// The address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -77,18 +83,27 @@ impl Registry {
             witness: Witness::load(issuer.root().registry(), &config.state.dir)?,
             clock: clock.clone(),
         };
-        let (published, publisher) = Publisher::start(database, issuer, clock.clone())?;
+        let counter = Counter::new(
+            Database::open(&path)?,
+            clock.clone(),
+            issuer.root().registry(),
+        );
+        let prober = Prober::load(&config, issuer.root().document(), clock.clone())?;
+        let waiting = Database::open(&path)?;
+        let (published, publisher) =
+            Publisher::start(database, issuer, &config.state.dir, clock.clone())?;
         let desk = Desk {
             published,
             archive,
-            clock,
+            clock: clock.clone(),
         };
-        match Listener::start(config.http.bind, &identity, desk, witness) {
+        match Listener::start(config.http.bind, &identity, desk, (witness, counter)) {
             Ok(listener) => Ok(RunningRegistry {
                 url: listener.url(&config.http),
                 root_sha256,
                 listener,
                 publisher,
+                examiner: examiner(waiting, prober, clock),
             }),
             Err(error) => {
                 publisher.stop();
@@ -96,6 +111,13 @@ impl Registry {
             }
         }
     }
+}
+
+fn examiner(waiting: Database, prober: Option<Prober>, clock: SharedClock) -> Option<Examiner> {
+    if prober.is_none() {
+        tracing::warn!("root names no key for probes: applicants are not probed until it does");
+    }
+    prober.map(|prober| Examiner::start(waiting, prober, clock))
 }
 
 impl RunningRegistry {
@@ -115,6 +137,9 @@ impl RunningRegistry {
     /// Takes no new connections, finishes what is in flight (at most 2 s) and ends.
     pub async fn stop(self) {
         self.listener.stop().await;
+        if let Some(examiner) = self.examiner {
+            examiner.stop();
+        }
         self.publisher.stop();
     }
 }

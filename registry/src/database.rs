@@ -36,6 +36,9 @@ pub enum DatabaseError {
     /// A statement failed; its transaction has left no trace.
     #[error("the database refused: {0}")]
     Statement(#[from] diesel::result::Error),
+    /// The system gave no random bytes, so nothing new could be named.
+    #[error("the system gave no random bytes")]
+    NoRandomness,
     /// A row holds what this program never writes.
     #[error("the database holds a {what} that cannot be read: {value}")]
     Corrupt {

@@ -10,6 +10,7 @@ pub mod config;
 pub mod database;
 pub mod directory;
 pub mod doctor;
+pub mod joining;
 pub mod members;
 mod server;
 pub mod witness;

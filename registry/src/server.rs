@@ -9,6 +9,8 @@ use federation_service::tls::{self, TlsError, TlsIdentity};
 
 use crate::config::{Host, Http};
 use crate::directory::routes::{self, Desk};
+use crate::joining;
+use crate::joining::routes::Counter;
 use crate::witness::routes as witnessing;
 
 /// A stranger who sends a request's head slower than this is cut off.
@@ -52,15 +54,17 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Listens on `bind` with `identity`'s certificate and serves from the desks.
+    /// Listens on `bind` with `identity`'s certificate; serves from `desk`, cosigns checkpoints at
+    /// the witness's, takes applications at the counter.
     pub(crate) fn start(
         bind: SocketAddr,
         identity: &TlsIdentity,
         desk: Desk,
-        witness: witnessing::Desk,
+        (witness, counter): (witnessing::Desk, Counter),
     ) -> Result<Self, ListenError> {
         let acceptor = tls::server_acceptor(identity)?;
         let (desk, witness) = (web::Data::new(desk), web::Data::new(witness));
+        let counter = web::Data::new(counter);
         let failed = |cause| ListenError::Bind {
             address: bind,
             cause,
@@ -70,6 +74,8 @@ impl Listener {
                 .app_data(desk.clone())
                 .app_data(witness.clone())
                 .configure(witnessing::configure)
+                .app_data(counter.clone())
+                .configure(joining::routes::configure)
                 .configure(routes::configure)
         })
         .workers(WORKERS)

@@ -122,8 +122,9 @@ async fn a_suspension_typed_in_another_process_is_served_by_the_one_that_runs() 
         .iter()
         .map(|h| &h["to"])
         .collect();
-    assert_eq!(steps, ["active", "suspended", "active"]);
-    assert_eq!(shown["history"][1]["reason"], "key may be stolen");
+    let life = ["applied", "probation", "active", "suspended", "active"];
+    assert_eq!(steps, life);
+    assert_eq!(shown["history"][3]["reason"], "key may be stolen");
     registry.stop().await;
 }
 

@@ -98,6 +98,19 @@ impl Hospital {
         made
     }
 
+    /// The hospital whose node stands in `folder` already.
+    pub(crate) fn made(name: &str, number: &str, folder: &Path) -> Self {
+        let made = Self {
+            name: name.to_owned(),
+            id: format!("urn:musubi:member:{number}").parse().unwrap(),
+            folder: folder.to_owned(),
+            node: None,
+            _database: None,
+        };
+        made.set("shutdown", "timeout = \"1s\"");
+        made
+    }
+
     pub(crate) fn describe(&self, out: &Path) {
         let config = self.config_file();
         node_command(&["describe", "--config", text(&config), "--out", text(out)]);

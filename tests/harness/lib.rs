@@ -19,6 +19,7 @@
 pub mod charts;
 pub mod envoy;
 pub mod hospital;
+pub mod joining;
 pub mod process;
 pub mod store;
 pub mod town;
@@ -26,6 +27,7 @@ pub mod witness;
 
 pub use envoy::{Envoy, Reply};
 pub use hospital::{Hospital, Patient};
+pub use joining::said;
 pub use process::{Process, Program};
 pub use store::Store;
 pub use town::Town;

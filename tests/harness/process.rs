@@ -66,6 +66,16 @@ impl Program {
             .unwrap()
     }
 
+    /// `musubi-node WORDS` or `musubi-registry WORDS`, by the role's name, run to its end without
+    /// standing in a thread's way.
+    pub async fn run(&self, role: &str, words: &[&str]) -> Output {
+        let mut command = Command::new(&self.0);
+        command.arg(role).args(words).stdin(Stdio::null());
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap()
+    }
+
     fn command(&self, hospital: &Hospital, words: &[&str]) -> Command {
         let config = hospital.config_file();
         let mut command = Command::new(&self.0);

@@ -88,6 +88,8 @@ impl Town {
             &format!("127.0.0.1:{port}"),
             "--approver-key",
             text(&approver),
+            "--allow-cidr",
+            "127.0.0.0/8",
         ]);
         let config = registry_dir.join("registry.toml");
         let running =
@@ -184,6 +186,29 @@ impl Town {
         registry_command(&all);
     }
 
+    /// Starts a copy of the registry, keys and all, that goes its own way from now on.
+    pub async fn two_faced_registry(&self) -> RunningRegistry {
+        let other = self.folder.path().join("other-registry");
+        copy_folder(&self.folder.path().join("registry"), &other);
+        let file = other.join("registry.toml");
+        let mut config: toml::Table =
+            toml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let (http, port) = (config["http"].as_table_mut().unwrap(), free_port());
+        http.insert("bind".into(), format!("127.0.0.1:{port}").into());
+        let url = format!("https://127.0.0.1:{port}");
+        http.insert("public_url".into(), url.into());
+        std::fs::write(&file, toml::to_string(&config).unwrap()).unwrap();
+        Registry::start(RegistryConfig::load(&file).unwrap(), Arc::clone(&self.time)).unwrap()
+    }
+
+    /// `musubi-registry …` on the copy.
+    pub fn other_registry_command(&self, words: &[&str]) {
+        let config = self.folder.path().join("other-registry/registry.toml");
+        let mut all = words.to_vec();
+        all.extend(["--config", text(&config)]);
+        registry_command(&all);
+    }
+
     /// Suspends a member at the registry; nodes hear of it when they next ask.
     pub fn suspend(&self, name: &str) {
         let id = self.at(name).id().to_string();
@@ -240,6 +265,19 @@ pub fn free_port() -> u16 {
         .map(|port| u16::try_from(port).unwrap())
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .unwrap()
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let place = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_folder(&entry.path(), &place),
+            // Modes are kept: keys stay their owner's.
+            false => std::fs::copy(entry.path(), place).map(|_| ()).unwrap(),
+        }
+    }
 }
 
 pub(crate) fn text(path: &Path) -> &str {

@@ -12,7 +12,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use federation_protocol::directory::Certificate;
+use federation_protocol::directory::{AcceptError, Certificate, Reading, Root};
+use federation_protocol::joining::ApplicationId;
+use federation_protocol::jws::PayloadHash;
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 use federation_protocol::transparency::Submission;
@@ -26,6 +28,8 @@ pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 const MAX_ROOT_BYTES: usize = 256 * 1024;
 const ROOT_PATH: &str = "/v1/root";
 const CHECKPOINTS_PATH: &str = "/v1/checkpoints";
+/// More roots than this are not walked through: a root lives up to a year.
+const LONGEST_CHAIN: u64 = 64;
 
 /// Speaks to the registry, trusting what root names.
 pub struct RegistryClient {
@@ -50,6 +54,115 @@ pub async fn fetch_root_by_pin(
     }
 }
 
+/// Fetches the root that `pin` names and every later one, oldest first, each judged by the one before:
+/// whatever certificate is shown, because the signatures decide.
+///
+/// The pinned root need not be the newest: between an invitation and joining, root may have been
+/// rotated.
+///
+/// # Errors
+/// [`FirstContactError`]; `Refused` with [`AcceptError::NotPinned`] when the registry at `url` never
+/// had such a root: it is another one.
+pub async fn fetch_roots_from_pin(
+    url: &str,
+    pin: &PayloadHash,
+    rules: &OutboundRules,
+    now: Timestamp,
+    deadline: Duration,
+) -> Result<Vec<(Root, Bytes)>, FirstContactError> {
+    let contact = RootContact::new(url, rules)?;
+    let newest = contact.newest(deadline).await?;
+    match Root::pinned(&newest, pin, Reading::Fresh, now) {
+        Ok(root) => return Ok(vec![(root, newest)]),
+        Err(AcceptError::NotPinned) => {}
+        Err(error) => return Err(error.into()),
+    }
+    // Nothing of this document is believed but how far back the pinned one may be.
+    let claimed = Root::claimed_seq(&newest).ok_or(AcceptError::NotPinned)?;
+    for seq in (claimed.saturating_sub(LONGEST_CHAIN).max(1)..claimed).rev() {
+        let Ok(older) = contact.at(seq, deadline).await else {
+            break;
+        };
+        if let Ok(pinned) = Root::pinned(&older, pin, Reading::Stored, now) {
+            let mut chain = contact.successors(&pinned, newest, now, deadline).await?;
+            chain.insert(0, (pinned, older));
+            return Ok(chain);
+        }
+    }
+    Err(AcceptError::NotPinned.into())
+}
+
+/// Asks for roots, trusting any certificate: they are recognised by hash or signatures.
+pub struct RootContact {
+    site: Site,
+}
+
+impl RootContact {
+    /// Asks at `url`, `https://host[:port]`.
+    ///
+    /// # Errors
+    /// [`EndpointError`].
+    pub fn new(url: &str, rules: &OutboundRules) -> Result<Self, EndpointError> {
+        let site = Site::new(url, Trust::Anything, None, rules, MAX_ROOT_BYTES)?;
+        Ok(Self { site })
+    }
+
+    /// The newest root.
+    ///
+    /// # Errors
+    /// [`PeerFailure`].
+    pub async fn newest(&self, deadline: Duration) -> Result<Bytes, PeerFailure> {
+        self.fetch(ROOT_PATH, deadline).await
+    }
+
+    /// The root that took `seq`.
+    ///
+    /// # Errors
+    /// [`PeerFailure`].
+    pub async fn at(&self, seq: u64, deadline: Duration) -> Result<Bytes, PeerFailure> {
+        self.fetch(&format!("{ROOT_PATH}/{seq}"), deadline).await
+    }
+
+    /// Every root after `known` up to `newest`, each judged by the one before; none when `newest` is
+    /// the known one.
+    ///
+    /// # Errors
+    /// [`FirstContactError`].
+    pub async fn successors(
+        &self,
+        known: &Root,
+        newest: Bytes,
+        now: Timestamp,
+        deadline: Duration,
+    ) -> Result<Vec<(Root, Bytes)>, FirstContactError> {
+        let mut chain: Vec<(Root, Bytes)> = Vec::new();
+        let claimed = Root::claimed_seq(&newest).ok_or(AcceptError::Schema)?;
+        let have = known.document().seq;
+        if claimed.saturating_sub(have) > LONGEST_CHAIN {
+            return Err(AcceptError::Gap { have, got: claimed }.into());
+        }
+        for seq in have.saturating_add(1)..claimed {
+            let body = self.at(seq, deadline).await?;
+            let last = chain.last().map_or(known, |(root, _)| root);
+            let next = last.successor(&body, Reading::Stored, now)?;
+            chain.push((next, body));
+        }
+        let last = chain.last().map_or(known, |(root, _)| root);
+        let next = last.successor(&newest, Reading::Fresh, now)?;
+        if next.hash() != last.hash() {
+            chain.push((next, newest));
+        }
+        Ok(chain)
+    }
+
+    async fn fetch(&self, path: &str, deadline: Duration) -> Result<Bytes, PeerFailure> {
+        match self.site.get(path, None, deadline).await? {
+            Fetched::Document { body, .. } => Ok(body),
+            Fetched::NotModified => Err(PeerFailure::Status(304)),
+        }
+    }
+}
+
 /// Why the root could not be fetched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -60,6 +173,9 @@ pub enum FirstContactError {
     /// There was no answer.
     #[error(transparent)]
     Failure(#[from] PeerFailure),
+    /// What was answered is not acceptable.
+    #[error(transparent)]
+    Refused(#[from] AcceptError),
 }
 
 impl RegistryClient {
@@ -158,6 +274,67 @@ impl RegistryClient {
     /// [`PeerFailure`].
     pub async fn time(&self, deadline: Duration) -> Result<Option<Timestamp>, PeerFailure> {
         self.site.date("/v1/status", deadline).await
+    }
+
+    /// Hands in a signed application, new or again.
+    ///
+    /// # Errors
+    /// [`PeerFailure`]; a refusal is an answer.
+    ///
+    /// Source: PROTOCOL section 3, step 2; `docs/WIRE.md` section 6.
+    pub async fn apply(
+        &self,
+        application: String,
+        deadline: Duration,
+    ) -> Result<RawReply, PeerFailure> {
+        self.post_statement("/v1/applications", application, deadline)
+            .await
+    }
+
+    /// Asks how an application stands; `question` is the applicant's signed one.
+    ///
+    /// # Errors
+    /// [`PeerFailure`]; a refusal is an answer.
+    pub async fn application(
+        &self,
+        id: &ApplicationId,
+        question: &str,
+        deadline: Duration,
+    ) -> Result<RawReply, PeerFailure> {
+        let (path, proof) = (
+            format!("/v1/applications/{id}"),
+            format!("Musubi-Applicant {question}"),
+        );
+        let headers = [("authorization", proof.as_str())];
+        self.site
+            .get_with(&path, headers.into_iter(), deadline)
+            .await
+    }
+
+    /// Says a member's last word: it leaves.
+    ///
+    /// # Errors
+    /// [`PeerFailure`]; a refusal is an answer.
+    pub async fn leave(
+        &self,
+        member: &MemberId,
+        leave: String,
+        deadline: Duration,
+    ) -> Result<RawReply, PeerFailure> {
+        self.post_statement(&format!("/v1/members/{member}/leave"), leave, deadline)
+            .await
+    }
+
+    async fn post_statement(
+        &self,
+        path: &str,
+        statement: String,
+        deadline: Duration,
+    ) -> Result<RawReply, PeerFailure> {
+        let headers = [("content-type", "application/jose")];
+        self.site
+            .post(path, headers.into_iter(), statement, deadline)
+            .await
     }
 }
 

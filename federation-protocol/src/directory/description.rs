@@ -10,7 +10,7 @@ use crate::member::MemberId;
 use crate::time::Timestamp;
 use crate::verified::Verified;
 
-use super::profile::{Profile, ProfileError};
+use super::profile::{KeyStatement, Profile, ProfileError};
 use super::{DOCUMENT_VERSION, payload};
 
 /// `typ` of a member description.
@@ -127,6 +127,18 @@ impl MemberDescription {
         jws.verify(&signer).or(Err(DescriptionError::Signature))?;
         description.check_proofs(&jws.kid)?;
         Ok(Verified::new(description))
+    }
+
+    /// The key that signed the description: of those for signing, the one without a proof.
+    #[must_use]
+    pub fn signer(&self) -> Option<&KeyStatement> {
+        let signs = |key: &&KeyStatement| key.key_use == KeyUse::Sign;
+        let proven = |kid: &KeyId| self.proofs.iter().any(|proof| proof.kid == *kid);
+        self.member
+            .keys
+            .iter()
+            .filter(signs)
+            .find(|key| !proven(&key.kid))
     }
 
     fn check_proofs(&self, signer: &KeyId) -> Result<(), DescriptionError> {

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 use super::AcceptError;
 use super::document::Directory;
 use super::profile::Profile;
-use super::root::Root;
+use super::root::{DocumentKind, Root};
 use super::status::Status;
 
 /// A member as its entry says; the state is asked of [`Membership::state`].
@@ -357,6 +357,22 @@ impl Membership {
             .certificates
             .get(print)
             .map_or(&[], Vec::as_slice)
+    }
+
+    /// The registry's key of this thumbprint that may ask for an echo, and nothing else.
+    #[must_use]
+    pub fn probe_key(&self, kid: &str) -> Option<&PublicKey> {
+        let online = &self.root.document().online;
+        let key = online.iter().find(|key| key.kid.as_str() == kid)?;
+        let revoked = self.standing.revoked.contains(&key.kid);
+        (key.may.contains(&DocumentKind::Probe) && !revoked).then_some(&key.x)
+    }
+
+    /// Whether the registry itself presents this TLS certificate: root says so.
+    #[must_use]
+    pub fn is_registry_certificate(&self, print: &Fingerprint) -> bool {
+        let named = &self.root.document().registry.certificates;
+        named.iter().any(|one| one.fingerprint() == *print)
     }
 
     /// What may still be done, by the status document's age.

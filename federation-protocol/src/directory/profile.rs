@@ -209,6 +209,9 @@ pub enum ProfileError {
     /// The range of versions is empty or begins at 0.
     #[error("the range of protocol versions is empty")]
     Protocol,
+    /// The id is the registry's own.
+    #[error("the id is kept for the registry's own probe")]
+    Reserved,
 }
 
 impl Profile {
@@ -250,6 +253,9 @@ impl Profile {
         }
         if self.protocol.min == 0 || self.protocol.min > self.protocol.max {
             return Err(ProfileError::Protocol);
+        }
+        if self.id.is_registry() {
+            return Err(ProfileError::Reserved);
         }
         Ok(())
     }

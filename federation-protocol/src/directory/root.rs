@@ -109,7 +109,7 @@ pub struct OnlineKey {
     pub may: Vec<DocumentKind>,
 }
 
-/// A kind of document that an online key signs.
+/// What an online key may sign.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DocumentKind {
@@ -117,6 +117,9 @@ pub enum DocumentKind {
     Directory,
     /// The status.
     Status,
+    /// An echo to a node, as [`crate::member::MemberId::registry`]: no document, no question about
+    /// anybody.
+    Probe,
 }
 
 impl RootDocument {
@@ -178,6 +181,14 @@ impl Root {
     #[must_use]
     pub fn registry(&self) -> &str {
         &self.document.iss
+    }
+
+    /// The `seq` that a root claims, before anything of it is believed; none when it is no root.
+    #[must_use]
+    pub fn claimed_seq(jws: &[u8]) -> Option<u64> {
+        let general = General::parse(jws, LONGEST).ok()?;
+        let opened = Opened::read(&general.open(ROOT_TYP).ok()?.payload).ok()?;
+        Some(opened.head.seq)
     }
 
     /// Accepts the root that was pinned at joining, signed by its own threshold.

@@ -25,7 +25,10 @@ mod response;
 pub use actor::{Actor, ActorError};
 pub use opening::{Request, verify_request};
 pub use request::{DraftError, RequestDraft, SignedRequest};
-pub use response::{Answer, AnswerDraft, AnswerRefusal, RawAnswer, SignedAnswer, verify_answer};
+pub use response::{
+    Answer, AnswerDraft, AnswerRefusal, RawAnswer, SignedAnswer, verify_answer,
+    verify_applicants_answer,
+};
 
 /// The protocol version spoken here, `Fed-Version`.
 pub const VERSION: &str = "1";
@@ -35,6 +38,9 @@ pub const FHIR_PATH: &str = "/federation/v1/fhir";
 
 /// The path of break-glass, the only one with the purpose BTG.
 pub const EMERGENCY_PATH: &str = "/federation/v1/emergency/fhir";
+
+/// The path of the echo: the only one that the registry's probe is heard at.
+pub const ECHO_PATH: &str = "/federation/v1/echo";
 
 /// The longest life of a request's signature, in seconds.
 pub const LONGEST_WINDOW_SECONDS: i64 = 60;

@@ -16,8 +16,8 @@ use super::components::{
 use super::fields::signature_input;
 use super::request::{ALGORITHM, LONGEST_TIMEOUT_MS, TAG, components, is_traceparent};
 use super::{
-    Actor, EMERGENCY_PATH, ExchangeId, LONGEST_WINDOW_SECONDS, RawRequest, RequestBinding,
-    SKEW_SECONDS, VERSION, carries_consent,
+    Actor, ECHO_PATH, EMERGENCY_PATH, ExchangeId, LONGEST_WINDOW_SECONDS, RawRequest,
+    RequestBinding, SKEW_SECONDS, VERSION, carries_consent,
 };
 
 /// A question whose checks 4 to 9 passed.
@@ -80,7 +80,7 @@ pub fn verify_request(
 ) -> Result<Verified<Request>, Refusal> {
     let opened = Opened::read(raw)?;
     opened.check_time(now)?;
-    let key = opened.sender_key(certificate, membership, now)?;
+    let key = opened.sender_key(raw.path, certificate, membership, now)?;
     if !served(&opened.to) {
         return Err(Refusal::WrongMember);
     }
@@ -199,12 +199,16 @@ impl<'a> Opened<'a> {
     /// Check 6.
     fn sender_key<'m>(
         &self,
+        path: &str,
         certificate: Option<&Fingerprint>,
         membership: &'m Membership,
         now: Timestamp,
     ) -> Result<&'m PublicKey, Refusal> {
         if !membership.freshness(now).allows(self.purpose) {
             return Err(Refusal::DirectoryExpired);
+        }
+        if self.from.is_registry() {
+            return self.probe_key(path, certificate, membership);
         }
         let key = membership.key(&self.keyid).ok_or(Refusal::KeyUnknown)?;
         let over_own_tls = certificate
@@ -216,6 +220,21 @@ impl<'a> Opened<'a> {
             Some(state) if state.takes_part() => Ok(key.public),
             _ => Err(Refusal::MemberSuspended),
         }
+    }
+
+    /// Check 6 of the registry's probe: by root's word, over the registry's own TLS, an echo only.
+    fn probe_key<'m>(
+        &self,
+        path: &str,
+        certificate: Option<&Fingerprint>,
+        membership: &'m Membership,
+    ) -> Result<&'m PublicKey, Refusal> {
+        let over_own_tls =
+            certificate.is_some_and(|print| membership.is_registry_certificate(print));
+        membership
+            .probe_key(&self.keyid)
+            .filter(|_| over_own_tls && path == ECHO_PATH)
+            .ok_or(Refusal::KeyUnknown)
     }
 
     pub(super) fn signature_base(&self, raw: &RawRequest<'_>) -> Result<String, Refusal> {
@@ -316,3 +335,6 @@ impl Parameters {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

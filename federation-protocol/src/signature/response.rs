@@ -1,9 +1,9 @@
 //! A signed answer, bound to the one question that it answers.
 
 use crate::digest::{check_content_digest, content_digest, from_field, to_field};
-use crate::directory::Membership;
-use crate::keys::{KeyId, KeyUse, Sign};
-use crate::member::MemberId;
+use crate::directory::{Membership, Profile};
+use crate::keys::{KeyId, KeyUse, PublicKey, Sign};
+use crate::member::{MemberId, MemberState};
 use crate::time::Timestamp;
 use crate::verified::Verified;
 
@@ -228,6 +228,49 @@ pub fn verify_answer(
     membership: &Membership,
     now: Timestamp,
 ) -> Result<Verified<Answer>, AnswerRefusal> {
+    open(raw, binding, now, |keyid| {
+        let key = membership.key(keyid).ok_or(AnswerRefusal::KeyUnknown)?;
+        if !key.may(KeyUse::Sign, now) || *key.member != binding.to {
+            return Err(AnswerRefusal::KeyUnknown);
+        }
+        let state = membership.state(&binding.to, now);
+        if !state.is_some_and(MemberState::takes_part) {
+            return Err(AnswerRefusal::MemberSuspended);
+        }
+        Ok((key.kid.clone(), key.public.clone()))
+    })
+}
+
+/// [`verify_answer`] of somebody whom no directory names yet: by the keys of its own description.
+///
+/// # Errors
+/// As [`verify_answer`], but for `MemberSuspended`.
+///
+/// Source: PROTOCOL section 3, step 3.
+pub fn verify_applicants_answer(
+    raw: &RawAnswer<'_>,
+    binding: &RequestBinding,
+    applicant: &Profile,
+    now: Timestamp,
+) -> Result<Verified<Answer>, AnswerRefusal> {
+    open(raw, binding, now, |keyid| {
+        let key = applicant
+            .keys_for(KeyUse::Sign, now)
+            .find(|key| key.kid.as_str() == keyid)
+            .filter(|_| applicant.id == binding.to)
+            .ok_or(AnswerRefusal::KeyUnknown)?;
+        let public = key.public_key().ok_or(AnswerRefusal::KeyUnknown)?;
+        Ok((key.kid.clone(), public))
+    })
+}
+
+/// The checks of an answer; `judge` says whether the key of a `keyid` is the asked member's.
+fn open(
+    raw: &RawAnswer<'_>,
+    binding: &RequestBinding,
+    now: Timestamp,
+    judge: impl FnOnce(&str) -> Result<(KeyId, PublicKey), AnswerRefusal>,
+) -> Result<Verified<Answer>, AnswerRefusal> {
     if !raw.headers.iter().any(|(name, _)| *name == "signature") {
         return Err(AnswerRefusal::Unsigned);
     }
@@ -248,18 +291,7 @@ pub fn verify_answer(
     if !(-SKEW_SECONDS..=LONGEST_TRANSIT_SECONDS + SKEW_SECONDS).contains(&age) {
         return Err(AnswerRefusal::Time);
     }
-    let key = membership
-        .key(&parameters.keyid)
-        .ok_or(AnswerRefusal::KeyUnknown)?;
-    if !key.may(KeyUse::Sign, now) || *key.member != binding.to {
-        return Err(AnswerRefusal::KeyUnknown);
-    }
-    if !membership
-        .state(&binding.to, now)
-        .is_some_and(|state| state.takes_part())
-    {
-        return Err(AnswerRefusal::MemberSuspended);
-    }
+    let (keyid, public) = judge(&parameters.keyid)?;
     let digest = once(raw, "content-digest")?;
     if check_content_digest(digest.as_bytes(), raw.body).is_err() {
         return Err(AnswerRefusal::DigestMismatch);
@@ -267,7 +299,7 @@ pub fn verify_answer(
     let Ok(base) = base(binding, raw.status, raw.headers, &parameters.text) else {
         return Err(AnswerRefusal::Parameters);
     };
-    if key.public.verify(base.as_bytes(), &signature).is_err() {
+    if public.verify(base.as_bytes(), &signature).is_err() {
         return Err(AnswerRefusal::SignatureInvalid);
     }
     Ok(Verified::new(Answer {
@@ -279,7 +311,7 @@ pub fn verify_answer(
         exchange: binding.exchange,
         directory,
         created: Timestamp::from_unix_seconds(parameters.created),
-        keyid: key.kid.clone(),
+        keyid,
         content_digest: digest.to_owned(),
         signature_base: base,
         signature,

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod doctor;
 pub(crate) mod import;
+pub(crate) mod join;
 pub(crate) mod upkeep;
 
 use std::path::PathBuf;
@@ -43,6 +44,10 @@ pub(crate) enum Command {
     Describe(DescribeArgs),
     /// Find what is wrong: settings, keys, database, disk, registry, and the way to each peer
     Doctor(doctor::DoctorArgs),
+    /// Join the federation with a token from the registry's operator
+    Join(Box<join::JoinArgs>),
+    /// Leave the federation, for ever
+    Leave(join::LeaveArgs),
     /// Load FHIR transaction bundles and NDJSON, without memory of what was loaded; see import
     Load(LoadArgs),
     /// Import NDJSON, bundles and SS-MIX2 storage, again and again: with progress and quarantine

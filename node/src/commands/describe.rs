@@ -43,7 +43,8 @@ pub(super) fn describe(args: &DescribeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn description(config: &Config, now: Timestamp) -> Result<String, Failure> {
+/// The description as signed.
+pub(super) fn description(config: &Config, now: Timestamp) -> Result<String, Failure> {
     let keys = Keys::load(&config.state_dir.join("keys")).or_failure(
         Exit::Config,
         "run `musubi-node init` first, or mend the files' modes",

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use federation_service::clock::Clock;
 use federation_service::tls::TlsIdentity;
@@ -18,8 +18,21 @@ use crate::keys::Keys;
 const CERTIFICATE_DAYS: i64 = 825;
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// Makes the directory, or says what stands in the way and leaves nothing half made.
+/// Makes the directory, and says what comes next.
 pub(super) fn init(args: &InitArgs, clock: &dyn Clock) -> Result<(), Failure> {
+    let file = make(args, clock)?;
+    line(&file.display().to_string());
+    note(&format!(
+        "next: musubi-node describe --config {0} --out description.json, and give that file to \
+         the registry's operator; then musubi-node run --config {0}",
+        file.display()
+    ));
+    Ok(())
+}
+
+/// Makes the directory, or says what stands in the way and leaves nothing half made. The settings
+/// file.
+pub(super) fn make(args: &InitArgs, clock: &dyn Clock) -> Result<PathBuf, Failure> {
     if args.dir.join("node.toml").exists() {
         return Err(Failure::new(
             Exit::Failure,
@@ -39,13 +52,7 @@ pub(super) fn init(args: &InitArgs, clock: &dyn Clock) -> Result<(), Failure> {
         return Err(failure);
     }
     fs::rename(&draft, &file).map_err(|error| Failure::file(&file, &error))?;
-    line(&file.display().to_string());
-    note(&format!(
-        "next: musubi-node describe --config {0} --out description.json, and give that file to \
-         the registry's operator; then musubi-node run --config {0}",
-        file.display()
-    ));
-    Ok(())
+    Ok(file)
 }
 
 /// Keys, certificate and database, where the settings say.

@@ -15,6 +15,7 @@ mod evidence;
 mod failure;
 mod import;
 mod init;
+mod join;
 mod link;
 mod load;
 mod output;
@@ -72,6 +73,8 @@ fn obey(command: &Command) -> Result<(), Failure> {
         Command::CheckConfig(args) => check_config::check_config(args),
         Command::Describe(args) => describe::describe(args),
         Command::Doctor(args) => doctor::doctor(args),
+        Command::Join(args) => join::join(args),
+        Command::Leave(args) => join::leave(args),
 
         Command::Load(args) => load::load(args),
         Command::Import(args) => import::import(args),

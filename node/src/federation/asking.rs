@@ -251,7 +251,10 @@ impl Asking {
         if let Some(digest) = &part.digest {
             line = line.detail("answer_digest", digest.as_str());
         }
-        line
+        match self.parts.directory.is_stale() {
+            true => line.detail("stale", true),
+            false => line,
+        }
     }
 
     /// Signs the manifest and keeps it.

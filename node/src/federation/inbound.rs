@@ -14,6 +14,7 @@ use std::sync::Arc;
 use federation_protocol::Verified;
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
+pub use federation_protocol::signature::ECHO_PATH;
 use federation_protocol::signature::{DraftError, Request, RequestBinding, SignedAnswer};
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{SharedClock, Stopwatch};
@@ -38,8 +39,6 @@ use crate::consent::ConsentError;
 use crate::database::{Database, DatabaseError, last_restore};
 use crate::keys::Keys;
 
-/// The path of the echo.
-pub const ECHO_PATH: &str = "/federation/v1/echo";
 /// The path where visit codes are redeemed.
 pub const GRANTS_PATH: &str = "/federation/v1/grants";
 /// The path of a batch; searches stand below it.

@@ -182,6 +182,7 @@ impl Federation {
         );
         let witnessing = Witnessing::new(checkpoints, directory.clone(), parts.audit);
         let peers = Arc::new(Peers::new(parts.identity, rules, settings.max_answer));
+        directory.know_neighbours(me.clone(), Arc::clone(&peers));
         let exchanges = Exchanges::new(
             me.clone(),
             Arc::clone(&clock),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::config::ConfigError;
 use crate::database::DatabaseError;
 use crate::directory::PublishError;
+use crate::joining::{ApplicationStepError, ApprovalError};
 use crate::members::{AdmissionError, MemberError};
 
 /// The codes that scripts may rely on.
@@ -86,6 +87,9 @@ impl From<DatabaseError> for Failure {
                 error.to_string(),
                 "check database.url, or make a registry with `musubi-registry init`",
             ),
+            DatabaseError::NoRandomness => {
+                Self::new(Exit::Temporary, error.to_string(), "try again")
+            }
             DatabaseError::Statement(cause) if cause.to_string().contains("locked") => Self::new(
                 Exit::Temporary,
                 error.to_string(),
@@ -119,6 +123,7 @@ impl From<PublishError> for Failure {
                 "the database was altered by something else: compare its members with \
                  `directory show`, and put it right before anything else",
             ),
+            PublishError::RootChanged => (Exit::Temporary, "type it again"),
             PublishError::Thread(_) => (Exit::Failure, "check the limits of the service"),
         };
         Self::new(exit, what, next)
@@ -137,6 +142,37 @@ impl From<MemberError> for Failure {
                 let next = format!("look at `musubi-registry member show {id}`");
                 Self::new(Exit::Failure, what, next)
             }
+        }
+    }
+}
+
+impl From<ApplicationStepError> for Failure {
+    fn from(error: ApplicationStepError) -> Self {
+        let what = error.to_string();
+        match error {
+            ApplicationStepError::Database(error) => error.into(),
+            _ => Self::new(
+                Exit::Failure,
+                what,
+                "look at `musubi-registry application list`",
+            ),
+        }
+    }
+}
+
+impl From<ApprovalError> for Failure {
+    fn from(error: ApprovalError) -> Self {
+        let what = error.to_string();
+        match error {
+            ApprovalError::Step(error) => error.into(),
+            ApprovalError::Admission(error) => error.into(),
+            ApprovalError::Member(error) => error.into(),
+            ApprovalError::Database(error) => error.into(),
+            ApprovalError::OtherStatement => Self::new(
+                Exit::Check,
+                what,
+                "the hospital has handed in anew since: export and sign once more",
+            ),
         }
     }
 }

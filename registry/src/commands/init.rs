@@ -68,6 +68,9 @@ pub(super) struct Init {
     /// approver's key.
     #[arg(long, value_name = "FILE")]
     root_key: Option<PathBuf>,
+    /// Private network that hospitals' nodes may be in, for the probes; may be repeated.
+    #[arg(long = "allow-cidr", value_name = "CIDR")]
+    allow_cidrs: Vec<federation_service::outbound::Cidr>,
     #[command(flatten)]
     output: Output,
 }
@@ -78,6 +81,7 @@ struct NewKeys {
     approver: SecretKey,
     directory: SecretKey,
     status: SecretKey,
+    probe: SecretKey,
 }
 
 impl Init {
@@ -197,6 +201,7 @@ impl Init {
             online: vec![
                 online(&keys.directory, DocumentKind::Directory),
                 online(&keys.status, DocumentKind::Status),
+                online(&keys.probe, DocumentKind::Probe),
             ],
             approvers: one_of_one(&keys.approver),
         };
@@ -233,6 +238,7 @@ impl Init {
             &pem(&keys.status)?,
             0o600,
         )?;
+        files::write_new(&dir.join(OnlineKeys::PROBE_FILE), &pem(&keys.probe)?, 0o600)?;
         files::write_new(&dir.join(CONFIG_FILE), &self.configuration(), 0o644)?;
         let mut database = Database::create(&dir.join(DATABASE_FILE))?;
         first_root(&mut database, root, signed)?;
@@ -242,6 +248,12 @@ impl Init {
     fn configuration(&self) -> String {
         // An address and an origin hold nothing that TOML would need escaped.
         let Self { bind, url, .. } = self;
+        let allowed: Vec<String> = self
+            .allow_cidrs
+            .iter()
+            .map(|range| format!("\"{range}\""))
+            .collect();
+        let allowed = allowed.join(", ");
         format!(
             "\
 # Made by `musubi-registry init`. Relative paths start at this file's folder. Each key can be
@@ -258,6 +270,9 @@ dir = \".\"
 
 [database]
 url = \"sqlite:{DATABASE_FILE}\"
+
+[joining]
+allow_cidrs = [{allowed}]
 
 [log]
 format = \"json\"
@@ -288,12 +303,11 @@ level = \"info\"
   1. Take {} and {} off this machine: they belong to people.
   2. Start it:     musubi-registry run --config {config}
   3. Tell nodes:   [registry] url = \"{}\", root_sha256 = \"{}\"
-  4. Admit nodes:  musubi-registry member add DESCRIPTION --approver-key {} --config {config}",
+  4. Invite nodes: musubi-registry invite --member NUMBER --name NAME --config {config}",
             approver_key.display(),
             root_key.display(),
             self.url,
             root.hash(),
-            approver_key.display(),
             config = config.display(),
         ));
         Ok(())
@@ -307,11 +321,13 @@ impl NewKeys {
             approver: key()?,
             directory: key()?,
             status: key()?,
+            probe: key()?,
         })
     }
 }
 
-fn key() -> Result<SecretKey, Failure> {
+/// A fresh key.
+pub(super) fn key() -> Result<SecretKey, Failure> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| {
         Failure::new(
@@ -325,7 +341,8 @@ fn key() -> Result<SecretKey, Failure> {
     Ok(key)
 }
 
-fn pem(key: &SecretKey) -> Result<zeroize::Zeroizing<String>, Failure> {
+/// A key as its file has it.
+pub(super) fn pem(key: &SecretKey) -> Result<zeroize::Zeroizing<String>, Failure> {
     key.to_pkcs8_pem()
         .map_err(|error| Failure::new(Exit::Failure, error.to_string(), "try once more"))
 }

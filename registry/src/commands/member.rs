@@ -6,15 +6,14 @@ use clap::{Args, Subcommand};
 use federation_protocol::directory::{KeyStatement, Profile};
 use federation_protocol::keys::{SecretKey, Sign};
 use federation_protocol::member::{MemberId, MemberState};
-use federation_protocol::time::Timestamp;
 use federation_service::clock::{Clock as _, SystemClock};
 use serde_json::json;
 
 use super::failure::{Exit, Failure};
 use super::output::{Format, Output, pairs, print, print_json, table};
-use super::{ConfigFile, files, progress};
+use super::{ConfigFile, confirm, files, open, progress};
 use crate::database::{Connection, Database};
-use crate::directory::{Issuer, Needs, read_key};
+use crate::directory::{Needs, read_key};
 use crate::members::{self, Admission, Change, MemberRow};
 
 /// Who belongs.
@@ -28,8 +27,12 @@ pub(super) enum Member {
     Show(Show),
     /// Stops a member for now. Every connected node refuses it within 60 s.
     Suspend(Suspend),
-    /// Lets a suspended member take part again.
+    /// Lets a suspended member, or one in maintenance, take part again.
     Resume(Resume),
+    /// Says that a member announced that it may be away; it still takes part.
+    Maintain(Maintain),
+    /// Ends a membership for ever.
+    Revoke(Revoke),
 }
 
 /// Admits a member.
@@ -105,6 +108,29 @@ pub(super) struct Resume {
     step: Step,
 }
 
+/// Says that a member announced that it may be away.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  musubi-registry member maintain urn:musubi:member:0110000001 --reason 'new power supply'")]
+pub(super) struct Maintain {
+    #[command(flatten)]
+    step: Step,
+}
+
+/// Ends a membership for ever. The id is never a member's again; to stop one for now, suspend it.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  musubi-registry member revoke urn:musubi:member:0110000001 --reason 'closed' --yes")]
+pub(super) struct Revoke {
+    #[command(flatten)]
+    step: Step,
+    /// Does not ask.
+    #[arg(long)]
+    yes: bool,
+}
+
 /// A step in a member's life.
 #[derive(Args)]
 struct Step {
@@ -128,16 +154,10 @@ impl Member {
             Self::Show(show) => show.run(),
             Self::Suspend(Suspend { step }) => step.run(MemberState::Suspended),
             Self::Resume(Resume { step }) => step.run(MemberState::Active),
+            Self::Maintain(Maintain { step }) => step.run(MemberState::Maintenance),
+            Self::Revoke(revoke) => revoke.run(),
         }
     }
-}
-
-/// The database and what signs for it.
-fn open(config: &ConfigFile, now: Timestamp) -> Result<(Database, Issuer), Failure> {
-    let config = config.load()?;
-    let mut database = Database::open(&config.database_path()?)?;
-    let issuer = Issuer::load(&mut database, &config.state.dir, now)?;
-    Ok((database, issuer))
 }
 
 impl Add {
@@ -151,7 +171,9 @@ impl Add {
         let approvers: Vec<&dyn Sign> = keys.iter().map(|key| -> &dyn Sign { key }).collect();
         let entry = admission.approve(root.registry(), &approvers, now);
         let work = |db: &mut Connection| {
-            Ok::<_, Failure>(members::admit(db, &entry, root.document(), now)?)
+            let admitted = members::admit(db, &entry, root.document(), now)?;
+            let (to, reason) = (MemberState::Active, "added by an operator, not probed");
+            Ok::<_, Failure>(members::change_state(db, &admitted.id, to, reason, now)?)
         };
         let (member, edition) = issuer.change(&mut database, Needs::Directory, now, work)?;
         progress(format_args!(
@@ -159,6 +181,18 @@ impl Add {
             member.id, member.state, edition.directory.seq, edition.status.seq
         ));
         self.output.one(&member, admission.profile(), &[])
+    }
+}
+
+impl Revoke {
+    fn run(self) -> Result<(), Failure> {
+        let id = &self.step.id;
+        let question = format_args!("{id} is ended for ever. Type yes: ");
+        if self.yes || confirm(question)? {
+            return self.step.run(MemberState::Revoked);
+        }
+        let next = "to stop a member for now: musubi-registry member suspend";
+        Err(Failure::new(Exit::Failure, "nothing was changed", next))
     }
 }
 

@@ -8,17 +8,24 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod application;
 mod directory;
 mod doctor;
 mod failure;
 mod files;
 mod init;
+mod invite;
 mod member;
 mod output;
+mod root;
 mod run;
 mod witness;
 
 use failure::{Exit, Failure};
+use federation_protocol::time::Timestamp;
+
+use crate::database::Database;
+use crate::directory::Issuer;
 
 /// The registry of a Musubi federation: who belongs, with which keys, at which address.
 ///
@@ -40,6 +47,14 @@ enum Command {
     Init(init::Init),
     /// Serves the signed documents until told to stop.
     Run(run::Run),
+    /// Invites a hospital: prints one join token.
+    Invite(invite::Invite),
+    /// Who wants to join.
+    #[command(subcommand)]
+    Application(application::Application),
+    /// The document that names every key that counts.
+    #[command(subcommand)]
+    Root(root::Root),
     /// Who belongs.
     #[command(subcommand)]
     Member(member::Member),
@@ -86,6 +101,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match cli.command {
         Command::Init(init) => init.run(),
         Command::Run(run) => run.run(),
+        Command::Invite(invite) => invite.run(),
+        Command::Application(application) => application.run(),
+        Command::Root(root) => root.run(),
         Command::Member(member) => member.run(),
         Command::Directory(directory) => directory.run(),
         Command::Witness(witness) => witness.run(),
@@ -105,6 +123,27 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn progress(line: std::fmt::Arguments<'_>) {
     // As above.
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The database and what signs for it.
+fn open(config: &ConfigFile, now: Timestamp) -> Result<(Database, Issuer), Failure> {
+    let config = config.load()?;
+    let mut database = Database::open(&config.database_path()?)?;
+    let issuer = Issuer::load(&mut database, &config.state.dir, now)?;
+    Ok((database, issuer))
+}
+
+/// Asks the person at the terminal; only `yes` is a yes.
+fn confirm(question: std::fmt::Arguments<'_>) -> Result<bool, Failure> {
+    let mut terminal = std::io::stderr();
+    let asked = write!(terminal, "{question}").and_then(|()| terminal.flush());
+    let mut answer = String::new();
+    let read = asked.and_then(|()| std::io::stdin().read_line(&mut answer));
+    read.map_err(|error| {
+        let next = "answer at a terminal, or give what is asked as an option";
+        Failure::new(Exit::Failure, format!("standard input: {error}"), next)
+    })?;
+    Ok(answer.trim() == "yes")
 }
 
 /// The folder that `path` is in, which is the working directory for a bare name.

@@ -6,6 +6,7 @@ use federation_service::{log, shutdown};
 use super::ConfigFile;
 use super::failure::{Exit, Failure};
 use crate::config::LogFormat;
+use crate::joining::ProberError;
 use crate::{Registry, StartError};
 
 /// Serves the signed documents until told to stop.
@@ -63,8 +64,10 @@ impl From<StartError> for Failure {
         match error {
             StartError::Config(error) => error.into(),
             StartError::Database(error) => error.into(),
-            StartError::Publish(error) => error.into(),
-            StartError::Tls(_) | StartError::OtherCertificate => Self::new(
+            StartError::Publish(error) | StartError::Prober(ProberError::Key(error)) => {
+                error.into()
+            }
+            StartError::Tls(_) | StartError::Prober(_) | StartError::OtherCertificate => Self::new(
                 Exit::Config,
                 what,
                 "let http.tls_certificate_file and http.tls_key_file name the files that init made",

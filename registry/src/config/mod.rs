@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat, Map};
+use federation_service::outbound::Cidr;
 use serde::Deserialize;
 
 mod origin;
@@ -24,6 +25,9 @@ pub struct Config {
     pub state: State,
     /// The SQLite database.
     pub database: Database,
+    /// How hospitals join.
+    #[serde(default)]
+    pub joining: Joining,
     /// What is logged, to standard error.
     #[serde(default)]
     pub log: Log,
@@ -57,6 +61,22 @@ pub struct State {
 pub struct Database {
     /// `sqlite:PATH`.
     pub url: String,
+}
+
+/// `[joining]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Joining {
+    /// Ranges of private addresses that the probes may connect to, such as `10.0.0.0/8`. Public
+    /// addresses always may.
+    #[serde(deserialize_with = "ranges")]
+    pub allow_cidrs: Vec<Cidr>,
+}
+
+fn ranges<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Cidr>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let read = |text: &String| text.parse().map_err(serde::de::Error::custom);
+    texts.iter().map(read).collect()
 }
 
 /// `[log]`
@@ -96,6 +116,7 @@ pub const KEYS: &[&str] = &[
     "http.tls_key_file",
     "state.dir",
     "database.url",
+    "joining.allow_cidrs",
     "log.format",
     "log.level",
 ];

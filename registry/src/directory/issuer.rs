@@ -119,6 +119,9 @@ impl Issuer {
 
     fn publish(&self, db: &mut Connection, now: Timestamp) -> Result<Edition, PublishError> {
         let root = store::newest(db, Kind::Root)?.ok_or(PublishError::NoRoot)?;
+        if root.hash != self.root.hash() {
+            return Err(PublishError::RootChanged);
+        }
         let last = store::newest(db, Kind::Directory)?;
         let (directory, trouble) = match self.directory(db, last.as_ref(), now) {
             Ok(directory) => (directory, None),

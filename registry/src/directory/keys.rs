@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use federation_protocol::directory::{DocumentKind, RootDocument};
+use federation_protocol::directory::{DocumentKind, OnlineKey, RootDocument};
 use federation_protocol::keys::SecretKey;
 use zeroize::Zeroizing;
 
@@ -27,29 +27,52 @@ impl OnlineKeys {
     pub(crate) const DIRECTORY_FILE: &str = "keys/directory.pem";
     /// Below the state folder.
     pub(crate) const STATUS_FILE: &str = "keys/status.pem";
+    /// Below the state folder.
+    pub(crate) const PROBE_FILE: &str = "keys/probe.pem";
+
+    /// Reads the key of the probe; none when root names no key for it, as roots from before there
+    /// was a probe.
+    ///
+    /// # Errors
+    /// `Key`, naming the file.
+    pub(crate) fn load_probe(
+        state: &Path,
+        root: &RootDocument,
+    ) -> Result<Option<SecretKey>, PublishError> {
+        let named = |online: &OnlineKey| online.may.contains(&DocumentKind::Probe);
+        if !root.online.iter().any(named) {
+            return Ok(None);
+        }
+        load(state, Self::PROBE_FILE, DocumentKind::Probe, root).map(Some)
+    }
 
     /// Reads both keys, and checks that root delegates each its kind of document.
     ///
     /// # Errors
     /// `Key`, naming the file.
     pub(super) fn load(state: &Path, root: &RootDocument) -> Result<Self, PublishError> {
-        let load = |file: &str, kind| {
-            let path = state.join(file);
-            let key = read_key(&path)?;
-            let delegated = |online: &federation_protocol::directory::OnlineKey| {
-                online.kid == *key.kid() && online.may.contains(&kind)
-            };
-            if root.online.iter().any(delegated) {
-                return Ok(key);
-            }
-            let what = "root does not name this key for its kind of document".to_owned();
-            Err(PublishError::Key { path, what })
-        };
         Ok(Self {
-            directory: load(Self::DIRECTORY_FILE, DocumentKind::Directory)?,
-            status: load(Self::STATUS_FILE, DocumentKind::Status)?,
+            directory: load(state, Self::DIRECTORY_FILE, DocumentKind::Directory, root)?,
+            status: load(state, Self::STATUS_FILE, DocumentKind::Status, root)?,
         })
     }
+}
+
+/// Reads one online key, and checks that root delegates it what it is for.
+fn load(
+    state: &Path,
+    file: &str,
+    kind: DocumentKind,
+    root: &RootDocument,
+) -> Result<SecretKey, PublishError> {
+    let path = state.join(file);
+    let key = read_key(&path)?;
+    let delegated = |online: &OnlineKey| online.kid == *key.kid() && online.may.contains(&kind);
+    if root.online.iter().any(delegated) {
+        return Ok(key);
+    }
+    let what = "root does not name this key for its kind of document".to_owned();
+    Err(PublishError::Key { path, what })
 }
 
 /// Reads an Ed25519 key from PKCS#8 PEM.

@@ -8,6 +8,7 @@ mod issuer;
 mod keys;
 mod published;
 mod publisher;
+mod rotation;
 pub(crate) mod routes;
 mod store;
 
@@ -20,6 +21,9 @@ use crate::database::DatabaseError;
 pub(crate) use issuer::{Issuer, Needs, find, first_root, newest};
 pub(crate) use keys::{OnlineKeys, read_key};
 pub(crate) use publisher::Publisher;
+pub use rotation::RotationError;
+pub(crate) use rotation::{draft, rotate};
+pub(crate) use store::was_issued;
 
 /// Which of the three documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +113,9 @@ pub enum PublishError {
     /// A stored document or entry cannot be read.
     #[error("the database holds a {0} that cannot be read")]
     Unreadable(&'static str),
+    /// Another root was issued since this process read it: read it again.
+    #[error("root was rotated meanwhile")]
+    RootChanged,
     /// The publisher's thread could not be started.
     #[error("the publisher could not be started: {0}")]
     Thread(std::io::Error),

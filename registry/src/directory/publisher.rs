@@ -3,6 +3,7 @@
 //! One thread of its own. It watches the database rather than being told, because an operator's
 //! command runs in another process.
 
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -34,6 +35,7 @@ impl Publisher {
     pub(crate) fn start(
         mut database: Database,
         issuer: Issuer,
+        state: &Path,
         clock: SharedClock,
     ) -> Result<(Published, Self), PublishError> {
         // Before the first publication, so that no change between the two is missed.
@@ -43,6 +45,7 @@ impl Publisher {
         let mut watch = Watch {
             database,
             issuer,
+            state: state.to_owned(),
             clock,
             seen,
             published: published.clone(),
@@ -73,6 +76,8 @@ impl Publisher {
 struct Watch {
     database: Database,
     issuer: Issuer,
+    /// Where the online keys are, for when root was rotated.
+    state: PathBuf,
     clock: SharedClock,
     published: Published,
     /// The database's version when it was last read.
@@ -121,8 +126,13 @@ impl Watch {
             return Ok(None);
         }
         self.seen = version;
-        self.issuer
-            .bring_up_to_date(&mut self.database, now)
-            .map(Some)
+        match self.issuer.bring_up_to_date(&mut self.database, now) {
+            Err(PublishError::RootChanged) => {
+                self.issuer = Issuer::load(&mut self.database, &self.state, now)?;
+                self.issuer.bring_up_to_date(&mut self.database, now)
+            }
+            done => done,
+        }
+        .map(Some)
     }
 }

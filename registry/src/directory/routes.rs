@@ -1,7 +1,7 @@
 //! What anyone may ask the registry for, but for what the witness room adds. Everything else is one
 //! constant answer.
 //!
-//! `GET` and `HEAD` of `/v1/root`, `/v1/directory`, `/v1/directory/{seq}`, `/v1/status`,
+//! `GET` and `HEAD` of `/v1/root`, `/v1/root/{seq}`, `/v1/directory`, `/v1/directory/{seq}`, `/v1/status`,
 //! `/livez`, `/readyz`.
 
 use std::sync::Mutex;
@@ -37,6 +37,7 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
     let reading = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
     app.app_data(web::PayloadConfig::new(BODY_LIMIT))
         .route("/v1/root", reading().to(root))
+        .route("/v1/root/{seq}", reading().to(old_root))
         .route("/v1/directory", reading().to(newest_directory))
         .route("/v1/directory/{seq}", reading().to(directory))
         .route("/v1/status", reading().to(status))
@@ -60,8 +61,17 @@ async fn status(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
     answer(&request, &desk.published.now().status, Freshness::Ask)
 }
 
+/// `GET /v1/root/{seq}`: one that was once the newest, for nodes that missed it.
+async fn old_root(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
+    archived(Kind::Root, request, desk).await
+}
+
 /// `GET /v1/directory/{seq}`: one that was once the newest, for nodes that missed it.
 async fn directory(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
+    archived(Kind::Directory, request, desk).await
+}
+
+async fn archived(kind: Kind, request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
     // One way to write a number, so that one document has one address: no sign, no leading zero,
     // nothing percent-encoded.
     let written = request.path().rsplit('/').next().unwrap_or_default();
@@ -77,7 +87,7 @@ async fn directory(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse 
             .archive
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        archive.read(|db| store::find(db, Kind::Directory, seq))
+        archive.read(|db| store::find(db, kind, seq))
     })
     .await;
     match found {

@@ -4,6 +4,7 @@
 //! (`migrations/0002_ledger`): what follows here cannot break the promise by a mistake.
 
 use diesel::prelude::*;
+use federation_protocol::jws::PayloadHash;
 use federation_protocol::time::Timestamp;
 
 use super::{Issue, Kind};
@@ -73,6 +74,17 @@ pub(crate) fn find(
     row.map(to_issue).transpose()
 }
 
+/// Whether a document of `kind` with this payload was ever issued here.
+pub(crate) fn was_issued(
+    db: &mut SqliteConnection,
+    kind: Kind,
+    hash: &PayloadHash,
+) -> Result<bool, DatabaseError> {
+    let of_kind = issue::table.filter(issue::kind.eq(kind.name()));
+    let found = of_kind.filter(issue::payload_sha256.eq(hash.to_string()));
+    Ok(diesel::select(diesel::dsl::exists(found)).get_result(db)?)
+}
+
 /// Takes the next `seq` for this document.
 ///
 /// # Errors
@@ -120,8 +132,6 @@ mod tests {
         clippy::as_conversions,
         reason = "tests fail by panicking"
     )]
-    use federation_protocol::jws::PayloadHash;
-
     use super::*;
     use crate::database::Database;
 

@@ -2,7 +2,7 @@
 
 use federation_protocol::Verified;
 use federation_protocol::directory::{
-    DescriptionError, Entry, EntryError, MemberDescription, Profile, RootDocument,
+    DescriptionError, Entry, EntryError, KeyStatement, MemberDescription, Profile, RootDocument,
 };
 use federation_protocol::jws::General;
 use federation_protocol::keys::{Fingerprint, KeyId, KeyUse, Sign};
@@ -116,14 +116,27 @@ impl Admission {
         &self.description.member
     }
 
-    /// The entry, signed by these approvers of this registry.
+    /// Name and version of the member's software.
+    #[must_use]
+    pub fn software(&self) -> &str {
+        &self.description.software
+    }
+
+    /// The key that signed the description: its `kid`.
+    #[must_use]
+    pub fn signer(&self) -> Option<&KeyStatement> {
+        self.description.signer()
+    }
+
+    /// The entry, signed by these approvers of this registry: none yet, some, or enough.
     #[must_use]
     pub fn approve(&self, registry: &str, approvers: &[&dyn Sign], now: Timestamp) -> General {
         Entry::new(registry, FIRST_VERSION, self.profile().clone(), now).sign(approvers)
     }
 }
 
-/// Takes a new member in, inside the caller's transaction. It is active from then on.
+/// Takes a new member in, inside the caller's transaction: it has applied, and is on probation from
+/// then on. It takes part once it is moved to active.
 ///
 /// # Errors
 /// In the order checked: `Entry` when too few of root's approvers signed, `KnownMember`,
@@ -151,10 +164,12 @@ pub(crate) fn admit(
     let new = MemberRow {
         id: member.id,
         entry: entry.to_json(),
-        state: MemberState::Active,
+        state: MemberState::Applied,
         added_at: now,
         changed_at: now,
     };
-    store::insert(db, &new, &kids, "admitted")?;
-    Ok(new)
+    store::insert(db, &new, &kids, "described itself")?;
+    let (from, to) = (MemberState::Applied, MemberState::Probation);
+    store::set_state(db, &new.id, from, to, "the approvers signed", now)?;
+    Ok(MemberRow { state: to, ..new })
 }

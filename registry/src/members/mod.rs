@@ -103,6 +103,26 @@ pub(crate) fn show(
     Ok((member, store::history(db, id)?))
 }
 
+/// One member, if there is such.
+///
+/// # Errors
+/// From the database.
+pub(crate) fn find(db: &mut Connection, id: &MemberId) -> Result<Option<MemberRow>, DatabaseError> {
+    store::find(db, id)
+}
+
+/// Puts an entry with more signatures in the place of the same statement with fewer.
+///
+/// # Errors
+/// From the database.
+pub(crate) fn countersign(
+    db: &mut Connection,
+    id: &MemberId,
+    entry: &General,
+) -> Result<(), DatabaseError> {
+    store::set_entry(db, id, &entry.to_json())
+}
+
 /// Moves a member along one arrow of its life, inside the caller's transaction.
 ///
 /// # Errors
@@ -131,3 +151,6 @@ pub(crate) fn change_state(
         ..member
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,6 +144,18 @@ pub(crate) fn set_state(
     append_change(db, id, Some(from), to, reason, at)
 }
 
+/// Puts an entry in the place of the one before.
+pub(crate) fn set_entry(
+    db: &mut SqliteConnection,
+    id: &MemberId,
+    entry: &str,
+) -> Result<(), DatabaseError> {
+    diesel::update(member::table.find(id.to_string()))
+        .set(member::entry.eq(entry))
+        .execute(db)?;
+    Ok(())
+}
+
 fn append_change(
     db: &mut SqliteConnection,
     id: &MemberId,

@@ -40,7 +40,8 @@ impl House {
     pub fn new(port: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_musubi-registry"))
-            .args(["init", "--id", REGISTRY, "-o", "json", "--bind"])
+            .args(["init", "--id", REGISTRY, "-o", "json"])
+            .args(["--allow-cidr", "127.0.0.0/8", "--bind"])
             .arg(format!("127.0.0.1:{port}"))
             .args([
                 "--url",

@@ -141,6 +141,20 @@ impl Site {
         }))
     }
 
+    /// Gets something that is told to one asker only: no copy is kept, so there is no etag.
+    pub(crate) async fn get_with<'h>(
+        &self,
+        path: &str,
+        headers: impl Iterator<Item = (&'h str, &'h str)>,
+        deadline: Duration,
+    ) -> Result<RawReply, PeerFailure> {
+        let mut get = self.client.get(self.url(path)?);
+        for (name, value) in headers {
+            get = get.header(name, value);
+        }
+        self.send(get, deadline).await
+    }
+
     pub(crate) async fn post<'h>(
         &self,
         path: &str,

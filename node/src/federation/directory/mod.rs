@@ -8,7 +8,9 @@
 //! Source: PROTOCOL section 2.
 
 mod cache;
+mod neighbours;
 mod poll;
+mod source;
 
 pub use poll::PollError;
 
@@ -18,8 +20,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use federation_protocol::directory::{AcceptError, Directory, Membership, Reading, Root, Status};
+use federation_protocol::directory::{
+    AcceptError, Directory, Freshness, Membership, Reading, Root, Status,
+};
 use federation_protocol::jws::PayloadHash;
+use federation_protocol::member::MemberId;
 use federation_protocol::signature::FedDirectory;
 use federation_protocol::time::Timestamp;
 use federation_service::clock::SharedClock;
@@ -29,11 +34,14 @@ use federation_service::signed::Memberships;
 use tokio::sync::Notify;
 
 use super::metrics::FederationMetrics;
+use super::peers::Peers;
 use crate::audit::{Audit, Kind, Line};
 use cache::Cache;
 
 /// A node that a peer is ahead of fetches at once, but not more often than this, seconds.
 const FORCED_FETCH_SECONDS: i64 = 10;
+/// Rounds between two comparisons with a neighbour: ten minutes.
+const COMPARE_EVERY: u32 = 30;
 /// The longest time between two looks at the registry's status.
 const POLL: Duration = Duration::from_secs(20);
 
@@ -111,6 +119,8 @@ struct Shared {
     polling: tokio::sync::Mutex<()>,
     wake: Notify,
     forced_at: Mutex<Option<Timestamp>>,
+    root_asked_at: Mutex<Option<Timestamp>>,
+    neighbours: Mutex<Option<(MemberId, Arc<Peers>)>>,
     told: Mutex<BTreeSet<String>>,
 }
 
@@ -147,6 +157,8 @@ impl MemberDirectory {
                 polling: tokio::sync::Mutex::default(),
                 wake: Notify::new(),
                 forced_at: Mutex::default(),
+                root_asked_at: Mutex::default(),
+                neighbours: Mutex::default(),
                 told: Mutex::default(),
             }),
         };
@@ -163,6 +175,15 @@ impl MemberDirectory {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         accepted.membership.clone()
+    }
+
+    /// Whether what was heard last of the registry is older than ten minutes: lines of the audit say
+    /// so.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        let now = self.shared.clock.now();
+        self.membership()
+            .is_some_and(|membership| membership.freshness(now) != Freshness::Current)
     }
 
     /// What an answer names as its ground; zeros until something was accepted.
@@ -185,6 +206,18 @@ impl MemberDirectory {
         Some(Served { jws, hash })
     }
 
+    /// A directory of the past, to serve again to a neighbour that missed it.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub async fn archived(&self, seq: u64) -> io::Result<Option<Arc<str>>> {
+        let cache = self.shared.cache.clone();
+        let read = move || cache.archived(cache::Kind::Directory, seq);
+        let read = tokio::task::spawn_blocking(read).await;
+        let found = read.map_err(io::Error::other)??;
+        Ok(found.map(Arc::from))
+    }
+
     /// A peer judges under `position`: if that is ahead of here, the registry is asked at once.
     pub fn peer_is_at(&self, position: &FedDirectory) {
         let behind = self
@@ -204,9 +237,14 @@ impl MemberDirectory {
     /// Looks at the registry for ever: every 20 s, a little earlier by chance, and at once when a
     /// peer is ahead. Ends only when it is dropped.
     pub async fn keep_current(&self) {
-        loop {
+        for round in 1_u32.. {
             if let Err(error) = self.poll().await {
                 tracing::warn!("the registry was not heard: {error}");
+            }
+            if round.is_multiple_of(COMPARE_EVERY)
+                && let Err(error) = self.compare().await
+            {
+                tracing::warn!("nothing was compared with a neighbour: {error}");
             }
             let earlier = super::exchange::random::<1>().map_or(0, |[byte]| u64::from(byte) * 20);
             let pause = POLL.saturating_sub(Duration::from_millis(earlier));
@@ -357,25 +395,40 @@ fn stored(cache: &Cache, pin: &PayloadHash, now: Timestamp) -> Result<Accepted, 
     let mut root =
         Root::pinned(pinned.as_bytes(), pin, Reading::Stored, now).map_err(refused("root"))?;
     let mut root_jws = pinned;
+    let mut former = Vec::new();
     while let Some(next) = cache.archived(cache::Kind::Root, root.document().seq + 1)? {
-        root = root
+        let next_root = root
             .successor(next.as_bytes(), Reading::Stored, now)
             .map_err(refused("root"))?;
+        former.push(std::mem::replace(&mut root, next_root));
         root_jws = next;
     }
     if let Some(jws) = cache.read(cache::Kind::Directory)? {
-        let directory = Directory::accept(&jws, &root, None, Reading::Stored, now)
-            .map_err(refused("directory"))?;
+        let accept = |root: &Root| Directory::accept(&jws, root, None, Reading::Stored, now);
+        let directory = under_any(&root, &former, accept).map_err(refused("directory"))?;
         accepted.directory = Some((directory, jws.into()));
     }
     if let Some(jws) = cache.read(cache::Kind::Status)? {
-        let status =
-            Status::accept(&jws, &root, None, Reading::Stored, now).map_err(refused("status"))?;
+        let accept = |root: &Root| Status::accept(&jws, root, None, Reading::Stored, now);
+        let status = under_any(&root, &former, accept).map_err(refused("status"))?;
         accepted.status = Some((status, jws.into()));
     }
     accepted.root = Some((root, root_jws.into()));
     accepted.assemble().map_err(refused("directory"))?;
     Ok(accepted)
+}
+
+/// A document as the newest root accepts it, or the newest of the former ones that does: a node may
+/// have been stopped between taking a root and what was signed under it.
+fn under_any<T>(
+    root: &Root,
+    former: &[Root],
+    accept: impl Fn(&Root) -> Result<T, AcceptError>,
+) -> Result<T, AcceptError> {
+    accept(root).or_else(|error| {
+        let earlier = former.iter().rev();
+        earlier.map(&accept).find_map(Result::ok).ok_or(error)
+    })
 }
 
 impl Accepted {

@@ -4,14 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federation_protocol::directory::{AcceptError, Directory, Reading, Root, Status};
+use federation_protocol::time::Timestamp;
 use federation_service::peer_client::{EndpointError, Fetched, PeerFailure};
-use federation_service::registry_client::{FirstContactError, RegistryClient, fetch_root_by_pin};
+use federation_service::registry_client::{
+    FirstContactError, RegistryClient, RootContact, fetch_roots_from_pin,
+};
 
 use super::cache::Kind;
+use super::source::Source;
 use super::{MemberDirectory, lock};
 
 /// How long one document may take.
-const DEADLINE: Duration = Duration::from_secs(8);
+pub(super) const DEADLINE: Duration = Duration::from_secs(8);
+/// How often root is asked for when nothing else makes it look: it changes about once a year.
+const ROOT_EVERY_SECONDS: i64 = 600;
 /// A gap longer than this is not filled: the node begins anew with the newest directory.
 const LONGEST_GAP: u64 = 400;
 
@@ -43,20 +49,37 @@ impl From<FirstContactError> for PollError {
         match error {
             FirstContactError::Endpoint(error) => error.into(),
             FirstContactError::Failure(failure) => failure.into(),
+            FirstContactError::Refused(error) => Self::Refused {
+                document: "root",
+                error,
+            },
             _ => Self::Store(error.to_string()),
         }
     }
 }
 
 impl MemberDirectory {
-    /// Looks at the registry once.
+    /// Looks at the registry once; where it does not answer, at a neighbour.
     ///
     /// # Errors
     /// Nothing new was learnt; what was accepted before stays in force as long as its age allows.
     pub async fn poll(&self) -> Result<(), PollError> {
         let _one_at_a_time = self.shared.polling.lock().await;
-        let result = self.look().await;
-        if let Err(PollError::Refused { document, error }) = &result {
+        let mut result = self.look().await;
+        if let Err(PollError::Failure(failure)) = &result
+            && self.look_at_neighbours().await
+        {
+            tracing::warn!("the registry was not heard ({failure}), but a neighbour was");
+            result = Ok(());
+        }
+        self.tell(&result).await;
+        self.count();
+        result
+    }
+
+    /// Tells people of what was refused.
+    pub(super) async fn tell(&self, result: &Result<(), PollError>) {
+        if let Err(PollError::Refused { document, error }) = result {
             let text = format!("{document}: {error}");
             if error.is_alarm() {
                 self.alarm(alarm_word(error), &text).await;
@@ -64,15 +87,14 @@ impl MemberDirectory {
                 self.shared.metrics.directory_alarm("refused");
             }
         }
-        self.count();
-        result
     }
 
     async fn look(&self) -> Result<(), PollError> {
         if self.accepted().root.is_none() {
             self.first_root().await?;
         }
-        match self.look_at_status().await {
+        let source = Source::Registry(self.client()?);
+        match self.look_at_status(&source).await {
             // A registry with another certificate or another online key has another root.
             Err(
                 PollError::Failure(PeerFailure::Tls(_))
@@ -80,16 +102,31 @@ impl MemberDirectory {
                     error: AcceptError::KeyNotDelegated,
                     ..
                 },
-            ) if self.next_root().await? => self.look_at_status().await?,
+            ) if self.next_root().await? => {
+                let source = Source::Registry(self.client()?);
+                self.look_at_status(&source).await?;
+            }
             other => other?,
         }
+        // A new directory may rest on a new root's approvers; and a root ends whatever else goes on.
+        if self.is_behind() || self.root_is_due() {
+            self.next_root().await?;
+            *lock(&self.shared.root_asked_at) = Some(self.shared.clock.now());
+        }
         if self.is_behind() {
-            self.look_at_directory().await?;
+            let source = Source::Registry(self.client()?);
+            self.look_at_directory(&source).await?;
         }
         Ok(())
     }
 
-    fn is_behind(&self) -> bool {
+    fn root_is_due(&self) -> bool {
+        let now: Timestamp = self.shared.clock.now();
+        lock(&self.shared.root_asked_at)
+            .is_none_or(|asked| now.seconds_since(asked) >= ROOT_EVERY_SECONDS)
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
         let accepted = self.accepted();
         match (accepted.directory, accepted.status) {
             (Some((directory, _)), Some((status, _))) => {
@@ -99,50 +136,58 @@ impl MemberDirectory {
         }
     }
 
+    /// The pinned root and what came after it.
     async fn first_root(&self) -> Result<(), PollError> {
         let (shared, now) = (&self.shared, self.shared.clock.now());
-        let body = fetch_root_by_pin(&shared.registry, &shared.rules, DEADLINE).await?;
-        let root = Root::pinned(&body, &shared.pin, Reading::Fresh, now).map_err(|error| {
-            PollError::Refused {
-                document: "root",
-                error,
-            }
-        })?;
-        let jws = text("root", &body)?;
-        self.keep(Kind::PinnedRoot, root.document().seq, &jws)
-            .await?;
-        let mut accepted = self.accepted();
-        accepted.root = Some((root, jws));
-        self.swap(accepted);
+        let (url, pin) = (&shared.registry, &shared.pin);
+        let chain = fetch_roots_from_pin(url, pin, &shared.rules, now, DEADLINE).await?;
+        for (root, body) in chain {
+            let kind = match root.hash() == *pin {
+                true => Kind::PinnedRoot,
+                false => Kind::Root,
+            };
+            self.take_root(kind, root, &body).await?;
+        }
         Ok(())
     }
 
     /// Whether there was a later root. It is recognised by its signatures, so any certificate of
     /// the connection will do: the accepted root's may be the one that was replaced.
     async fn next_root(&self) -> Result<bool, PollError> {
-        let mut accepted = self.accepted();
-        let Some((root, _)) = &accepted.root else {
+        let Some((root, _)) = self.accepted().root else {
             return Ok(false);
         };
-        let body = fetch_root_by_pin(&self.shared.registry, &self.shared.rules, DEADLINE).await?;
-        let next = root
-            .successor(&body, Reading::Fresh, self.shared.clock.now())
-            .map_err(|error| PollError::Refused {
-                document: "root",
-                error,
-            })?;
-        if next.hash() == root.hash() {
-            return Ok(false);
+        let contact = RootContact::new(&self.shared.registry, &self.shared.rules)?;
+        let newest = contact.newest(DEADLINE).await?;
+        let now = self.shared.clock.now();
+        let chain = contact.successors(&root, newest, now, DEADLINE).await?;
+        let found = !chain.is_empty();
+        for (next, body) in chain {
+            self.take_root(Kind::Root, next, &body).await?;
         }
-        let jws = text("root", &body)?;
-        self.keep(Kind::Root, next.document().seq, &jws).await?;
-        accepted.root = Some((next, jws));
-        accepted.assemble().map_err(|error| PollError::Refused {
+        Ok(found)
+    }
+
+    /// Durable first, then in force.
+    pub(super) async fn take_root(
+        &self,
+        kind: Kind,
+        root: Root,
+        body: &[u8],
+    ) -> Result<(), PollError> {
+        let jws = text("root", body)?;
+        self.keep(kind, root.document().seq, &jws).await?;
+        let seq = root.document().seq;
+        let mut accepted = self.accepted();
+        accepted.root = Some((root, jws));
+        let refused = |error| PollError::Refused {
             document: "root",
             error,
-        })?;
+        };
+        accepted.assemble().map_err(refused)?;
         self.swap(accepted);
-        Ok(true)
+        tracing::info!(root.seq = seq, "accepted root {seq}");
+        Ok(())
     }
 
     /// Speaks to the registry of the accepted root.
@@ -167,10 +212,14 @@ impl MemberDirectory {
         Ok(made)
     }
 
-    async fn look_at_status(&self) -> Result<(), PollError> {
+    pub(super) async fn look_at_status(&self, source: &Source) -> Result<(), PollError> {
         let mut accepted = self.accepted();
-        let etag = accepted.status_etag.clone();
-        let fetched = self.client()?.status(etag.as_deref(), DEADLINE).await?;
+        // A neighbour's tag is not the registry's.
+        let known = accepted
+            .status_etag
+            .clone()
+            .filter(|_| source.is_registry());
+        let fetched = source.status(known.as_deref(), DEADLINE).await?;
         let Fetched::Document { body, etag } = fetched else {
             return Ok(());
         };
@@ -191,14 +240,13 @@ impl MemberDirectory {
         }
         self.keep(Kind::Status, status.document().seq, &jws).await?;
         accepted.status = Some((status, jws));
-        accepted.status_etag = etag;
+        accepted.status_etag = etag.filter(|_| source.is_registry());
         self.swap(accepted);
         Ok(())
     }
 
-    async fn look_at_directory(&self) -> Result<(), PollError> {
-        let client = self.client()?;
-        let Fetched::Document { body, .. } = client.directory(None, None, DEADLINE).await? else {
+    pub(super) async fn look_at_directory(&self, source: &Source) -> Result<(), PollError> {
+        let Fetched::Document { body, .. } = source.directory(None, DEADLINE).await? else {
             return Ok(());
         };
         let newest = text("directory", &body)?;
@@ -208,7 +256,7 @@ impl MemberDirectory {
                 ..
             }) if got.saturating_sub(have) <= LONGEST_GAP => {
                 for seq in have.saturating_add(1)..got {
-                    let fetched = client.directory(Some(seq), None, DEADLINE).await?;
+                    let fetched = source.directory(Some(seq), DEADLINE).await?;
                     let Fetched::Document { body, .. } = fetched else {
                         return Ok(());
                     };
@@ -261,7 +309,7 @@ impl MemberDirectory {
     }
 }
 
-fn text(document: &'static str, body: &[u8]) -> Result<Arc<str>, PollError> {
+pub(super) fn text(document: &'static str, body: &[u8]) -> Result<Arc<str>, PollError> {
     match std::str::from_utf8(body) {
         Ok(text) => Ok(text.trim().into()),
         Err(_) => Err(PollError::Refused {

@@ -1,13 +1,12 @@
 //! How every answer ends: its audit line, the nonce beside it, and the signature.
 
 use federation_protocol::Verified;
-use federation_protocol::directory::Freshness;
 use federation_protocol::refusal::Refusal;
 use federation_protocol::signature::{
     Actor, DraftError, Request, RequestBinding, SignedAnswer, carries_consent,
 };
 use federation_service::problem::{FHIR_JSON, PROBLEM_JSON};
-use federation_service::signed::{Answering, Memberships};
+use federation_service::signed::Answering;
 
 use super::{CommitError, Inbound};
 use crate::audit::{self, Kind, Line};
@@ -30,15 +29,9 @@ impl Inbound {
         if let Some(id) = id {
             line = line.actor_id(id);
         }
-        let stale = self
-            .parts
-            .directory
-            .current()
-            .is_some_and(|membership| membership.freshness(now) != Freshness::Current);
-        if stale {
-            line.detail("stale", true)
-        } else {
-            line
+        match self.parts.directory.is_stale() {
+            true => line.detail("stale", true),
+            false => line,
         }
     }
 

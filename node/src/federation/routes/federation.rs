@@ -17,6 +17,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     config
         .service(resource("/federation/v1/root").route(get().to(root)))
         .service(resource("/federation/v1/directory").route(get().to(directory)))
+        .service(resource("/federation/v1/directory/{seq}").route(get().to(old_directory)))
         .service(resource("/federation/v1/status").route(get().to(status)))
         .service(resource("/federation/v1/status-lists/{n}").route(get().to(status_list)))
         .service(resource("/federation/v1/checkpoint").route(get().to(checkpoint)))
@@ -55,6 +56,33 @@ async fn directory(federation: Data<Federation>, http: HttpRequest) -> HttpRespo
         Document::Directory,
         "application/musubi-directory+jwt",
     )
+}
+
+/// `GET /federation/v1/directory/{seq}`: one that was the newest once, for neighbours that missed it
+/// while the registry is silent.
+async fn old_directory(
+    federation: Data<Federation>,
+    http: HttpRequest,
+    seq: Path<String>,
+) -> HttpResponse {
+    let written = seq.into_inner();
+    let number = written.parse().ok();
+    let Some(seq) = number.filter(|seq: &u64| seq.to_string() == written) else {
+        return nothing();
+    };
+    if !is_member(&federation, &http) {
+        return nothing();
+    }
+    match federation.directory().archived(seq).await {
+        Ok(Some(jws)) => HttpResponse::Ok()
+            .content_type("application/musubi-directory+jwt")
+            .body(jws.to_string()),
+        Ok(None) => nothing(),
+        Err(error) => {
+            tracing::error!("no directory of the past: {error}");
+            HttpResponse::ServiceUnavailable().finish()
+        }
+    }
 }
 
 /// `GET /federation/v1/status`: as the registry signed it.
