@@ -33,7 +33,11 @@ impl Rates {
 
     /// Lets one request of `address` in, or says after how many seconds to come again.
     pub(super) fn take(&self, address: IpAddr) -> Result<(), u64> {
-        if self.knocks.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == 0 {
+        if self
+            .knocks
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(SWEEP_EVERY)
+        {
             self.windows.retain_recent();
         }
         self.windows

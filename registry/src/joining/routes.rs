@@ -76,7 +76,7 @@ async fn post_application(
 ) -> HttpResponse {
     let text = match admitted_text(&http, payload, &counter).await {
         Ok(text) => text,
-        Err(refused) => return refused,
+        Err(refused) => return refused.to_response(),
     };
     let applied = web::block(move || {
         let mut random = [0; 16];
@@ -100,7 +100,7 @@ async fn get_application(
     counter: web::Data<Counter>,
 ) -> HttpResponse {
     if let Err(refused) = knock(&http, &counter) {
-        return refused;
+        return refused.to_response();
     }
     let statement = http
         .headers()
@@ -134,7 +134,7 @@ async fn post_leave(
 ) -> HttpResponse {
     let text = match admitted_text(&http, payload, &counter).await {
         Ok(text) => text,
-        Err(refused) => return refused,
+        Err(refused) => return refused.to_response(),
     };
     let Ok(id) = id.parse::<MemberId>() else {
         return nothing_here();
@@ -172,27 +172,27 @@ async fn admitted_text(
     http: &HttpRequest,
     payload: web::Payload,
     counter: &Counter,
-) -> Result<String, HttpResponse> {
+) -> Result<String, Problem> {
     knock(http, counter)?;
-    let malformed = || problem(JoinRefusal::Malformed).to_response();
+    let malformed = || problem(JoinRefusal::Malformed);
     let kind = http.headers().get(CONTENT_TYPE);
     if kind.is_none_or(|kind| kind != JOSE) {
         return Err(malformed());
     }
     let whole = payload.to_bytes_limited(LONGEST_APPLICATION);
     match tokio::time::timeout(BODY_TIMEOUT, whole).await {
-        Ok(Ok(Ok(body))) => String::from_utf8(body.to_vec()).or_else(|_other| Err(malformed())),
+        Ok(Ok(Ok(body))) => String::from_utf8(body.to_vec()).map_err(|_other| malformed()),
         _ => Err(malformed()),
     }
 }
 
-fn knock(http: &HttpRequest, counter: &Counter) -> Result<(), HttpResponse> {
+fn knock(http: &HttpRequest, counter: &Counter) -> Result<(), Problem> {
     let Some(address) = http.peer_addr() else {
-        return Err(nothing_here());
+        return Err(Problem::not_found());
     };
     counter.rates.take(address.ip()).map_err(|seconds| {
         let refused = problem(JoinRefusal::RateLimited);
-        refused.with_retry_after(seconds).to_response()
+        refused.with_retry_after(seconds)
     })
 }
 
