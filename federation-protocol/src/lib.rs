@@ -17,6 +17,7 @@ pub mod label;
 pub mod link;
 pub mod member;
 pub mod purpose;
+pub mod receipts;
 pub mod refusal;
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 mod checkpoint;
 #[path = "../fuzz/bodies/directory.rs"]
 mod directory;
+#[path = "../fuzz/bodies/receipts.rs"]
+mod receipts;
 #[path = "../fuzz/bodies/signature_input.rs"]
 mod signature_input;
 #[path = "../fuzz/bodies/status_list.rs"]
@@ -45,5 +47,14 @@ proptest! {
     #[test]
     fn checkpoint_never_panics(data in inputs()) {
         checkpoint::run(&data);
+    }
+
+    #[test]
+    fn receipts_never_panics(data in inputs(), prefix in "[0-9a-f]{0,7}", rest in "[\\[{}\\]\":,a-z0-9]{0,40}") {
+        receipts::run(&data);
+        let day = "{\"day\":\"2026-07-01\",\"prefix\":";
+        receipts::run(format!("{day}\"{prefix}\"}}").as_bytes());
+        receipts::run(format!("{day}\"{prefix}\",\"count\":0,\"items\":[],\"digest\":\"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU\"}}").as_bytes());
+        receipts::run(format!("{day}\"{prefix}\",{rest}").as_bytes());
     }
 }

@@ -25,6 +25,7 @@ mod kill_import;
 mod kill_nine;
 mod other_clients;
 mod real_input;
+mod reconciled;
 mod sameness;
 mod silent_hospital;
 mod story;

@@ -21,6 +21,8 @@ mod outbound;
 pub mod outcome;
 pub mod peers;
 pub mod query;
+pub mod receipts;
+pub mod reconciling;
 mod redeeming;
 pub mod replay;
 mod routes;
@@ -59,6 +61,7 @@ use inbound::{Inbound, InboundParts};
 use metrics::FederationMetrics;
 use opening::{Opening, OpeningParts};
 use peers::Peers;
+use reconciling::Reconciling;
 use redeeming::{Redeeming, RedeemingParts};
 use standing::Standings;
 use witnessing::Witnessing;
@@ -121,6 +124,8 @@ pub struct Federation {
     inbound: Arc<Inbound>,
     asking: Arc<Asking>,
     witnessing: Witnessing,
+    reconciling: Reconciling,
+    is_reconciled_daily: bool,
     consents: Consents,
     metrics: FederationMetrics,
 }
@@ -201,6 +206,13 @@ impl Federation {
             standings,
             house: parts.house,
         });
+        let reconciling = Reconciling::new(
+            me.clone(),
+            Arc::clone(&clock),
+            database.clone(),
+            directory.clone(),
+            exchanges.clone(),
+        );
         let inbound = Inbound::open(InboundParts {
             me: me.clone(),
             clock: Arc::clone(&clock),
@@ -211,6 +223,7 @@ impl Federation {
             metrics: metrics.clone(),
             opening,
             redeeming: redeeming.clone(),
+            receipts: reconciling.receipts().clone(),
         })
         .await?;
         let asking = Asking::new(AskingParts {
@@ -232,13 +245,15 @@ impl Federation {
             inbound: Arc::new(inbound),
             asking: Arc::new(asking),
             witnessing,
+            reconciling,
+            is_reconciled_daily: settings.reconcile,
             consents,
             metrics,
         })
     }
 
     /// Starts what runs beside the listeners: the look at the registry, the pruning of the replay
-    /// window, and the sealing of the log. Call it inside a runtime; keep what it returns as long as the node runs.
+    /// window, the sealing of the log, and the daily comparison with the other members. Call it inside a runtime; keep what it returns as long as the node runs.
     #[must_use]
     pub fn spawn_tasks(&self) -> Tasks {
         let directory = self.directory.clone();
@@ -254,9 +269,14 @@ impl Federation {
         });
         let witnessing = self.witnessing.clone();
         let witnessing = tokio::spawn(async move { witnessing.keep_witnessed().await });
-        Tasks {
-            handles: vec![polling, pruning, witnessing],
+        let mut handles = vec![polling, pruning, witnessing];
+        if self.is_reconciled_daily {
+            let reconciling = self.reconciling.clone();
+            handles.push(tokio::spawn(async move {
+                reconciling.keep_reconciled().await;
+            }));
         }
+        Tasks { handles }
     }
 
     /// This node's copy of who belongs.
@@ -281,6 +301,12 @@ impl Federation {
     #[must_use]
     pub fn witnessing(&self) -> &Witnessing {
         &self.witnessing
+    }
+
+    /// Compares the exchanges of a day with another member's.
+    #[must_use]
+    pub fn reconciling(&self) -> &Reconciling {
+        &self.reconciling
     }
 
     /// The counters.
