@@ -59,6 +59,13 @@ impl From<ReceiptsError> for ReconcileError {
     }
 }
 
+/// With whom a day was compared.
+#[derive(Debug, Default)]
+pub(super) struct Compared {
+    day: Option<Day>,
+    peers: HashSet<MemberId>,
+}
+
 /// Compares days. Cheap to clone.
 #[derive(Clone)]
 pub struct Reconciling {
@@ -196,22 +203,30 @@ impl Reconciling {
     pub async fn keep_reconciled(&self) {
         let [random] = random::<1>().unwrap_or_default();
         tokio::time::sleep(LOOK * u32::from(random) / 256).await;
-        let mut done = (self.last_day(), HashSet::new());
+        let mut compared = Compared::default();
         loop {
-            let day = self.last_day();
-            if done.0 != day {
-                done = (day, HashSet::new());
-            }
-            for peer in self.peers() {
-                if done.1.contains(&peer) {
-                    continue;
-                }
-                match self.reconcile(&peer, day).await {
-                    Ok(_) => drop(done.1.insert(peer)),
-                    Err(error) => tracing::info!(peer.id = %peer, %day, "not compared: {error}"),
-                }
-            }
+            self.compare_all(&mut compared).await;
             tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Compares the last day with every member that it was not compared with yet.
+    pub(super) async fn compare_all(&self, compared: &mut Compared) {
+        let day = self.last_day();
+        if compared.day != Some(day) {
+            *compared = Compared {
+                day: Some(day),
+                peers: HashSet::new(),
+            };
+        }
+        for peer in self.peers() {
+            if compared.peers.contains(&peer) {
+                continue;
+            }
+            match self.reconcile(&peer, day).await {
+                Ok(_) => drop(compared.peers.insert(peer)),
+                Err(error) => tracing::info!(peer.id = %peer, %day, "not compared: {error}"),
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use super::*;
 use crate::audit::Recorded;
 use crate::database::DatabaseError;
 use crate::federation::receipts::DayError;
-use crate::federation::reconciling::ReconcileError;
+use crate::federation::reconciling::{Compared, ReconcileError};
 
 /// From the first moment of the day after on, a day is over for both.
 const LATER: i64 = 300;
@@ -180,6 +180,42 @@ async fn a_day_that_is_not_over_is_compared_by_nobody() {
         let refused = matches!(compared, Err(ReconcileError::Day(DayError::NotOver(_))));
         assert_eq!(refused, !is_over);
     }
+}
+
+#[actix_web::test]
+async fn each_day_is_compared_once_with_each_member_and_again_with_who_was_silent() {
+    let town = Town::of(3).await;
+    let hospital = &town.hospitals[0];
+    let reconciling = hospital.federation.reconciling();
+    let mut compared = Compared::default();
+    town.hospitals[2].stop().await;
+    for _ in 0..2 {
+        reconciling.compare_all(&mut compared).await;
+        let lines = reconciliations(hospital, "ok").await;
+        assert_eq!(lines.len(), 1);
+        assert_eq!(
+            lines[0].peer.as_deref(),
+            Some(town.hospitals[1].me.as_str())
+        );
+        assert_eq!(lines[0].detail["day"], "2026-06-29");
+    }
+    town.clock.advance(LATER);
+    reconciling.compare_all(&mut compared).await;
+    let lines = reconciliations(hospital, "ok").await;
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[1].detail["day"], "2026-06-30");
+    // Who was silent was asked each time: each attempt is kept.
+    let database = &hospital.scratch.database;
+    let silent = town.hospitals[2].me.to_string();
+    let attempts = database.read(move |connection| {
+        let all = super::super::store::evidence::between(connection, &silent, ("0", "g"), 10);
+        all.map(|rows| {
+            rows.iter()
+                .map(|row| row.answer_base.is_some())
+                .collect::<Vec<_>>()
+        })
+    });
+    assert_eq!(attempts.await.unwrap(), [false; 3]);
 }
 
 async fn asked(town: &Town, body: &str) -> (u16, Vec<u8>) {
