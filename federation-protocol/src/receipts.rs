@@ -304,7 +304,6 @@ mod text {
 
     use crate::signature::ExchangeId;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]
     pub(super) fn serialize<S: Serializer>(
         exchange: &ExchangeId,
         serializer: S,
