@@ -18,6 +18,7 @@ pub mod label;
 pub mod link;
 pub mod member;
 pub mod purpose;
+pub mod receipts;
 pub mod refusal;
 pub mod revocation;
 #[cfg(any(test, feature = "sample"))]

@@ -9,6 +9,8 @@ mod checkpoint;
 mod directory;
 #[path = "../fuzz/bodies/joining.rs"]
 mod joining;
+#[path = "../fuzz/bodies/receipts.rs"]
+mod receipts;
 #[path = "../fuzz/bodies/revocation.rs"]
 mod revocation;
 #[path = "../fuzz/bodies/signature_input.rs"]
@@ -59,5 +61,14 @@ proptest! {
     #[test]
     fn revocation_never_panics(data in inputs()) {
         revocation::run(&data);
+    }
+
+    #[test]
+    fn receipts_never_panics(data in inputs(), prefix in "[0-9a-f]{0,7}", rest in "[\\[{}\\]\":,a-z0-9]{0,40}") {
+        receipts::run(&data);
+        let day = "{\"day\":\"2026-07-01\",\"prefix\":";
+        receipts::run(format!("{day}\"{prefix}\"}}").as_bytes());
+        receipts::run(format!("{day}\"{prefix}\",\"count\":0,\"items\":[],\"digest\":\"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU\"}}").as_bytes());
+        receipts::run(format!("{day}\"{prefix}\",{rest}").as_bytes());
     }
 }

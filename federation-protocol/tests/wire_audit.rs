@@ -2,15 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+use federation_protocol::digest::content_digest;
 use federation_protocol::keys::SecretKey;
+use federation_protocol::receipts::{Day, Prefix, ReceiptSet, ReceiptsQuestion};
 use federation_protocol::sample::{NOW, REGISTRY};
+use federation_protocol::signature::ExchangeId;
 use federation_protocol::transparency::{
     Checkpoint, Submission, TreeHash, consistency_proof, cosign, leaf_hash, root,
 };
 
 mod wire_document;
 
-use wire_document::check;
+use wire_document::{check, pretty};
 
 #[test]
 fn checkpoints_are_written_as_the_document_shows() {
@@ -34,5 +37,25 @@ fn checkpoints_are_written_as_the_document_shows() {
     check(&[
         ("checkpoint", cosigned.to_string()),
         ("submission", submission.to_string()),
+    ]);
+}
+
+#[test]
+fn receipts_are_asked_for_and_told_as_the_document_shows() {
+    let mut set = ReceiptSet::new(Day::of(NOW));
+    for (number, body) in [(1, "code=4548-4"), (2, ""), (3, "date=ge2026-01-01")] {
+        let exchange = ExchangeId::new(NOW, [number; 10]);
+        set.add(exchange, &content_digest(body.as_bytes()), number == 3);
+    }
+    let question = ReceiptsQuestion {
+        day: Day::of(NOW),
+        prefix: Prefix::default(),
+    };
+    check(&[
+        (
+            "receipts-question",
+            serde_json::to_string(&question).unwrap(),
+        ),
+        ("receipts-reply", pretty(&set.reply(&question))),
     ]);
 }

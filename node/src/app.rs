@@ -22,7 +22,10 @@ use crate::database::backup::{BeforeChange, Folder, Occasion};
 use crate::database::{Company, Database, DatabaseError};
 use crate::export::{ExportError, Exports};
 use crate::federation::directory::{DirectoryError, DirectorySettings, MemberDirectory};
+use crate::federation::exchange::Exchanges;
 use crate::federation::metrics::FederationMetrics;
+use crate::federation::peers::Peers;
+use crate::federation::reconciling::Reconciling;
 use crate::federation::{Federation, FederationError, FederationParts, Tasks};
 use crate::identity::Identity;
 use crate::keys::{Keys, KeysError};
@@ -156,6 +159,33 @@ impl Rooms {
             audit: self.audit.clone(),
             metrics: FederationMetrics::register(&mut Registry::default()),
         })
+    }
+
+    /// Compares the exchanges of a day with another member's: for commands beside a running node.
+    ///
+    /// # Errors
+    /// The certificate, or what stands on disk of the directory, cannot be used.
+    pub fn reconciling(&self) -> Result<Reconciling, StartError> {
+        let directory = self.directory().map_err(FederationError::from)?;
+        let settings = &self.config.federation;
+        let tls = &settings.tls;
+        let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key)?;
+        let rules = OutboundRules::new(settings.allow_cidrs.iter().copied());
+        let exchanges = Exchanges::new(
+            self.me.clone(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.keys),
+            directory.clone(),
+            Arc::new(Peers::new(identity, rules, settings.max_answer)),
+            FederationMetrics::register(&mut Registry::default()),
+        );
+        Ok(Reconciling::new(
+            self.me.clone(),
+            Arc::clone(&self.clock),
+            self.database.clone(),
+            directory,
+            exchanges,
+        ))
     }
 
     /// Where accepted documents are kept, those of the past too.

@@ -27,6 +27,7 @@ mod kill_nine;
 mod other_clients;
 mod outage;
 mod real_input;
+mod reconciled;
 mod revocations;
 mod sameness;
 mod silent_hospital;

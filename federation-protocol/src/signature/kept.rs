@@ -192,6 +192,18 @@ pub fn is_body_of(digest: &str, body: &[u8]) -> bool {
     to_field("sha-256", &sha256(body)) == digest
 }
 
+/// The path that a kept request was sent to, as its base says; nothing is verified.
+#[must_use]
+pub fn path_of(request_base: &str) -> Option<&str> {
+    Lines::read(request_base)?.value("@path")
+}
+
+/// The HTTP status of a kept answer, as its base says; nothing is verified.
+#[must_use]
+pub fn status_of(answer_base: &str) -> Option<u16> {
+    Lines::read(answer_base)?.value("@status")?.parse().ok()
+}
+
 /// The lines of a base: names as they stand, and values.
 struct Lines<'a> {
     lines: Vec<(&'a str, &'a str)>,

@@ -81,6 +81,20 @@ impl ExchangeId {
         let millis = u64::try_from(now.unix_millis()).unwrap_or_default();
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
+
+    /// The moment in it: when its exchange was begun, by the requester's clock.
+    #[must_use]
+    pub fn begun_at(self) -> Timestamp {
+        let [a, b, c, d, e, f, ..] = *self.0.as_bytes();
+        let millis = i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        Timestamp::from_micros(millis.saturating_mul(1_000))
+    }
+
+    /// Its sixteen bytes.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        *self.0.as_bytes()
+    }
 }
 
 impl fmt::Display for ExchangeId {

@@ -13,7 +13,7 @@ use super::cli::audit::{
 };
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line};
-use super::{rooms, verifying, wait};
+use super::{reconcile, rooms, verifying, wait};
 use crate::app::Rooms;
 use crate::audit::{AuditError, Filter, Kind, Line, Observer, Recorded, event};
 
@@ -27,6 +27,7 @@ pub(super) fn audit(command: &AuditCommand) -> Result<(), Failure> {
         AuditCommand::Verify(args) => verifying::verify(args),
         AuditCommand::Fsck(args) => fsck(args),
         AuditCommand::Prove(args) => prove(args),
+        AuditCommand::Reconcile(args) => reconcile::reconcile(args),
         AuditCommand::Erase(args) => erase(args),
     }
 }

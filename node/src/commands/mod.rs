@@ -21,6 +21,7 @@ mod load;
 mod output;
 mod person;
 mod profiles;
+mod reconcile;
 mod run;
 #[cfg(test)]
 mod tests;

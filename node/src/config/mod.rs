@@ -27,7 +27,7 @@ pub use values::OrganizationCode;
 pub(crate) use values::size;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 44] = [
+pub const KEYS: [&str; 45] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -59,6 +59,7 @@ pub const KEYS: [&str; 44] = [
     "federation.peer_timeout",
     "federation.query_timeout",
     "federation.max_answer",
+    "federation.reconcile",
     "federation.workers",
     "hospital.bind",
     "hospital.tls_certificate_file",
@@ -199,6 +200,8 @@ pub struct FederationSettings {
     pub query_timeout: Duration,
     /// The longest answer read from a peer, bytes.
     pub max_answer: usize,
+    /// Whether the exchanges of each day are compared with the other members'.
+    pub reconcile: bool,
     /// Worker threads of the listener; absent: one per core.
     pub workers: Option<usize>,
 }
@@ -428,8 +431,19 @@ fn federation(settings: &Settings, state: &Path) -> Result<FederationSettings, C
         max_answer: settings
             .parsed("federation.max_answer", values::size)?
             .unwrap_or(16 << 20),
+        reconcile: settings
+            .parsed("federation.reconcile", reconcile)?
+            .unwrap_or(true),
         workers: workers(settings, "federation")?,
     })
+}
+
+fn reconcile(text: &str) -> Result<bool, String> {
+    match text {
+        "daily" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("`{text}` is not known: write `daily` or `off`")),
+    }
 }
 
 fn listener(

@@ -82,6 +82,18 @@ fn a_whole_file_is_read_with_defaults_for_the_rest() {
 }
 
 #[test]
+fn days_are_compared_unless_a_word_says_otherwise() {
+    assert!(load(WHOLE, &[]).unwrap().federation.reconcile);
+    let with = |word: &str| {
+        let line = format!("[federation]\nreconcile = \"{word}\"");
+        WHOLE.replace("[federation]", &line)
+    };
+    assert!(load(&with("daily"), &[]).unwrap().federation.reconcile);
+    assert!(!load(&with("off"), &[]).unwrap().federation.reconcile);
+    assert!(complaint(&with("no"), &[]).contains("federation.reconcile"));
+}
+
+#[test]
 fn what_the_records_are_held_against_is_chosen_by_a_word() {
     let chosen = |section: &str| load(&format!("{WHOLE}\n[records]\n{section}\n"), &[]);
     let default = load(WHOLE, &[]).unwrap().records;

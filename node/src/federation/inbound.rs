@@ -29,6 +29,7 @@ use super::echo::echo;
 use super::metrics::FederationMetrics;
 use super::opening::Opening;
 use super::query::{self, Question};
+use super::receipts::Receipts;
 use super::redeeming::Redeeming;
 use super::replay::{Amnesia, ReplayWindow, SeenNonce};
 use super::revocations::{REVOCATIONS_PATH, Revocations};
@@ -41,6 +42,8 @@ use crate::keys::Keys;
 
 /// The path where visit codes are redeemed.
 pub const GRANTS_PATH: &str = "/federation/v1/grants";
+/// The path where members compare the exchanges of a day.
+pub const RECEIPTS_PATH: &str = "/federation/v1/receipts";
 /// The path of a batch; searches stand below it.
 pub const FHIR_PATH: &str = "/federation/v1/fhir";
 /// How many refusals of strangers are counted for one that is logged.
@@ -68,6 +71,8 @@ pub struct InboundParts {
     pub(super) redeeming: Redeeming,
     /// Ended tokens of others.
     pub(super) revocations: Revocations,
+    /// What happened on a day.
+    pub(super) receipts: Receipts,
 }
 
 /// Answers peers. One per process, shared by its workers.
@@ -138,7 +143,8 @@ impl Inbound {
                 .with(ECHO_PATH, Media::Json)
                 .with(GRANTS_PATH, Media::Json)
                 .with(REVOCATIONS_PATH, Media::Json)
-                .with(LINKS_PATH, Media::Json),
+                .with(LINKS_PATH, Media::Json)
+                .with(RECEIPTS_PATH, Media::Json),
             rate: parts.rate,
             body_timeout: DEFAULT_BODY_TIMEOUT,
         });
@@ -351,6 +357,7 @@ impl Inbound {
                 body: echo(&request.body, self.parts.clock.now()).map_err(not_allowed)?,
                 line: self.line(request, Kind::Echo),
             }),
+            RECEIPTS_PATH => self.receipts(request).await,
             FHIR_PATH => {
                 let questions = query::batch(&request.body).map_err(not_allowed)?;
                 self.disclose(request, questions, true).await
@@ -366,6 +373,21 @@ impl Inbound {
                 self.disclose(request, vec![question], false).await
             }
         }
+    }
+
+    /// What this node holds of its exchanges with who asks.
+    async fn receipts(&self, request: &Verified<Request>) -> Result<Ready, Refusal> {
+        let receipts = &self.parts.receipts;
+        let (question, reply) = receipts.reply(&request.from, &request.body).await?;
+        let line = self.line(request, Kind::Reconciliation);
+        Ok(Ready {
+            content_type: "application/json",
+            body: serde_json::to_string(&reply).or(Err(Refusal::AuditUnavailable))?,
+            line: line
+                .detail("day", question.day.to_string())
+                .detail("prefix", question.prefix.to_string())
+                .detail("here", reply.count),
+        })
     }
 
     async fn disclose(

@@ -22,6 +22,8 @@ mod outbound;
 pub mod outcome;
 pub mod peers;
 pub mod query;
+pub mod receipts;
+pub mod reconciling;
 mod redeeming;
 pub mod replay;
 mod revocations;
@@ -63,6 +65,7 @@ use inbound::{Inbound, InboundParts};
 use metrics::FederationMetrics;
 use opening::{Opening, OpeningParts};
 use peers::Peers;
+use reconciling::Reconciling;
 use redeeming::{Redeeming, RedeemingParts};
 use revocations::Revocations;
 use standing::Standings;
@@ -130,6 +133,8 @@ pub struct Federation {
     delivery: Arc<Delivery>,
     unlinking: Arc<Unlinking>,
     revoked: RevokedTokens,
+    reconciling: Reconciling,
+    is_reconciled_daily: bool,
     consents: Consents,
     metrics: FederationMetrics,
 }
@@ -234,6 +239,13 @@ impl Federation {
             standings,
             house: parts.house,
         });
+        let reconciling = Reconciling::new(
+            me.clone(),
+            Arc::clone(&clock),
+            database.clone(),
+            directory.clone(),
+            exchanges.clone(),
+        );
         let inbound = Inbound::open(InboundParts {
             me: me.clone(),
             clock: Arc::clone(&clock),
@@ -245,6 +257,7 @@ impl Federation {
             opening,
             redeeming: redeeming.clone(),
             revocations,
+            receipts: reconciling.receipts().clone(),
         })
         .await?;
         let asking = Asking::new(AskingParts {
@@ -269,14 +282,17 @@ impl Federation {
             delivery: Arc::new(delivery),
             unlinking: Arc::new(unlinking),
             revoked,
+            reconciling,
+            is_reconciled_daily: settings.reconcile,
             consents,
             metrics,
         })
     }
 
     /// Starts what runs beside the listeners: the look at the registry, telling hospitals of ended
-    /// tokens and links, the pruning of what is outdated, and the sealing of the log. Call it inside
-    /// a runtime; keep what it returns as long as the node runs.
+    /// tokens and links, the pruning of what is outdated, the sealing of the log, and the daily
+    /// comparison with the other members. Call it inside a runtime; keep what it returns as long as
+    /// the node runs.
     #[must_use]
     pub fn spawn_tasks(&self) -> Tasks {
         let directory = self.directory.clone();
@@ -300,9 +316,14 @@ impl Federation {
         });
         let witnessing = self.witnessing.clone();
         let witnessing = tokio::spawn(async move { witnessing.keep_witnessed().await });
-        Tasks {
-            handles: vec![polling, delivering, telling, pruning, witnessing],
+        let mut handles = vec![polling, delivering, telling, pruning, witnessing];
+        if self.is_reconciled_daily {
+            let reconciling = self.reconciling.clone();
+            handles.push(tokio::spawn(async move {
+                reconciling.keep_reconciled().await;
+            }));
         }
+        Tasks { handles }
     }
 
     /// This node's copy of who belongs.
@@ -339,6 +360,12 @@ impl Federation {
     #[must_use]
     pub fn unlinking(&self) -> &Unlinking {
         &self.unlinking
+    }
+
+    /// Compares the exchanges of a day with another member's.
+    #[must_use]
+    pub fn reconciling(&self) -> &Reconciling {
+        &self.reconciling
     }
 
     /// The counters.

@@ -21,6 +21,12 @@ pub(crate) enum AuditCommand {
     Fsck(AuditFsckArgs),
     /// Prove that one line stands in the log, for somebody without access to it
     Prove(AuditProveArgs),
+    /// Compare the exchanges of a day with another member's, and name what one side lacks
+    #[command(
+        after_help = "Exit codes: 0 the same at both ends, 3 something is missing or \
+        another, 5 the member did not answer, 6 it refused."
+    )]
+    Reconcile(AuditReconcileArgs),
     /// Erase what lines before a day say; their places in the tree stay
     Erase(AuditEraseArgs),
 }
@@ -77,6 +83,20 @@ pub(crate) struct AuditProveArgs {
     /// Number of the line, as `audit list` shows it
     #[arg(value_name = "SEQ")]
     pub(crate) seq: i64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditReconcileArgs {
+    #[command(flatten)]
+    pub(crate) node: ConfigArgs,
+    /// The other member: its number, or its id
+    #[arg(value_name = "MEMBER")]
+    pub(crate) member: String,
+    /// The day (UTC); without it, the last that is over
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) day: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, Args)]

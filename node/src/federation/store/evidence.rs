@@ -98,3 +98,35 @@ impl Row {
         })
     }
 }
+
+/// What is read of a row to compare a day: no signature.
+#[derive(Queryable)]
+pub(in crate::federation) struct Kept {
+    pub(in crate::federation) exchange: String,
+    pub(in crate::federation) request_digest: String,
+    pub(in crate::federation) request_base: String,
+    pub(in crate::federation) answer_base: Option<String>,
+}
+
+/// The next rows of exchanges with `peer` whose ids stand in `from..until`, by their ids; at most
+/// `limit`.
+pub(in crate::federation) fn between(
+    connection: &mut HospitalConnection,
+    peer: &str,
+    (from, until): (&str, &str),
+    limit: i64,
+) -> Result<Vec<Kept>, DatabaseError> {
+    Ok(exchange_evidence::table
+        .filter(exchange_evidence::exchange.ge(from))
+        .filter(exchange_evidence::exchange.lt(until))
+        .filter(exchange_evidence::peer.eq(peer))
+        .select((
+            exchange_evidence::exchange,
+            exchange_evidence::request_digest,
+            exchange_evidence::request_base,
+            exchange_evidence::answer_base,
+        ))
+        .order(exchange_evidence::exchange.asc())
+        .limit(limit)
+        .load(connection)?)
+}
