@@ -18,6 +18,7 @@
 
 pub mod charts;
 pub mod envoy;
+pub mod evil;
 pub mod hospital;
 pub mod process;
 pub mod store;
@@ -25,6 +26,7 @@ pub mod town;
 pub mod witness;
 
 pub use envoy::{Envoy, Reply};
+pub use evil::{EvilNode, EvilRegistry};
 pub use hospital::{Hospital, Patient};
 pub use process::{Process, Program};
 pub use store::Store;
