@@ -17,6 +17,7 @@
 )]
 
 pub mod charts;
+pub mod endings;
 pub mod envoy;
 pub mod evil;
 pub mod hospital;

@@ -27,7 +27,7 @@ pub use values::OrganizationCode;
 pub(crate) use values::size;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 44] = [
+pub const KEYS: [&str; 45] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -59,6 +59,7 @@ pub const KEYS: [&str; 44] = [
     "federation.peer_timeout",
     "federation.query_timeout",
     "federation.max_answer",
+    "federation.empty_answer_step",
     "federation.workers",
     "hospital.bind",
     "hospital.tls_certificate_file",
@@ -199,6 +200,8 @@ pub struct FederationSettings {
     pub query_timeout: Duration,
     /// The longest answer read from a peer, bytes.
     pub max_answer: usize,
+    /// An answer to a peer that shows nothing leaves at a multiple of this after its question came.
+    pub empty_answer_step: Duration,
     /// Worker threads of the listener; absent: one per core.
     pub workers: Option<usize>,
 }
@@ -428,6 +431,11 @@ fn federation(settings: &Settings, state: &Path) -> Result<FederationSettings, C
         max_answer: settings
             .parsed("federation.max_answer", values::size)?
             .unwrap_or(16 << 20),
+        empty_answer_step: settings.duration(
+            "federation.empty_answer_step",
+            second / 50,
+            second / 1000..=second,
+        )?,
         workers: workers(settings, "federation")?,
     })
 }
