@@ -46,7 +46,7 @@ const REPEATED: usize = 25;
     about,
     after_help = "Examples:
   cargo run --release -p scenarios --bin denial-bench > figures.txt
-  … denial-bench --asks 2000 --hidden 1,1000 --store sqlite
+  … denial-bench --asks 2000 --hidden 1,1000 --store sqlite --step 1ms
 
 PostgreSQL is measured too when MUSUBI_TEST_POSTGRES names a server where databases may be made."
 )]
@@ -62,6 +62,9 @@ struct Arguments {
         value_name = "LIST"
     )]
     hidden: Vec<usize>,
+    /// The answering node's `federation.empty_answer_step`; the default is the node's own.
+    #[arg(long, value_name = "TIME")]
+    step: Option<String>,
     /// `sqlite` or `postgres` only.
     #[arg(long, value_name = "NAME")]
     store: Option<String>,
@@ -77,7 +80,7 @@ fn main() -> ExitCode {
             continue;
         }
         for hidden in &arguments.hidden {
-            let measured = runtime.block_on(measure(store, *hidden, arguments.asks));
+            let measured = runtime.block_on(measure(store, *hidden, &arguments));
             report.push_str(&described(store, *hidden, &measured));
         }
     }
@@ -88,12 +91,12 @@ fn main() -> ExitCode {
 /// Microseconds of each counted answer, by reason.
 type Times = [Vec<f64>; REASONS.len()];
 
-async fn measure(store: Store, hidden: usize, asks: usize) -> Times {
-    let scene = Scene::set(store, hidden).await;
+async fn measure(store: Store, hidden: usize, arguments: &Arguments) -> Times {
+    let scene = Scene::set(store, hidden, arguments.step.as_deref()).await;
     let envoy = scene.envoy();
     let mut times = Times::default();
     let mut first: Option<Reply> = None;
-    for round in 0..WARMING + asks {
+    for round in 0..WARMING + arguments.asks {
         for at in order() {
             let parcel = scene.question(&envoy, at);
             let watch = Instant::now();

@@ -2,7 +2,7 @@
 
 use federation_protocol::consent::{Provision, ProvisionType};
 use scenarios::envoy::Parcel;
-use scenarios::{Envoy, Reply, Store, Town, charts};
+use scenarios::{Envoy, Hospital, Reply, Store, Town, charts};
 use serde_json::Value;
 
 /// Why nothing is shown; the people are named after it.
@@ -20,8 +20,14 @@ pub(crate) struct Scene {
 
 impl Scene {
     /// `hidden` results are there and not shown.
-    pub(crate) async fn set(store: Store, hidden: usize) -> Self {
-        let town = Town::start(&["minato", ANSWERING, ASKING], store).await;
+    pub(crate) async fn set(store: Store, hidden: usize, step: Option<&str>) -> Self {
+        let prepare = |hospital: &Hospital| {
+            if let Some(step) = step {
+                let setting = format!("empty_answer_step = \"{step}\"");
+                hospital.set("federation", &setting);
+            }
+        };
+        let town = Town::prepared(&["minato", ANSWERING, ASKING], store, prepare).await;
         let answering = town.at(ANSWERING);
         let mut tokens = Vec::new();
         for reason in REASONS {
