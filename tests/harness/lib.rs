@@ -17,7 +17,9 @@
 )]
 
 pub mod charts;
+pub mod endings;
 pub mod envoy;
+pub mod evil;
 pub mod hospital;
 pub mod joining;
 pub mod process;
@@ -26,6 +28,7 @@ pub mod town;
 pub mod witness;
 
 pub use envoy::{Envoy, Reply};
+pub use evil::{EvilNode, EvilRegistry};
 pub use hospital::{Hospital, Patient};
 pub use joining::said;
 pub use process::{Process, Program};

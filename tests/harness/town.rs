@@ -17,6 +17,7 @@ use musubi_node::app::Node;
 use musubi_registry::{Config as RegistryConfig, Registry, RunningRegistry};
 use tempfile::TempDir;
 
+use crate::evil::EvilRegistry;
 use crate::hospital::Hospital;
 use crate::store::Store;
 
@@ -238,6 +239,12 @@ impl Town {
     /// Stops the registry; nodes go on with what they have.
     pub async fn lose_registry(&mut self) {
         self.registry.take().unwrap().stop().await;
+    }
+
+    /// Stops the registry, and puts whoever stole its server in its place.
+    pub async fn lose_registry_to_a_thief(&mut self) -> EvilRegistry {
+        self.lose_registry().await;
+        EvilRegistry::in_place_of(&self.folder.path().join("registry"))
     }
 
     /// Stops every server.

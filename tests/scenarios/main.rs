@@ -16,6 +16,8 @@ mod decisions;
 mod doctor;
 mod doors;
 mod endings;
+mod evil_node;
+mod evil_registry;
 mod flood;
 mod fourteen_checks;
 mod fuzz_bodies;

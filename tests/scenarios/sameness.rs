@@ -5,9 +5,11 @@
 //! nothing here").
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use federation_protocol::consent::{Provision, ProvisionType};
-use scenarios::{Envoy, Reply, Store, Town, charts};
+use federation_service::clock::Stopwatch;
+use scenarios::{Envoy, Hospital, Reply, Store, Town, charts};
 
 const TYPES: [&str; 8] = [
     "AllergyIntolerance",
@@ -31,7 +33,10 @@ struct Scene {
 
 impl Scene {
     async fn set(store: Store) -> Self {
-        let town = Town::start(&["minato", "yukimi", "shirakaba"], store).await;
+        Self::set_in(Town::start(&["minato", "yukimi", "shirakaba"], store).await).await
+    }
+
+    async fn set_in(town: Town) -> Self {
         let mut tokens = BTreeMap::new();
         for id in ["absent", "denied", "filtered", "shown"] {
             let chart = charts::patient(id, "佐藤", "花");
@@ -136,6 +141,46 @@ async fn absent_denied_and_filtered_are_one_answer_to_every_filter() {
             replies.push(scene.ask(&envoy, patient, question).await);
         }
         are_one(&replies, question);
+    }
+    scene.town.stop().await;
+}
+
+/// `denial-bench` does it ten thousand times each, and looks at the times too.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_hundred_answers_in_any_order_are_one() {
+    let scene = Scene::set(Store::Sqlite).await;
+    let envoy = scene.shirakaba();
+    let mut first = None;
+    for round in 0..100 {
+        // Each of the three at each place.
+        for at in 0..HIDDEN.len() {
+            let patient = HIDDEN[(round * 2 + at) % HIDDEN.len()];
+            let told = scene.ask(&envoy, patient, "Observation").await.told();
+            let first = first.get_or_insert_with(|| told.clone());
+            assert_eq!(told, *first, "{patient}");
+        }
+    }
+    scene.town.stop().await;
+}
+
+/// Whatever the reason, and whatever the question: no earlier than a step.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_shows_nothing_waits_for_its_step() {
+    let step = Duration::from_millis(200);
+    let prepare = |hospital: &Hospital| {
+        hospital.set("federation", "empty_answer_step = \"200ms\"");
+    };
+    let town = Town::prepared(&["minato", "yukimi", "shirakaba"], Store::Sqlite, prepare).await;
+    let scene = Scene::set_in(town).await;
+    let envoy = scene.shirakaba();
+    for patient in HIDDEN {
+        let watch = Stopwatch::start();
+        let reply = scene.ask(&envoy, patient, "Observation").await;
+        assert_eq!(reply.status, 200);
+        assert!(watch.elapsed() >= step, "{patient}");
+        let watch = Stopwatch::start();
+        scene.batch(&envoy, patient, &TYPES).await;
+        assert!(watch.elapsed() >= step, "{patient}, a batch");
     }
     scene.town.stop().await;
 }

@@ -27,7 +27,7 @@ pub use values::OrganizationCode;
 pub(crate) use values::size;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 45] = [
+pub const KEYS: [&str; 46] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -60,6 +60,7 @@ pub const KEYS: [&str; 45] = [
     "federation.query_timeout",
     "federation.max_answer",
     "federation.reconcile",
+    "federation.empty_answer_step",
     "federation.workers",
     "hospital.bind",
     "hospital.tls_certificate_file",
@@ -202,6 +203,8 @@ pub struct FederationSettings {
     pub max_answer: usize,
     /// Whether the exchanges of each day are compared with the other members'.
     pub reconcile: bool,
+    /// An answer to a peer that shows nothing leaves at a multiple of this after its question came.
+    pub empty_answer_step: Duration,
     /// Worker threads of the listener; absent: one per core.
     pub workers: Option<usize>,
 }
@@ -434,6 +437,11 @@ fn federation(settings: &Settings, state: &Path) -> Result<FederationSettings, C
         reconcile: settings
             .parsed("federation.reconcile", reconcile)?
             .unwrap_or(true),
+        empty_answer_step: settings.duration(
+            "federation.empty_answer_step",
+            second / 50,
+            second / 1000..=second,
+        )?,
         workers: workers(settings, "federation")?,
     })
 }

@@ -70,6 +70,10 @@ fn a_whole_file_is_read_with_defaults_for_the_rest() {
     assert!(complaint(&WHOLE.replace("::1/128", "::1/129"), &[]).contains("allow_cidrs"));
     assert_eq!(config.federation.peer_timeout, Duration::from_secs(2));
     assert_eq!(config.federation.query_timeout, Duration::from_secs(10));
+    assert_eq!(
+        config.federation.empty_answer_step,
+        Duration::from_millis(20)
+    );
     assert!(config.database.as_str().ends_with("state/node.db"));
     assert!(
         config

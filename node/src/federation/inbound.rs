@@ -6,10 +6,12 @@
 //! Source: PROTOCOL section 4.
 
 mod closing;
+mod pace;
 mod revoking;
 mod unlinking;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use federation_protocol::Verified;
 use federation_protocol::member::MemberId;
@@ -63,6 +65,8 @@ pub struct InboundParts {
     pub database: Database,
     /// Requests per member; `None` is unlimited.
     pub rate: Option<RateLimit>,
+    /// An answer that shows nothing leaves at a multiple of this after its question was let in.
+    pub empty_answer_step: Duration,
     /// Counts.
     pub metrics: FederationMetrics,
     /// Tokens, links, records.
@@ -88,6 +92,8 @@ struct Ready {
     content_type: &'static str,
     body: String,
     line: Line,
+    /// Of a chart, and nothing of it is in the answer.
+    shows_nothing: bool,
 }
 
 /// Why nothing was written down.
@@ -227,7 +233,7 @@ impl Inbound {
     /// Not even a refusal could be signed.
     pub async fn answer(&self, request: &Verified<Request>) -> Result<SignedAnswer, DraftError> {
         let watch = Stopwatch::start();
-        let answer = match self.answer_or_refuse(request).await {
+        let answer = match self.answer_or_refuse(request, &watch).await {
             Ok(answer) => Ok(answer),
             Err(refusal) => self.refuse(request, refusal).await,
         };
@@ -236,7 +242,11 @@ impl Inbound {
     }
 
     /// The refusal that comes back is written down already.
-    async fn answer_or_refuse(&self, request: &Verified<Request>) -> Result<SignedAnswer, Refusal> {
+    async fn answer_or_refuse(
+        &self,
+        request: &Verified<Request>,
+        watch: &Stopwatch,
+    ) -> Result<SignedAnswer, Refusal> {
         let pair = SeenNonce::new(
             request.keyid.clone(),
             request.nonce.clone(),
@@ -266,10 +276,14 @@ impl Inbound {
             content_type,
             body,
             line,
+            shows_nothing,
         } = match self.prepare(request).await {
             Ok(ready) => ready,
             Err(refusal) => return Err(self.written(request, refusal, Some(pair)).await),
         };
+        if shows_nothing {
+            pace::until_the_next_step(watch, self.parts.empty_answer_step).await;
+        }
         // Signed first, so that the line can name the digest; sent only once the line is durable.
         let answer = self.sign(&request.binding, 200, content_type, body.into_bytes());
         let answer = match answer {
@@ -356,6 +370,7 @@ impl Inbound {
                 content_type: "application/json",
                 body: echo(&request.body, self.parts.clock.now()).map_err(not_allowed)?,
                 line: self.line(request, Kind::Echo),
+                shows_nothing: false,
             }),
             RECEIPTS_PATH => self.receipts(request).await,
             FHIR_PATH => {
@@ -381,6 +396,7 @@ impl Inbound {
         let (question, reply) = receipts.reply(&request.from, &request.body).await?;
         let line = self.line(request, Kind::Reconciliation);
         Ok(Ready {
+            shows_nothing: false,
             content_type: "application/json",
             body: serde_json::to_string(&reply).or(Err(Refusal::AuditUnavailable))?,
             line: line
@@ -422,6 +438,7 @@ impl Inbound {
             content_type: FHIR_JSON,
             body,
             line,
+            shows_nothing: disclosed.shown == 0,
         })
     }
 }

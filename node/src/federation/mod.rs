@@ -253,6 +253,7 @@ impl Federation {
             directory: directory.clone(),
             database: database.clone(),
             rate: rate(settings),
+            empty_answer_step: settings.empty_answer_step,
             metrics: metrics.clone(),
             opening,
             redeeming: redeeming.clone(),
