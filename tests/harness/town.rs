@@ -244,7 +244,16 @@ impl Town {
     /// Stops the registry, and puts whoever stole its server in its place.
     pub async fn lose_registry_to_a_thief(&mut self) -> EvilRegistry {
         self.lose_registry().await;
-        EvilRegistry::in_place_of(&self.folder.path().join("registry"))
+        let thief = EvilRegistry::in_place_of(&self.folder.path().join("registry"));
+        // Root lies on the stolen server too, and nobody can make another.
+        let pinned = "directory/pinned-root.jws";
+        let mut copies = self
+            .hospitals
+            .values()
+            .map(|one| one.config().state_dir.join(pinned));
+        let root = copies.find_map(|copy| std::fs::read_to_string(copy).ok());
+        thief.says("/v1/root", &root.expect("a node pinned root"));
+        thief
     }
 
     /// Stops every server.
