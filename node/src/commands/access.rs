@@ -7,7 +7,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::cli::{AccessCommand, AccessCreateArgs, AccessRevokeArgs, ListArgs, Output};
+use super::cli::access::{AccessCommand, AccessCreateArgs, AccessRevokeArgs};
+use super::cli::{ListArgs, Output};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line, note};
 use super::{rooms, wait};

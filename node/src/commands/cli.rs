@@ -1,9 +1,13 @@
 //! What can be typed: every command, option and example of `musubi-node`.
 
+pub(crate) mod access;
 pub(crate) mod audit;
+pub(crate) mod consent;
 pub(crate) mod doctor;
 pub(crate) mod import;
 pub(crate) mod join;
+pub(crate) mod link;
+pub(crate) mod person;
 pub(crate) mod upkeep;
 
 use std::path::PathBuf;
@@ -54,13 +58,13 @@ pub(crate) enum Command {
     Import(Box<import::ImportArgs>),
     /// People who chose this node as their home
     #[command(subcommand)]
-    Person(PersonCommand),
+    Person(person::PersonCommand),
     /// Links between a person's chart at a hospital and the person's home node
     #[command(subcommand)]
-    Link(LinkCommand),
+    Link(link::LinkCommand),
     /// What a person lets others see: directives at their home node, reservations at any
     #[command(subcommand)]
-    Consent(ConsentCommand),
+    Consent(consent::ConsentCommand),
     /// Make a visit code: the person shows it to the doctor who is to see their records
     Code(CodeArgs),
     /// Ask the other hospitals about a person, with the visit code they gave
@@ -73,7 +77,7 @@ pub(crate) enum Command {
     Evidence(audit::EvidenceCommand),
     /// Bearer tokens for staff, systems and people, until sign-in pages exist
     #[command(subcommand)]
-    Access(AccessCommand),
+    Access(access::AccessCommand),
     /// Backups of the database: make, verify, restore
     #[command(subcommand)]
     Backup(upkeep::BackupCommand),
@@ -130,15 +134,6 @@ pub(crate) struct InitArgs {
     /// The organisation's name in Japanese
     #[arg(long)]
     pub(crate) name: String,
-    /// The same in kana
-    #[arg(long, default_value = "")]
-    pub(crate) name_kana: String,
-    /// The same in English
-    #[arg(long, default_value = "")]
-    pub(crate) name_en: String,
-    /// Region shown to patients and doctors
-    #[arg(long, default_value = "")]
-    pub(crate) region: String,
     /// The registry's address
     #[arg(long, value_name = "URL")]
     pub(crate) registry: String,
@@ -148,6 +143,23 @@ pub(crate) struct InitArgs {
     /// The address at which peers reach this node
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: String,
+    #[command(flatten)]
+    pub(crate) house: HouseArgs,
+}
+
+/// How a new node is named, where it listens, and where it keeps its records: `init` and `join` ask
+/// the same.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HouseArgs {
+    /// The organisation's name in kana
+    #[arg(long, default_value = "")]
+    pub(crate) name_kana: String,
+    /// The same in English
+    #[arg(long, default_value = "")]
+    pub(crate) name_en: String,
+    /// Region shown to patients and doctors
+    #[arg(long, default_value = "")]
+    pub(crate) region: String,
     /// Address to listen on for peers [default: the endpoint's port on every interface]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) federation_bind: Option<String>,
@@ -160,7 +172,7 @@ pub(crate) struct InitArgs {
     /// sqlite:PATH or postgres://… [default: sqlite, in the directory]
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
-    /// Private network that peers may be in, for example 10.0.0.0/8; may be repeated
+    /// Private network that registry and peers may be in, for example 10.0.0.0/8; may be repeated
     #[arg(long = "allow-cidr", value_name = "CIDR")]
     pub(crate) allow_cidrs: Vec<String>,
 }
@@ -200,261 +212,10 @@ pub(crate) struct LoadArgs {
     pub(crate) output: OutputArgs,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum PersonCommand {
-    /// Make this node the home of a person who has a chart here; writes their phone file
-    Enroll(EnrollArgs),
-    /// Everyone whose home this is
-    List(ListArgs),
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  musubi-node person enroll --patient 0192… --phone hana.phone.json"
-)]
-pub(crate) struct EnrollArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// Id of the person's chart (FHIR Patient) at this node
-    #[arg(long, value_name = "ID")]
-    pub(crate) patient: String,
-    /// File that stands for the person's phone: it holds their private keys
-    #[arg(long, value_name = "FILE")]
-    pub(crate) phone: PathBuf,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) node: ConfigArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum LinkCommand {
-    /// At the desk of a hospital, the person present: link the chart here to their home node
-    Create(LinkCreateArgs),
-    /// At home: take the links that the person brings on their phone
-    Accept(LinkAcceptArgs),
-    /// The links this node knows, as responder and as home
-    List(ListArgs),
-    /// End a link: the next question about this person here is refused
-    End(LinkEndArgs),
-    /// At the person's home: end the link with a hospital, and the tokens for it
-    Forget(LinkForgetArgs),
-    /// Move what hangs on a chart to the one that replaces it
-    Merge(LinkMergeArgs),
-    /// Say that a handle means another chart; tokens minted for it before end
-    Correct(LinkCorrectArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LinkCreateArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// Id of the person's chart (FHIR Patient) here
-    #[arg(long, value_name = "ID")]
-    pub(crate) patient: String,
-    /// Member id of the person's home node
-    #[arg(long, value_name = "MEMBER")]
-    pub(crate) home: String,
-    /// The person's phone file; the new link and its key are written into it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) phone: PathBuf,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LinkAcceptArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// The person's phone file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) phone: PathBuf,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LinkMergeArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// Id of the Patient whose chart is given up
-    #[arg(long, value_name = "ID")]
-    pub(crate) from: String,
-    /// Id of the Patient whose chart goes on
-    #[arg(long, value_name = "ID")]
-    pub(crate) into: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LinkCorrectArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// The link's handle, pp:…
-    #[arg(value_name = "HANDLE")]
-    pub(crate) handle: String,
-    /// Id of the Patient that it means
-    #[arg(long, value_name = "ID")]
-    pub(crate) patient: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LinkForgetArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// The person whose home this is
-    #[arg(long, value_name = "ID")]
-    pub(crate) person: String,
-    /// The hospital
-    #[arg(long, value_name = "MEMBER")]
-    pub(crate) hospital: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LinkEndArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// The link's handle, pp:…
-    #[arg(value_name = "HANDLE")]
-    pub(crate) handle: String,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConsentCommand {
-    /// Record that a person lets a member see kinds of their data (or, with --deny, does not)
-    Give(GiveArgs),
-    /// Withdraw a directive; the tokens that rest on it end
-    Withdraw(WithdrawArgs),
-    /// The directives of a person
-    List(ConsentListArgs),
-    /// Say what a member would be allowed, and why
-    Explain(ExplainArgs),
-    /// Where a change has arrived, hospital by hospital
-    Arrivals(ArrivalsArgs),
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  musubi-node consent arrivals 1f0c…                (one directive)\n  \
-    musubi-node consent arrivals --person ID         (every change of the last seven days)"
-)]
-pub(crate) struct ArrivalsArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// Id of the directive, as `consent list` shows it
-    #[arg(
-        value_name = "ID",
-        required_unless_present = "person",
-        conflicts_with = "person"
-    )]
-    pub(crate) directive: Option<String>,
-    /// The person whose home this is
-    #[arg(long, value_name = "ID")]
-    pub(crate) person: Option<String>,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  musubi-node consent give --person ID --to 0110000002 \
-    --categories lab,rx --until 2027-03-31\n  \
-    musubi-node consent give --person ID --to 0110000002 --categories lab,rx,condition \
-    --hide PSY\n  \
-    musubi-node consent give --patient ID --deny --categories rx     (a reservation at this node)"
-)]
-pub(crate) struct GiveArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// The person whose home this is
-    #[arg(
-        long,
-        value_name = "ID",
-        required_unless_present = "patient",
-        conflicts_with = "patient"
-    )]
-    pub(crate) person: Option<String>,
-    /// A patient of this hospital: the directive is a reservation that only takes away
-    #[arg(long, value_name = "ID")]
-    pub(crate) patient: Option<String>,
-    /// Member who may see; may be repeated; needed unless --deny
-    #[arg(long = "to", value_name = "MEMBER", required_unless_present = "deny")]
-    pub(crate) to: Vec<String>,
-    /// TREAT, ETREAT, PATRQT, HRESCH or PUBHLTH
-    #[arg(long, value_name = "PURPOSE", default_value = "TREAT")]
-    pub(crate) purpose: String,
-    /// Kinds of data, comma separated: lab rx vital allergy condition procedure imaging document
-    /// genomic [default: all]
-    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
-    pub(crate) categories: Vec<String>,
-    /// Also what is marked sensitive (psychiatry, HIV, …); without this, Normal data only
-    #[arg(long)]
-    pub(crate) sensitive: bool,
-    /// Sensitivity that stays hidden in any case: PSY, HIV, SDV, ETH or GDIS; may be repeated
-    #[arg(long, value_name = "LABEL", value_delimiter = ',')]
-    pub(crate) hide: Vec<String>,
-    /// First day (Japan), YYYY-MM-DD
-    #[arg(long, value_name = "DAY")]
-    pub(crate) from: Option<String>,
-    /// Last day (Japan), YYYY-MM-DD
-    #[arg(long, value_name = "DAY")]
-    pub(crate) until: Option<String>,
-    /// Forbid instead of permit
-    #[arg(long)]
-    pub(crate) deny: bool,
-    /// Put this in the place of a directive that is there, as its next version
-    #[arg(long, value_name = "DIRECTIVE")]
-    pub(crate) replaces: Option<String>,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct WithdrawArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// Id of the directive, as `consent list` shows it
-    #[arg(value_name = "ID")]
-    pub(crate) directive: String,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ConsentListArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// The person whose home this is
-    #[arg(long, value_name = "ID", required_unless_present = "patient")]
-    pub(crate) person: Option<String>,
-    /// A patient of this hospital: their reservations
-    #[arg(long, value_name = "ID", conflicts_with = "person")]
-    pub(crate) patient: Option<String>,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExplainArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// The person whose home this is
-    #[arg(long, value_name = "ID")]
-    pub(crate) person: String,
-    /// The member who would ask
-    #[arg(long, value_name = "MEMBER")]
-    pub(crate) requester: String,
-    /// The practitioner who would ask
-    #[arg(long, value_name = "ID")]
-    pub(crate) practitioner: Option<String>,
-    /// What for
-    #[arg(long, value_name = "PURPOSE", default_value = "TREAT")]
-    pub(crate) purpose: String,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -547,56 +308,4 @@ pub(crate) struct AskArgs {
     pub(crate) patient: Option<String>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AccessCommand {
-    /// Make a bearer token; it is shown once and stored hashed
-    Create(AccessCreateArgs),
-    /// The tokens there are, without their secrets
-    List(ListArgs),
-    /// End a token
-    Revoke(AccessRevokeArgs),
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  musubi-node access create --role physician --id dr-0042 --days 30\n  \
-    musubi-node access create --role system --id ehr\n  \
-    musubi-node access create --person ID"
-)]
-pub(crate) struct AccessCreateArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// physician, registrar, system, auditor or admin
-    #[arg(
-        long,
-        required_unless_present = "person",
-        conflicts_with = "person",
-        requires = "id"
-    )]
-    pub(crate) role: Option<String>,
-    /// Staff or system id, as the audit will name it
-    #[arg(long, value_name = "ID")]
-    pub(crate) id: Option<String>,
-    /// A person whose home this is: a token for the patient listener
-    #[arg(long, value_name = "ID")]
-    pub(crate) person: Option<String>,
-    /// Days until it ends
-    #[arg(long, default_value_t = 30)]
-    pub(crate) days: u16,
-    /// Write the token to this file (0600) instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AccessRevokeArgs {
-    #[command(flatten)]
-    pub(crate) node: ConfigArgs,
-    /// Id of the token, as `access list` shows it
-    #[arg(value_name = "ID")]
-    pub(crate) token: String,
 }

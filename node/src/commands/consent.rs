@@ -9,8 +9,9 @@ use federation_protocol::label::{Label, Labels};
 use federation_protocol::purpose::Purpose;
 use serde_json::{Value, json};
 
-use super::cli::{
-    ArrivalsArgs, ConsentCommand, ConsentListArgs, ExplainArgs, GiveArgs, Output, WithdrawArgs,
+use super::cli::Output;
+use super::cli::consent::{
+    ArrivalsArgs, ConsentCommand, ConsentListArgs, ExplainArgs, GiveArgs, WithdrawArgs,
 };
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line, note};

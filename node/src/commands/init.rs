@@ -104,16 +104,16 @@ fn make_private(folder: &Path) -> Result<(), Failure> {
 
 /// The settings file. Every value goes through the TOML writer, so no option can break out.
 fn settings(args: &InitArgs, endpoint: &Url) -> Result<String, Failure> {
-    let federation_bind = match &args.federation_bind {
+    let federation_bind = match &args.house.federation_bind {
         Some(bind) => bind.clone(),
         None => default_bind(endpoint),
     };
     let code = args.member.trim_start_matches("urn:musubi:member:");
     let mut organization = vec![("code", code), ("name", args.name.as_str())];
     for (key, value) in [
-        ("name_kana", &args.name_kana),
-        ("name_en", &args.name_en),
-        ("region", &args.region),
+        ("name_kana", &args.house.name_kana),
+        ("name_en", &args.house.name_en),
+        ("region", &args.house.region),
     ] {
         if !value.is_empty() {
             organization.push((key, value));
@@ -129,7 +129,11 @@ fn settings(args: &InitArgs, endpoint: &Url) -> Result<String, Failure> {
     };
     section("organization", &organization);
     section("state", &[("dir", "state")]);
-    let database = args.database.as_deref().unwrap_or("sqlite:state/node.db");
+    let database = args
+        .house
+        .database
+        .as_deref()
+        .unwrap_or("sqlite:state/node.db");
     section("database", &[("url", database)]);
     section(
         "registry",
@@ -139,12 +143,12 @@ fn settings(args: &InitArgs, endpoint: &Url) -> Result<String, Failure> {
         "federation",
         &[("bind", &federation_bind), ("endpoint", &args.endpoint)],
     );
-    section("hospital", &[("bind", &args.hospital_bind)]);
-    section("patient", &[("bind", &args.patient_bind)]);
+    section("hospital", &[("bind", &args.house.hospital_bind)]);
+    section("patient", &[("bind", &args.house.patient_bind)]);
     if let Some(toml::Value::Table(federation)) = table.get_mut("federation")
-        && !args.allow_cidrs.is_empty()
+        && !args.house.allow_cidrs.is_empty()
     {
-        federation.insert("allow_cidrs".into(), args.allow_cidrs.clone().into());
+        federation.insert("allow_cidrs".into(), args.house.allow_cidrs.clone().into());
     }
     toml::to_string_pretty(&table).or_failure(Exit::Failure, "report this as a bug")
 }

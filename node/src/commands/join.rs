@@ -44,7 +44,7 @@ fn apply(args: &ApplyArgs) -> Result<(), Failure> {
         config: config.clone(),
     };
     if !config.exists() {
-        check_registry(&token, &args.allow_cidrs)?;
+        check_registry(&token, &args.house.allow_cidrs)?;
         init::make(&init_args(args, &token)?, &SystemClock)?;
     }
     let rooms = rooms(&node)?;
@@ -176,17 +176,10 @@ fn init_args(args: &ApplyArgs, token: &JoinToken) -> Result<InitArgs, Failure> {
         dir: args.dir.clone(),
         member: token.member.code().to_owned(),
         name: needed(&args.name, "--name")?,
-        name_kana: args.name_kana.clone(),
-        name_en: args.name_en.clone(),
-        region: args.region.clone(),
         registry: token.registry.clone(),
         root_sha256: token.root.to_string(),
         endpoint: needed(&args.endpoint, "--endpoint")?,
-        federation_bind: args.federation_bind.clone(),
-        hospital_bind: args.hospital_bind.clone(),
-        patient_bind: args.patient_bind.clone(),
-        database: args.database.clone(),
-        allow_cidrs: args.allow_cidrs.clone(),
+        house: args.house.clone(),
     })
 }
 

@@ -3,10 +3,11 @@
 use federation_protocol::link::PatientHandle;
 use serde_json::{Value, json};
 
-use super::cli::{
+use super::cli::link::{
     LinkAcceptArgs, LinkCommand, LinkCorrectArgs, LinkCreateArgs, LinkEndArgs, LinkForgetArgs,
-    LinkMergeArgs, ListArgs, Output,
+    LinkMergeArgs,
 };
+use super::cli::{ListArgs, Output};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line, note};
 use super::{chart, member, membership, person_id, rooms, wait};

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::cli::{EnrollArgs, ListArgs, Output, PersonCommand};
+use super::cli::person::{EnrollArgs, PersonCommand};
+use super::cli::{ListArgs, Output};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line, note};
 use super::{chart, rooms, wait};

@@ -6,6 +6,7 @@
 //! Source: PROTOCOL section 4.
 
 mod closing;
+mod granting;
 mod pace;
 mod revoking;
 mod unlinking;
@@ -38,7 +39,6 @@ use super::revocations::{REVOCATIONS_PATH, Revocations};
 use super::store;
 use super::unlinking::LINKS_PATH;
 use crate::audit::{Kind, Line};
-use crate::consent::ConsentError;
 use crate::database::{Database, DatabaseError, last_restore};
 use crate::keys::Keys;
 
@@ -101,17 +101,6 @@ struct Ready {
 enum CommitError {
     #[error("the nonce stands in the database already")]
     Replayed,
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-}
-
-/// Why a code was not decided about.
-#[derive(Debug, thiserror::Error)]
-enum RedeemingError {
-    #[error("the nonce stands in the database already")]
-    Replayed,
-    #[error(transparent)]
-    Consent(#[from] ConsentError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -263,103 +252,21 @@ impl Inbound {
                 .written(request, Refusal::ReplayDetected, Some(pair))
                 .await);
         }
-        if request.path == GRANTS_PATH {
-            return self.redeem(request, pair).await;
+        // What changes something here writes it in the transaction of its nonce and audit line.
+        match request.path.as_str() {
+            GRANTS_PATH => return self.redeem(request, pair).await,
+            REVOCATIONS_PATH => return self.revoke(request, pair).await,
+            LINKS_PATH => return self.unlink(request, pair).await,
+            _ => {}
         }
-        if request.path == REVOCATIONS_PATH {
-            return self.revoke(request, pair).await;
-        }
-        if request.path == LINKS_PATH {
-            return self.unlink(request, pair).await;
-        }
-        let Ready {
-            content_type,
-            body,
-            line,
-            shows_nothing,
-        } = match self.prepare(request).await {
+        let ready = match self.prepare(request).await {
             Ok(ready) => ready,
             Err(refusal) => return Err(self.written(request, refusal, Some(pair)).await),
         };
-        if shows_nothing {
+        if ready.shows_nothing {
             pace::until_the_next_step(watch, self.parts.empty_answer_step).await;
         }
-        // Signed first, so that the line can name the digest; sent only once the line is durable.
-        let answer = self.sign(&request.binding, 200, content_type, body.into_bytes());
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                tracing::error!(exchange.id = %request.exchange, "not signed: {error}");
-                return Err(self
-                    .written(request, Refusal::AuditUnavailable, Some(pair))
-                    .await);
-            }
-        };
-        let digest = answer
-            .headers
-            .iter()
-            .find(|(name, _)| *name == "content-digest");
-        let digest = digest.map(|(_, value)| value.clone()).unwrap_or_default();
-        let evidence = self.evidence(request, &answer);
-        let line = line.detail("answer_digest", digest);
-        match self.commit(Some(pair), line, Some(evidence)).await {
-            Ok(()) => Ok(answer),
-            Err(CommitError::Replayed) => {
-                Err(self.written(request, Refusal::ReplayDetected, None).await)
-            }
-            Err(CommitError::Database(error)) => {
-                tracing::error!(exchange.id = %request.exchange, "nothing is answered: {error}");
-                Err(Refusal::AuditUnavailable)
-            }
-        }
-    }
-
-    /// A visit code, or a return under a grant: the nonce, the decision and its audit lines are one
-    /// transaction.
-    async fn redeem(
-        &self,
-        request: &Verified<Request>,
-        pair: SeenNonce,
-    ) -> Result<SignedAnswer, Refusal> {
-        let redeeming = self.parts.redeeming.clone();
-        let redemption = match redeeming.attempt(request) {
-            Ok(redemption) => redemption,
-            Err(refusal) => return Err(self.written(request, refusal, Some(pair)).await),
-        };
-        let Some(membership) = self.parts.directory.membership() else {
-            return Err(self
-                .written(request, Refusal::DirectoryExpired, Some(pair))
-                .await);
-        };
-        let decided = self
-            .parts
-            .database
-            .transact(move |connection| {
-                if !store::remember(connection, &pair)? {
-                    return Err(RedeemingError::Replayed);
-                }
-                Ok(redeeming.decide_in(connection, &redemption, &membership)?)
-            })
-            .await;
-        match decided {
-            Ok(Ok(reply)) => {
-                let body = serde_json::to_vec(&reply).or(Err(Refusal::AuditUnavailable))?;
-                let answer = self
-                    .sign(&request.binding, 200, "application/json", body)
-                    .or(Err(Refusal::AuditUnavailable))?;
-                self.keep(request, &answer).await?;
-                Ok(answer)
-            }
-            // Its audit line was written by the consent room, in the same transaction.
-            Ok(Err(refusal)) => Err(refusal),
-            Err(RedeemingError::Replayed) => {
-                Err(self.written(request, Refusal::ReplayDetected, None).await)
-            }
-            Err(error) => {
-                tracing::error!(exchange.id = %request.exchange, "not redeemed: {error}");
-                Err(Refusal::AuditUnavailable)
-            }
-        }
+        self.closed(request, pair, ready).await
     }
 
     /// Checks 11–13, by path.

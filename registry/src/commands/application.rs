@@ -1,197 +1,25 @@
 //! `musubi-registry application …`
 
+mod shown;
+mod typed;
+
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
 use federation_protocol::directory::ENTRY_TYP;
-use federation_protocol::joining::{ApplicationId, ApplicationState, Report, comparison_number};
+use federation_protocol::joining::{ApplicationState, Report, comparison_number};
 use federation_protocol::jws::General;
 use federation_protocol::keys::{SecretKey, Sign};
-use federation_protocol::time::Timestamp;
 use federation_service::clock::{Clock as _, SystemClock};
-use serde_json::json;
 
 use super::failure::{Exit, Failure};
-use super::output::{Format, Output, pairs, print, print_json, table};
+use super::output::{Format, print, print_json, table};
 use super::{ConfigFile, confirm, files, open, progress};
 use crate::database::{Connection, Database};
 use crate::directory::{Needs, read_key};
-use crate::joining::{self, ApplicationRow, Approved, Prober, Step};
-use crate::members::Admission;
-
-/// Who wants to join.
-#[derive(Subcommand)]
-pub(super) enum Application {
-    /// Every application, newest first.
-    List(List),
-    /// One application: who, where, which keys, what the probe found, what was done with it.
-    Show(Show),
-    /// Probes the applicant's node now.
-    Probe(Probe),
-    /// Signs with an approver's key; with enough of them, the applicant is a member.
-    Approve(Approve),
-    /// Gives it back with a reason; the hospital mends it and hands it in again.
-    Return(Return),
-    /// Refuses it for good, with a reason.
-    Reject(Reject),
-    /// Writes the statement that approvers sign, to be signed on another machine.
-    Export(Export),
-    /// Signs an exported statement; needs neither the registry nor its folder.
-    Sign(Sign_),
-}
-
-/// Every application, newest first.
-#[derive(Args)]
-#[command(after_help = "\
-Examples:
-  musubi-registry application list
-  musubi-registry application list -o json")]
-pub(super) struct List {
-    #[command(flatten)]
-    config: ConfigFile,
-    #[command(flatten)]
-    output: Output,
-}
-
-/// One application.
-#[derive(Args)]
-#[command(after_help = "\
-Example:
-  musubi-registry application show ID")]
-pub(super) struct Show {
-    /// The application, as `list` shows it.
-    #[arg(value_name = "ID", allow_hyphen_values = true)]
-    id: ApplicationId,
-    #[command(flatten)]
-    config: ConfigFile,
-    #[command(flatten)]
-    output: Output,
-}
-
-/// Probes the applicant's node now.
-///
-/// A running registry does this by itself, until the node has passed.
-#[derive(Args)]
-#[command(after_help = "\
-Exit code 3 when the node did not pass.
-
-Example:
-  musubi-registry application probe ID")]
-pub(super) struct Probe {
-    /// The application, as `list` shows it.
-    #[arg(value_name = "ID", allow_hyphen_values = true)]
-    id: ApplicationId,
-    #[command(flatten)]
-    config: ConfigFile,
-    #[command(flatten)]
-    output: Output,
-}
-
-/// Signs with an approver's key; with enough of them, the applicant is a member.
-///
-/// Call the hospital at a number that you know from elsewhere and compare the thirty digits: this is
-/// the moment that everyone else relies on.
-#[derive(Args)]
-#[command(after_help = "\
-Where root asks for several approvers, each signs in turn: the first one's signature is kept, the
-last one makes the member.
-
-Examples:
-  musubi-registry application approve ID --approver-key /media/usb/approver.pem
-  musubi-registry application approve ID --approver-key a.pem --fingerprint '12345 …'
-  musubi-registry application approve ID --statement signed.json --fingerprint '12345 …'")]
-pub(super) struct Approve {
-    /// The application, as `list` shows it.
-    #[arg(value_name = "ID", allow_hyphen_values = true)]
-    id: ApplicationId,
-    /// An approver's key, PEM; may be repeated. Keep it away from this machine when not in use.
-    #[arg(long, value_name = "FILE", required_unless_present = "statement")]
-    approver_key: Vec<PathBuf>,
-    /// A statement that was signed on another machine (`application sign`).
-    #[arg(long, value_name = "FILE")]
-    statement: Option<PathBuf>,
-    /// The thirty digits as the hospital read them out; without it you are asked.
-    #[arg(long, value_name = "DIGITS")]
-    fingerprint: Option<String>,
-    /// Approves although the node has not passed the probe: the member is on probation, and takes
-    /// part once it passes.
-    #[arg(long)]
-    on_probation: bool,
-    #[command(flatten)]
-    config: ConfigFile,
-    #[command(flatten)]
-    output: Output,
-}
-
-/// Gives it back with a reason.
-#[derive(Args)]
-#[command(after_help = "\
-Example:
-  musubi-registry application return ID --reason 'the name in kana is missing'")]
-pub(super) struct Return {
-    #[command(flatten)]
-    decision: Decision,
-}
-
-/// Refuses it for good, with a reason.
-#[derive(Args)]
-#[command(after_help = "\
-Example:
-  musubi-registry application reject ID --reason 'not the hospital that we invited'")]
-pub(super) struct Reject {
-    #[command(flatten)]
-    decision: Decision,
-}
-
-#[derive(Args)]
-struct Decision {
-    /// The application, as `list` shows it.
-    #[arg(value_name = "ID", allow_hyphen_values = true)]
-    id: ApplicationId,
-    /// Why. The hospital reads it.
-    #[arg(long)]
-    reason: String,
-    #[command(flatten)]
-    config: ConfigFile,
-    #[command(flatten)]
-    output: Output,
-}
-
-/// Writes the statement that approvers sign.
-#[derive(Args)]
-#[command(after_help = "\
-Example:
-  musubi-registry application export ID --out statement.json")]
-pub(super) struct Export {
-    /// The application, as `list` shows it.
-    #[arg(value_name = "ID", allow_hyphen_values = true)]
-    id: ApplicationId,
-    /// A new file.
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    #[command(flatten)]
-    config: ConfigFile,
-}
-
-/// Signs an exported statement.
-#[derive(Args)]
-#[command(after_help = "\
-Example:
-  musubi-registry application sign statement.json --approver-key approver.pem --out signed.json")]
-pub(super) struct Sign_ {
-    /// What `application export` wrote, or another approver signed.
-    #[arg(value_name = "FILE")]
-    statement: PathBuf,
-    /// An approver's key, PEM.
-    #[arg(long, value_name = "FILE", required = true)]
-    approver_key: Vec<PathBuf>,
-    /// A new file.
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// The thirty digits as the hospital read them out; without it you are asked.
-    #[arg(long, value_name = "DIGITS")]
-    fingerprint: Option<String>,
-}
+use crate::joining::{self, ApplicationRow, Approved, Prober};
+use shown::{as_json, as_text, probed, shown};
+pub(super) use typed::Application;
+use typed::{Approve, Decision, Export, List, Probe, Reject, Return, Show, Sign_};
 
 impl Application {
     pub(super) fn run(self) -> Result<(), Failure> {
@@ -241,23 +69,23 @@ impl List {
 
 impl Show {
     fn run(self) -> Result<(), Failure> {
-        let mut database = Database::open(&self.config.load()?.database_path()?)?;
-        let (row, history) = database.read(|db| joining::show(db, self.id))?;
-        shown(&self.output, &row, &history)
+        let mut database = Database::open(&self.chosen.config.load()?.database_path()?)?;
+        let (row, history) = database.read(|db| joining::show(db, self.chosen.id))?;
+        shown(&self.chosen.output, &row, &history)
     }
 }
 
 impl Probe {
     fn run(self) -> Result<(), Failure> {
-        let (mut database, issuer) = open(&self.config, SystemClock.now())?;
-        let (row, _) = database.read(|db| joining::show(db, self.id))?;
-        let prober = prober(&self.config, &issuer)?;
+        let (mut database, issuer) = open(&self.chosen.config, SystemClock.now())?;
+        let (row, _) = database.read(|db| joining::show(db, self.chosen.id))?;
+        let prober = prober(&self.chosen.config, &issuer)?;
         let report = probe_now(&prober, &mut database, &row)?;
         let row = ApplicationRow {
             report: Some(report.clone()),
             ..row
         };
-        shown(&self.output, &row, &[])?;
+        shown(&self.chosen.output, &row, &[])?;
         match report.passed() {
             true => Ok(()),
             false => Err(not_passed(&row)),
@@ -267,14 +95,15 @@ impl Probe {
 
 impl Decision {
     fn run(self, to: ApplicationState) -> Result<(), Failure> {
-        let mut database = Database::open(&self.config.load()?.database_path()?)?;
+        let mut database = Database::open(&self.chosen.config.load()?.database_path()?)?;
         let now = SystemClock.now();
-        let row = database.transact(|db| joining::decide(db, self.id, to, &self.reason, now))?;
+        let row =
+            database.transact(|db| joining::decide(db, self.chosen.id, to, &self.reason, now))?;
         progress(format_args!(
             "{} is {}; the hospital is told: {}",
             row.member, row.state, row.reason
         ));
-        shown(&self.output, &row, &[])
+        shown(&self.chosen.output, &row, &[])
     }
 }
 
@@ -326,14 +155,14 @@ impl Sign_ {
 impl Approve {
     fn run(self) -> Result<(), Failure> {
         let now = SystemClock.now();
-        let (mut database, issuer) = open(&self.config, now)?;
-        let (mut row, _) = database.read(|db| joining::show(db, self.id))?;
+        let (mut database, issuer) = open(&self.chosen.config, now)?;
+        let (mut row, _) = database.read(|db| joining::show(db, self.chosen.id))?;
         let admission = row.admission(now)?;
         if !row.report.as_ref().is_some_and(Report::passed) && !self.on_probation {
-            let prober = prober(&self.config, &issuer)?;
+            let prober = prober(&self.chosen.config, &issuer)?;
             row.report = Some(probe_now(&prober, &mut database, &row)?);
         }
-        if !matches!(self.output.format, Format::Json) {
+        if !matches!(self.chosen.output.format, Format::Json) {
             print(&as_text(&row, &[], now))?;
         }
         if !row.report.as_ref().is_some_and(Report::passed) && !self.on_probation {
@@ -348,11 +177,11 @@ impl Approve {
         let work = |db: &mut Connection| {
             let statement = brought.as_deref();
             // Approved is what stood on the screen: the hospital may have handed in anew since.
-            let (current, _) = joining::show(db, self.id)?;
+            let (current, _) = joining::show(db, self.chosen.id)?;
             if current.description != row.description {
                 return Err(changed_meanwhile());
             }
-            let approved = joining::approve(db, self.id, statement, &approvers, root, now)?;
+            let approved = joining::approve(db, self.chosen.id, statement, &approvers, root, now)?;
             Ok::<_, Failure>(approved)
         };
         let (approved, edition) = issuer.change(&mut database, Needs::Directory, now, work)?;
@@ -365,9 +194,9 @@ impl Approve {
                 "signed: {signatures} of {needed}; the next approver types the same"
             )),
         }
-        match self.output.format {
+        match self.chosen.output.format {
             Format::Json => {
-                let (row, history) = database.read(|db| joining::show(db, self.id))?;
+                let (row, history) = database.read(|db| joining::show(db, self.chosen.id))?;
                 print_json(&as_json(&row, &history, now))
             }
             Format::Table => Ok(()),
@@ -450,107 +279,4 @@ fn changed_meanwhile() -> Failure {
         "the hospital has handed in another description meanwhile; nothing was signed",
         "look at it, compare the digits again, and approve again",
     )
-}
-
-fn probed(report: Option<&Report>) -> &'static str {
-    match report {
-        None => "not yet",
-        Some(report) if report.passed() => "passed",
-        Some(_) => "failed",
-    }
-}
-
-fn shown(output: &Output, row: &ApplicationRow, history: &[Step]) -> Result<(), Failure> {
-    let now = SystemClock.now();
-    match output.format {
-        Format::Json => print_json(&as_json(row, history, now)),
-        Format::Table => print(&as_text(row, history, now)),
-    }
-}
-
-fn as_json(row: &ApplicationRow, history: &[Step], now: Timestamp) -> serde_json::Value {
-    let admission = row.admission(now);
-    let mut value = json!({
-        "id": row.id,
-        "member": row.member,
-        "state": row.state,
-        "reason": row.reason,
-        "applied_at": row.applied_at.to_string(),
-        "changed_at": row.changed_at.to_string(),
-        "contact": row.contact,
-        "probe": row.report.as_ref().map(|report| json!({
-            "at": report.at.to_string(), "passed": report.passed(), "checks": report.checks,
-        })),
-    });
-    let said = match &admission {
-        Ok(admission) => json!({
-            "names": admission.profile().names,
-            "endpoint": admission.profile().endpoints.federation,
-            "software": admission.software(),
-            "fingerprint": comparison_number(admission.profile()),
-        }),
-        Err(error) => json!({ "not_in_order": error.to_string() }),
-    };
-    let steps: Vec<_> = history
-        .iter()
-        .map(|step| json!({ "at": step.at.to_string(), "to": step.to, "reason": step.reason }))
-        .collect();
-    if let (Some(object), Some(said)) = (value.as_object_mut(), said.as_object()) {
-        object.extend(said.clone());
-        if !steps.is_empty() {
-            object.insert("history".to_owned(), steps.into());
-        }
-    }
-    value
-}
-
-fn as_text(row: &ApplicationRow, history: &[Step], now: Timestamp) -> String {
-    let mut facts = vec![
-        ["application".to_owned(), row.id.to_string()],
-        ["member".to_owned(), row.member.to_string()],
-        [
-            "state".to_owned(),
-            format!("{} since {} {}", row.state, row.changed_at, row.reason),
-        ],
-        ["contact".to_owned(), row.contact.name.clone()],
-        ["phone".to_owned(), row.contact.phone.clone()],
-        ["email".to_owned(), row.contact.email.clone()],
-    ];
-    match row.admission(now) {
-        Ok(admission) => facts.extend(described(&admission)),
-        Err(error) => facts.push(["not in order".to_owned(), error.to_string()]),
-    }
-    let report = row.report.as_ref();
-    facts.push(["probe".to_owned(), probed(report).to_owned()]);
-    for check in report.iter().flat_map(|report| &report.checks) {
-        let word = if check.passed { "ok" } else { "FAILED" };
-        facts.push([
-            format!("  {}", check.name),
-            format!("{word}: {}", check.found),
-        ]);
-    }
-    for Step { to, reason, at } in history {
-        let line = format!("{at} {to} {reason}").trim_end().to_owned();
-        facts.push(["history".to_owned(), line]);
-    }
-    pairs(&facts)
-}
-
-fn described(admission: &Admission) -> Vec<[String; 2]> {
-    let profile = admission.profile();
-    let mut facts = vec![
-        [
-            "name".to_owned(),
-            format!("{} / {}", profile.names.ja, profile.names.en),
-        ],
-        ["operator".to_owned(), profile.operator.clone()],
-        ["endpoint".to_owned(), profile.endpoints.federation.clone()],
-        ["software".to_owned(), admission.software().to_owned()],
-        ["fingerprint".to_owned(), comparison_number(profile)],
-    ];
-    for key in &profile.keys {
-        let text = format!("{} until {}", key.kid, key.not_after);
-        facts.push([format!("{} key", key.key_use.as_str()), text]);
-    }
-    facts
 }

@@ -25,22 +25,3 @@ federation_service::checkup_codes! {
     REGISTRY_NOT_RUNNING = Warning "registry-not-running";
     NO_MEMBERS = Warning "no-members";
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use federation_service::checkup::Verdict;
-    use federation_service::words::{DOCTOR, Language};
-
-    #[test]
-    fn every_code_has_its_words_and_every_bad_one_what_mends_it_in_both_languages() {
-        for language in [Language::Ja, Language::En] {
-            let keys = DOCTOR.keys(language);
-            for code in ALL {
-                assert!(keys.contains(&code.name.to_owned()), "{}", code.name);
-                let mended = keys.contains(&format!("{}.mend", code.name));
-                assert!(mended || code.verdict < Verdict::Warning, "{}", code.name);
-            }
-        }
-    }
-}

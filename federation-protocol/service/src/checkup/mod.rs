@@ -69,7 +69,7 @@ pub const BROKE_OFF: Code = Code {
 /// The codes of this file.
 pub const GENERAL: [Code; 4] = [WELL, NOT_TRIED, TOO_SLOW, BROKE_OFF];
 
-/// Names a room's codes, and lists them for its test.
+/// Names a room's codes, and tests that each has its words.
 #[macro_export]
 macro_rules! checkup_codes {
     ($( $constant:ident = $verdict:ident $name:literal; )+) => {
@@ -79,9 +79,22 @@ macro_rules! checkup_codes {
                 verdict: $crate::checkup::Verdict::$verdict,
             };
         )+
-        /// Every code of this room.
         #[cfg(test)]
-        pub(crate) const ALL: &[$crate::checkup::Code] = &[ $( $constant, )+ ];
+        mod words_of_codes {
+            #[test]
+            fn every_code_has_its_words_and_every_bad_one_what_mends_it_in_both_languages() {
+                use $crate::words::{DOCTOR, Language};
+                for language in [Language::Ja, Language::En] {
+                    let keys = DOCTOR.keys(language);
+                    for code in [ $( super::$constant, )+ ] {
+                        assert!(keys.contains(&code.name.to_owned()), "{}", code.name);
+                        let mended = keys.contains(&format!("{}.mend", code.name));
+                        let well = code.verdict < $crate::checkup::Verdict::Warning;
+                        assert!(mended || well, "{}", code.name);
+                    }
+                }
+            }
+        }
     };
 }
 

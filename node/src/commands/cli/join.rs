@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{ConfigArgs, OutputArgs};
+use super::{ConfigArgs, HouseArgs, OutputArgs};
 
 #[derive(Debug, Args)]
 #[command(
@@ -35,33 +35,11 @@ pub(crate) struct ApplyArgs {
     /// The organisation's name in Japanese, for a new node
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// The same in kana
-    #[arg(long, default_value = "")]
-    pub(crate) name_kana: String,
-    /// The same in English
-    #[arg(long, default_value = "")]
-    pub(crate) name_en: String,
-    /// Region shown to patients and doctors
-    #[arg(long, default_value = "")]
-    pub(crate) region: String,
     /// The address at which peers reach this node, for a new node
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
-    /// Address to listen on for peers [default: the endpoint's port on every interface]
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) federation_bind: Option<String>,
-    /// Address to listen on for the hospital's own systems and staff
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
-    pub(crate) hospital_bind: String,
-    /// Address to listen on for patients
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8082")]
-    pub(crate) patient_bind: String,
-    /// sqlite:PATH or postgres://… [default: sqlite, in the directory]
-    #[arg(long, value_name = "URL")]
-    pub(crate) database: Option<String>,
-    /// Private network that registry and peers may be in, for example 10.0.0.0/8; may be repeated
-    #[arg(long = "allow-cidr", value_name = "CIDR")]
-    pub(crate) allow_cidrs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) house: HouseArgs,
     /// Who answers for this node
     #[arg(long, value_name = "NAME", default_value = "")]
     pub(crate) contact: String,

@@ -1,5 +1,7 @@
 //! How every answer ends: its audit line, the nonce beside it, and the signature.
 
+use std::fmt::Display;
+
 use federation_protocol::Verified;
 use federation_protocol::refusal::Refusal;
 use federation_protocol::signature::{
@@ -7,12 +9,27 @@ use federation_protocol::signature::{
 };
 use federation_service::problem::{FHIR_JSON, PROBLEM_JSON};
 use federation_service::signed::Answering;
+use serde::Serialize;
 
-use super::{CommitError, Inbound};
+use super::{CommitError, Inbound, Ready};
 use crate::audit::{self, Kind, Line};
+use crate::database::{DatabaseError, HospitalConnection};
 use crate::federation::evidence::Evidence;
 use crate::federation::replay::SeenNonce;
 use crate::federation::store;
+
+/// Why something was not done once.
+enum OnceError<E> {
+    /// The nonce stands in the database already.
+    Replayed,
+    Work(E),
+}
+
+impl<E: From<DatabaseError>> From<DatabaseError> for OnceError<E> {
+    fn from(error: DatabaseError) -> Self {
+        Self::Work(error.into())
+    }
+}
 
 impl Inbound {
     /// The audit line of a verified request.
@@ -33,6 +50,84 @@ impl Inbound {
             true => line.detail("stale", true),
             false => line,
         }
+    }
+
+    /// Signs what is ready, so that its line can name the digest, and gives it out once the line is
+    /// durable. The refusal that comes back is written down already.
+    pub(super) async fn closed(
+        &self,
+        request: &Verified<Request>,
+        pair: SeenNonce,
+        ready: Ready,
+    ) -> Result<SignedAnswer, Refusal> {
+        let body = ready.body.into_bytes();
+        let answer = match self.sign(&request.binding, 200, ready.content_type, body) {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::error!(exchange.id = %request.exchange, "not signed: {error}");
+                let refusal = Refusal::AuditUnavailable;
+                return Err(self.written(request, refusal, Some(pair)).await);
+            }
+        };
+        let digest = answer
+            .headers
+            .iter()
+            .find(|(name, _)| *name == "content-digest");
+        let digest = digest.map(|(_, value)| value.clone()).unwrap_or_default();
+        let evidence = self.evidence(request, &answer);
+        let line = ready.line.detail("answer_digest", digest);
+        match self.commit(Some(pair), line, Some(evidence)).await {
+            Ok(()) => Ok(answer),
+            Err(CommitError::Replayed) => {
+                Err(self.written(request, Refusal::ReplayDetected, None).await)
+            }
+            Err(CommitError::Database(error)) => {
+                tracing::error!(exchange.id = %request.exchange, "nothing is answered: {error}");
+                Err(Refusal::AuditUnavailable)
+            }
+        }
+    }
+
+    /// Does `work`, which writes its own audit line, in one transaction with the nonce. The refusal
+    /// that comes back is written down already, or nothing can be.
+    pub(super) async fn once<T, E>(
+        &self,
+        request: &Verified<Request>,
+        pair: SeenNonce,
+        mut work: impl FnMut(&mut HospitalConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        E: From<DatabaseError> + Display + Send + 'static,
+    {
+        let done = self.parts.database.transact(move |connection| {
+            if !store::remember(connection, &pair)? {
+                return Err(OnceError::Replayed);
+            }
+            work(connection).map_err(OnceError::Work)
+        });
+        match done.await {
+            Ok(done) => Ok(done),
+            Err(OnceError::Replayed) => {
+                Err(self.written(request, Refusal::ReplayDetected, None).await)
+            }
+            Err(OnceError::Work(error)) => {
+                let path = request.path.as_str();
+                tracing::error!(exchange.id = %request.exchange, path, "nothing was done: {error}");
+                Err(Refusal::AuditUnavailable)
+            }
+        }
+    }
+
+    /// The signed answer to what was done.
+    pub(super) fn sign_json(
+        &self,
+        request: &Request,
+        reply: &impl Serialize,
+    ) -> Result<SignedAnswer, Refusal> {
+        let body = serde_json::to_vec(reply).or(Err(Refusal::AuditUnavailable))?;
+        self.sign(&request.binding, 200, "application/json", body)
+            .or(Err(Refusal::AuditUnavailable))
     }
 
     /// The refusal once its audit line (and the nonce) is durable; else that it is not.

@@ -8,11 +8,10 @@ use federation_protocol::refusal::Refusal;
 use federation_protocol::revocation::RevocationReply;
 use federation_protocol::signature::{Request, SignedAnswer};
 
-use super::{CommitError, Inbound};
+use super::Inbound;
 use crate::audit::Kind;
 use crate::federation::replay::SeenNonce;
 use crate::federation::revocations::Revocations;
-use crate::federation::store;
 
 impl Inbound {
     /// Takes in what the sender says of its own tokens, and says how far every push of it came.
@@ -27,34 +26,11 @@ impl Inbound {
         };
         let line = self.line(request, Kind::Revocation);
         let (sender, taken, now) = (request.from.clone(), Arc::clone(&push), self.now());
-        let taken = self
-            .parts
-            .database
-            .transact(move |connection| {
-                if !store::remember(connection, &pair)? {
-                    return Err(CommitError::Replayed);
-                }
-                let line = line.clone();
-                Ok(Revocations::take_in(
-                    connection, &sender, &taken, line, now,
-                )?)
-            })
-            .await;
-        match taken {
-            Ok(acknowledged) => {
-                self.parts.revocations.committed(&request.from, &push, now);
-                let reply = RevocationReply { acknowledged };
-                let body = serde_json::to_vec(&reply).or(Err(Refusal::AuditUnavailable))?;
-                self.sign(&request.binding, 200, "application/json", body)
-                    .or(Err(Refusal::AuditUnavailable))
-            }
-            Err(CommitError::Replayed) => {
-                Err(self.written(request, Refusal::ReplayDetected, None).await)
-            }
-            Err(CommitError::Database(error)) => {
-                tracing::error!(exchange.id = %request.exchange, "not taken in: {error}");
-                Err(Refusal::AuditUnavailable)
-            }
-        }
+        let take_in = move |connection: &mut _| {
+            Revocations::take_in(connection, &sender, &taken, line.clone(), now)
+        };
+        let acknowledged = self.once(request, pair, take_in).await?;
+        self.parts.revocations.committed(&request.from, &push, now);
+        self.sign_json(request, &RevocationReply { acknowledged })
     }
 }

@@ -6,10 +6,9 @@ use federation_protocol::refusal::Refusal;
 use federation_protocol::signature::{Request, SignedAnswer};
 use federation_protocol::unlinking::LinkEnd;
 
-use super::{CommitError, Inbound};
+use super::Inbound;
 use crate::audit::Kind;
 use crate::federation::replay::SeenNonce;
-use crate::federation::store;
 use crate::linkage;
 
 impl Inbound {
@@ -25,28 +24,10 @@ impl Inbound {
         };
         let line = self.line(request, Kind::Link);
         let (home, now) = (request.from.clone(), self.now());
-        let ended = self
-            .parts
-            .database
-            .transact(move |connection| {
-                if !store::remember(connection, &pair)? {
-                    return Err(CommitError::Replayed);
-                }
-                let line = line.clone();
-                Ok(linkage::end_by_home(connection, &home, &handle, line, now)?)
-            })
-            .await;
-        match ended {
-            Ok(()) => self
-                .sign(&request.binding, 200, "application/json", b"{}".to_vec())
-                .or(Err(Refusal::AuditUnavailable)),
-            Err(CommitError::Replayed) => {
-                Err(self.written(request, Refusal::ReplayDetected, None).await)
-            }
-            Err(CommitError::Database(error)) => {
-                tracing::error!(exchange.id = %request.exchange, "a link was not ended: {error}");
-                Err(Refusal::AuditUnavailable)
-            }
-        }
+        let end = move |connection: &mut _| {
+            linkage::end_by_home(connection, &home, &handle, line.clone(), now)
+        };
+        self.once(request, pair, end).await?;
+        self.sign_json(request, &serde_json::json!({}))
     }
 }
