@@ -146,7 +146,13 @@ async fn an_approver_is_replaced_without_asking_any_member_and_two_sign_from_the
     let now = SystemClock.now();
     house.add(&Hospital::new("0110000001", 1));
     let node = Node::joins(registry.url(), &house.pin, now).await;
-    let before = node.directory(None, now).await;
+    // Another process wrote the member: what is served follows it, and is what the next one follows.
+    eventually(async || {
+        let status = node.status(SystemClock.now()).await;
+        status.document().directory.seq == 2
+    })
+    .await;
+    let before = node.directory(None, SystemClock.now()).await;
     let x = new_key(&house, "approver2.pem");
     let changes = ["--add-approver", &x, "--approver-threshold", "2"];
     let file = signed(&house, "four-eyes", &changes, &["root.pem"]);
