@@ -204,6 +204,19 @@ pub fn status_of(answer_base: &str) -> Option<u16> {
     Lines::read(answer_base)?.value("@status")?.parse().ok()
 }
 
+/// What is left of a base when the end of its retention has come: the path or the status, by which
+/// exchanges are still counted and compared. It proves nothing any more.
+#[must_use]
+pub fn remainder(base: &str) -> String {
+    let lines = Lines::read(base);
+    let line = |name: &str| {
+        let value = lines.as_ref()?.value(name)?;
+        Some(format!("\"{name}\": {value}"))
+    };
+    let left = line("@path").or_else(|| line("@status"));
+    format!("{}\n\"@signature-params\": ()", left.unwrap_or_default())
+}
+
 /// The lines of a base: names as they stand, and values.
 struct Lines<'a> {
     lines: Vec<(&'a str, &'a str)>,

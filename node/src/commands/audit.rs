@@ -16,6 +16,7 @@ use super::output::{self, Listing, line};
 use super::{reconcile, rooms, verifying, wait};
 use crate::app::Rooms;
 use crate::audit::{AuditError, Filter, Kind, Line, Observer, Recorded, event};
+use crate::federation::evidence;
 
 /// Lines that are read at once.
 const PAGE: u32 = 1_000;
@@ -185,8 +186,10 @@ fn erase(args: &AuditEraseArgs) -> Result<(), Failure> {
     if !args.yes {
         let lines =
             wait(rooms.audit.count_erasable(before)).or_failure(Exit::TryAgain, "try again")?;
+        let proofs = wait(evidence::count_erasable(&rooms.database, before))
+            .or_failure(Exit::TryAgain, "try again")?;
         line(&format!(
-            "{lines} lines before {} would be erased; nothing was",
+            "{lines} lines and the proofs of {proofs} exchanges before {} would be erased; nothing was",
             args.before
         ));
         return Ok(());
@@ -196,8 +199,12 @@ fn erase(args: &AuditEraseArgs) -> Result<(), Failure> {
     wait(checkpoints.seal()).map_err(|error| failed(&error))?;
     let now = rooms.clock.now();
     let erased = wait(rooms.audit.erase(before, keep, now, &args.by)).map_err(|e| failed(&e))?;
+    let proofs = wait(evidence::erase(&rooms.database, before)).or_failure(
+        Exit::TryAgain,
+        "the lines are erased; the same command again erases the other proofs",
+    )?;
     line(&format!(
-        "{erased} lines before {} were erased",
+        "{erased} lines and the proofs of {proofs} exchanges before {} were erased",
         args.before
     ));
     Ok(())

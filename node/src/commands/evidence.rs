@@ -73,6 +73,7 @@ fn judged(rooms: &Rooms, kept: &Evidence) -> Result<Proven, Failure> {
     judged.map_err(|error| match &error {
         EvidenceError::Database(_) => Failure::new(Exit::TryAgain, &error, "try again"),
         EvidenceError::Directory { .. } => failure(DIRECTORY, &error),
+        EvidenceError::Erased => failure(NOTHING, &error),
         EvidenceError::Kept(kept) => failure(code(*kept), &error),
     })
 }

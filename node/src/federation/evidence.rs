@@ -15,6 +15,9 @@ use super::directory::{DirectoryError, archived_directory};
 use super::store;
 use crate::database::{Database, DatabaseError};
 
+/// Exchanges whose proofs are erased in one transaction.
+const STEP: i64 = 500;
+
 /// Which end of an exchange this node was.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -54,6 +57,8 @@ pub struct Evidence {
     pub request: Signed,
     /// What the responder signed; `None` when no answer was had.
     pub answer: Option<Signed>,
+    /// The end of its retention has come: that it was is left, the proof is gone.
+    pub is_erased: bool,
 }
 
 impl Evidence {
@@ -73,6 +78,7 @@ impl Evidence {
                 signature: binding.signature,
             },
             answer: None,
+            is_erased: false,
         }
     }
 
@@ -111,6 +117,7 @@ impl Evidence {
                 signature: binding.signature,
             },
             answer,
+            is_erased: false,
         }
     }
 }
@@ -130,6 +137,9 @@ pub enum EvidenceError {
         /// Why not.
         why: String,
     },
+    /// Its proof was erased at the end of retention.
+    #[error("the proof of this exchange was erased at the end of retention")]
+    Erased,
     /// It proves nothing.
     #[error(transparent)]
     Kept(#[from] KeptError),
@@ -149,6 +159,38 @@ pub async fn of_exchange(
         .await
 }
 
+/// How many exchanges that this node wrote down before `before` could still be proved.
+///
+/// # Errors
+/// The database could not be read.
+pub async fn count_erasable(database: &Database, before: Timestamp) -> Result<i64, DatabaseError> {
+    database
+        .read(move |connection| store::evidence::count_erasable(connection, before))
+        .await
+}
+
+/// Erases the proofs of the exchanges that this node wrote down before `before`; how many. Their
+/// ids, peers, days and digests stay, so that days can still be compared with the other end. Whether
+/// retention allows it, the audit says before.
+///
+/// Goes in small steps: what is stopped between two is gone on with by calling it again.
+///
+/// # Errors
+/// The database could not be written; what was erased until then stays erased.
+pub async fn erase(database: &Database, before: Timestamp) -> Result<usize, DatabaseError> {
+    let (mut erased, mut after) = (0_usize, 0);
+    loop {
+        let step = database
+            .transact(move |connection| store::evidence::erase(connection, before, after, STEP))
+            .await?;
+        let Some((count, last)) = step else {
+            return Ok(erased);
+        };
+        erased = erased.saturating_add(count);
+        after = last;
+    }
+}
+
 /// Verifies evidence by the directory that was in force when it was judged, as this node archived
 /// it below `folder`. Asks nobody.
 ///
@@ -160,6 +202,9 @@ pub fn verify(
     pin: [u8; 32],
     now: Timestamp,
 ) -> Result<Proven, EvidenceError> {
+    if evidence.is_erased {
+        return Err(EvidenceError::Erased);
+    }
     let seq = evidence.directory;
     let refused = |error: DirectoryError| EvidenceError::Directory {
         seq,

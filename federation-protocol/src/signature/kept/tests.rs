@@ -172,3 +172,25 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_left_after_retention_says_where_and_how_it_ended_and_nothing_else() {
+    let kept = kept();
+    let (request, answer) = (remainder(&kept.request.base), remainder(&kept.answer.base));
+    assert_eq!(path_of(&request), path_of(&kept.request.base));
+    assert_eq!(status_of(&answer), Some(200));
+    for gone in ["dr-0042", "a.b.c", "sha-256", "0110000001", "created"] {
+        assert!(!request.contains(gone) && !answer.contains(gone), "{gone}");
+    }
+    let verdict = verify_kept(
+        &Signed {
+            base: request.clone(),
+            ..kept.request
+        },
+        None,
+        &kept.directory,
+    );
+    assert_eq!(verdict, Err(KeptError::Malformed));
+    assert_eq!(remainder(&request), request, "erased twice is erased");
+    assert_eq!(path_of(&remainder("nothing of ours")), None);
+}

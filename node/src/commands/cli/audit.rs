@@ -103,10 +103,11 @@ pub(crate) struct AuditReconcileArgs {
 pub(crate) struct AuditEraseArgs {
     #[command(flatten)]
     pub(crate) node: ConfigArgs,
-    /// Lines before this day (UTC) are erased, as far as audit.retention allows
+    /// Lines and proofs of exchanges before this day (UTC) are erased, as far as audit.retention
+    /// allows
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) before: String,
-    /// Erase; without it, only say how many lines it would be
+    /// Erase; without it, only say how many it would be
     #[arg(long)]
     pub(crate) yes: bool,
     /// Who erases, as the audit will name it
@@ -120,7 +121,7 @@ pub(crate) enum EvidenceCommand {
     #[command(after_help = "\
 Exit codes, the first that applies:
   0   everything that was kept fits
-  20  nothing is kept of this exchange
+  20  nothing is kept of this exchange, or what was is erased
   21  what is kept cannot be read
   22  the directory of that day is not in this node's archive, or is not acceptable
   23  the request's key was not the sender's signing key then

@@ -1,7 +1,7 @@
 //! Evidence of exchanges.
 
 use diesel::prelude::*;
-use federation_protocol::signature::kept::Signed;
+use federation_protocol::signature::kept::{Signed, remainder};
 use federation_protocol::time::Timestamp;
 
 use super::super::evidence::{Evidence, Side};
@@ -22,6 +22,9 @@ diesel::table! {
         answer_signature -> Nullable<Binary>,
     }
 }
+
+/// The signature of a row whose proof was erased.
+const ERASED: &[u8] = &[];
 
 /// Writes down what is kept of an exchange.
 pub(in crate::federation) fn keep(
@@ -81,6 +84,7 @@ impl Row {
             signature: signature.try_into().unwrap_or([0; 64]),
         };
         Some(Evidence {
+            is_erased: self.request_signature.is_empty(),
             side: match self.side.as_str() {
                 "asked" => Side::Asked,
                 _ => Side::Answered,
@@ -129,4 +133,49 @@ pub(in crate::federation) fn between(
         .order(exchange_evidence::exchange.asc())
         .limit(limit)
         .load(connection)?)
+}
+
+/// How many rows before `before` can still be proved.
+pub(in crate::federation) fn count_erasable(
+    connection: &mut HospitalConnection,
+    before: Timestamp,
+) -> Result<i64, DatabaseError> {
+    Ok(exchange_evidence::table
+        .filter(exchange_evidence::at.lt(before.micros()))
+        .filter(exchange_evidence::request_signature.ne(ERASED))
+        .count()
+        .get_result(connection)?)
+}
+
+/// Takes signatures, and headers but the path and the status, off the next `limit` rows behind row
+/// `after`: how many there were, and the last of them; `None` when there is none.
+pub(in crate::federation) fn erase(
+    connection: &mut HospitalConnection,
+    before: Timestamp,
+    after: i64,
+    limit: i64,
+) -> Result<Option<(usize, i64)>, DatabaseError> {
+    let rows: Vec<(i64, String, Option<String>)> = exchange_evidence::table
+        .filter(exchange_evidence::at.lt(before.micros()))
+        .filter(exchange_evidence::request_signature.ne(ERASED))
+        .filter(exchange_evidence::id.gt(after))
+        .select((
+            exchange_evidence::id,
+            exchange_evidence::request_base,
+            exchange_evidence::answer_base,
+        ))
+        .order(exchange_evidence::id.asc())
+        .limit(limit)
+        .load(connection)?;
+    for (id, request, answer) in &rows {
+        diesel::update(exchange_evidence::table.find(id))
+            .set((
+                exchange_evidence::request_base.eq(remainder(request)),
+                exchange_evidence::request_signature.eq(ERASED),
+                exchange_evidence::answer_base.eq(answer.as_deref().map(remainder)),
+                exchange_evidence::answer_signature.eq(answer.as_ref().map(|_| ERASED)),
+            ))
+            .execute(connection)?;
+    }
+    Ok(rows.last().map(|(last, _, _)| (rows.len(), *last)))
 }

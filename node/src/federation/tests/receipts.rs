@@ -9,6 +9,7 @@ use super::town::{Hospital, Town};
 use super::*;
 use crate::audit::Recorded;
 use crate::database::DatabaseError;
+use crate::federation::evidence::{self, EvidenceError};
 use crate::federation::receipts::DayError;
 use crate::federation::reconciling::{Compared, ReconcileError};
 
@@ -121,6 +122,40 @@ async fn a_request_that_was_changed_and_an_answer_that_was_put_away_are_told() {
         assert_eq!(found.differing, [exchanges[0]]);
         assert_eq!(found.unanswered, 1);
         assert!(found.missing_here.is_empty() && found.missing_there.is_empty());
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn what_was_erased_at_the_end_of_retention_proves_nothing_and_is_compared_all_the_same() {
+    Town::on_each(3, async |town: Town| {
+        let exchanges = after_a_day(&town, 3).await;
+        let asker = &town.hospitals[ASKER];
+        let database = &asker.scratch.database;
+        let one = exchanges[1].to_string();
+        let kept = evidence::of_exchange(database, &one).await.unwrap();
+        let asked_at = kept[0].at;
+        assert_eq!(evidence::count_erasable(database, asked_at).await.unwrap(), 0);
+        assert_eq!(evidence::erase(database, asked_at).await.unwrap(), 0);
+
+        // Three questions, and the grant that was asked for before them.
+        let before = NOW.plus_seconds(LATER);
+        let erasable = evidence::count_erasable(database, before).await.unwrap();
+        assert_eq!(erasable, 4);
+        assert_eq!(evidence::erase(database, before).await.unwrap(), 4);
+        assert_eq!(evidence::erase(database, before).await.unwrap(), 0);
+        let left = evidence::of_exchange(database, &one).await.unwrap();
+        assert!(left[0].is_erased && left[0].request_digest == kept[0].request_digest);
+        let refused = evidence::verify(&left[0], std::path::Path::new("/"), [0; 32], NOW);
+        assert!(matches!(refused, Err(EvidenceError::Erased)), "{refused:?}");
+
+        let found = compare(&town, ANSWERER, ASKER).await;
+        assert!(found.is_equal() && found.here == 3, "{found:?}");
+        let lost = exchanges[0];
+        let remove = format!("DELETE FROM exchange_evidence WHERE exchange = '{lost}'");
+        attack(asker, remove).await;
+        let found = compare(&town, ANSWERER, ASKER).await;
+        assert_eq!(found.missing_there, [lost]);
     })
     .await;
 }
