@@ -8,7 +8,7 @@ use federation_protocol::receipts::{Day, Prefix, ReceiptSet, ReceiptsQuestion};
 use federation_protocol::sample::{NOW, REGISTRY};
 use federation_protocol::signature::ExchangeId;
 use federation_protocol::transparency::{
-    Checkpoint, Submission, TreeHash, consistency_proof, cosign, leaf_hash, root,
+    Checkpoint, Submission, TreeHash, WitnessReply, consistency_proof, cosign, leaf_hash, root,
 };
 
 mod wire_document;
@@ -34,9 +34,25 @@ fn checkpoints_are_written_as_the_document_shows() {
     let mut cosigned = note;
     let line = cosign(&cosigned.text, REGISTRY, &registry, &registry.public(), NOW);
     cosigned.signatures.push(line);
+    let (member, name) = (
+        SecretKey::from_seed([2; 32]),
+        "urn:musubi:member:0110000002",
+    );
+    let line = cosign(&cosigned.text, name, &member, &member.public(), NOW);
+    let replies = [
+        WitnessReply::Cosigned(line.to_string()),
+        WitnessReply::Size(4),
+        WitnessReply::Inconsistent(2),
+    ];
+    let replies = replies.map(|reply| serde_json::to_string(&reply).unwrap());
     check(&[
         ("checkpoint", cosigned.to_string()),
         ("submission", submission.to_string()),
+        (
+            "witness-question",
+            String::from_utf8(submission.to_json()).unwrap(),
+        ),
+        ("witness-replies", replies.join("\n")),
     ]);
 }
 

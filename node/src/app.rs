@@ -323,6 +323,7 @@ async fn open_federation(
         directory_folder: &rooms.directory_folder(),
         settings: &rooms.config.federation,
         registry: &rooms.config.registry,
+        witnessing: &rooms.config.audit,
         identity,
         clock: Arc::clone(&rooms.clock),
         keys: Arc::clone(&rooms.keys),

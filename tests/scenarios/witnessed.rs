@@ -116,6 +116,123 @@ async fn a_node_that_was_restored_from_a_backup_is_refused_by_the_witness() {
     town.stop().await;
 }
 
+/// Minato's log is cosigned by Yukimi too, and Otaru cosigns nobody's.
+async fn with_peers_as_witnesses(store: Store) -> Town {
+    Town::prepared(&["minato", "yukimi", "otaru"], store, |hospital| {
+        let settings = match hospital.name() {
+            "minato" => {
+                let members = ["0110000002", "0110000003"];
+                let members = members.map(|code| format!("\"urn:musubi:member:{code}\""));
+                format!("witnesses = [{}]", members.join(", "))
+            }
+            "yukimi" => "cosign = true".to_owned(),
+            _ => return,
+        };
+        hospital.set("audit", &settings);
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_cosigns_the_log_of_another_and_keeps_it_from_being_put_back() {
+    for store in Store::each() {
+        let town = with_peers_as_witnesses(store).await;
+        let (minato, yukimi) = (town.at("minato"), town.at("yukimi"));
+        for _ in 0..3 {
+            write_lines(minato, 7).await;
+            witnessing(minato).witness().await.unwrap();
+            let answers = witnessing(minato).witness_by_members().await;
+            let [(_, cosigned), (_, refused)] = &answers[..] else {
+                panic!("{answers:?}");
+            };
+            assert!(cosigned.is_ok(), "{answers:?}");
+            let refused = refused.as_ref().unwrap_err().to_string();
+            assert!(refused.contains("not_found (404)"), "{refused}");
+        }
+        let note = witnessing(minato).checkpoints().newest().await.unwrap();
+        let mut names: Vec<_> = note
+            .unwrap()
+            .signatures
+            .into_iter()
+            .map(|line| line.name)
+            .collect();
+        names.sort();
+        assert_eq!(names.len(), 3);
+        assert!(names.contains(&yukimi.id().to_string()), "{names:?}");
+        assert_eq!(command(minato, &["audit", "verify"]).await, 0);
+        assert_eq!(command(yukimi, &["audit", "verify"]).await, 0);
+        assert_eq!(command(yukimi, &["audit", "witnessed", "list"]).await, 0);
+
+        // Who has the registry in their hands, too, can make it forget; the other member remembers.
+        let (id, newest) = (minato.id().to_string(), size(minato).await);
+        minato.other_connection().run(&forgery(store, newest - 5));
+        town.registry_command(&["witness", "reset", &id, "--reason", "nothing happened"]);
+        write_lines(minato, 40).await;
+        witnessing(minato).witness().await.unwrap();
+        let answers = witnessing(minato).witness_by_members().await;
+        let refused = answers[0].1.as_ref().unwrap_err();
+        assert!(matches!(refused, WitnessingError::Fork { .. }), "{refused}");
+        let alarms = minato.audit().await;
+        let alarms = alarms.iter().filter(|line| line.outcome == "fork").count();
+        assert_eq!(alarms, 1);
+        let lines = yukimi.audit().await;
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.kind == "witness" && line.outcome == "fork")
+        );
+
+        let forget = [
+            "audit",
+            "witnessed",
+            "forget",
+            &id,
+            "--reason",
+            "r",
+            "--by",
+            "it-1",
+        ];
+        assert_eq!(command(yukimi, &forget).await, 0);
+        assert_eq!(command(minato, &forget).await, 1, "it cosigns nobody's");
+        let answers = witnessing(minato).witness_by_members().await;
+        assert!(answers[0].1.is_ok(), "{answers:?}");
+        town.stop().await;
+    }
+}
+
+/// Takes the last lines off the log and off the tree, with what was signed over them: others come
+/// in their place.
+fn forgery(store: Store, size: u64) -> String {
+    let tables = [
+        "audit_line",
+        "audit_leaf",
+        "audit_node",
+        "audit_checkpoint",
+        "audit_cosignature",
+    ];
+    let open: String = match store {
+        Store::Sqlite => [
+            "audit_line_no_delete",
+            "audit_leaf_no_delete",
+            "audit_node_no_delete",
+            "audit_checkpoint_no_delete",
+            "audit_cosignature_no_delete",
+        ]
+        .map(|name| format!("DROP TRIGGER {name};"))
+        .concat(),
+        Store::Postgres => tables
+            .map(|name| format!("ALTER TABLE {name} DISABLE TRIGGER ALL;"))
+            .concat(),
+    };
+    // Nodes stand at every fourth level: of 16 leaves and more.
+    format!(
+        "{open} DELETE FROM audit_cosignature; DELETE FROM audit_checkpoint; \
+         DELETE FROM audit_leaf WHERE place >= {size}; \
+         DELETE FROM audit_node WHERE (place + 1) * 16 > {size}; \
+         DELETE FROM audit_line WHERE seq NOT IN (SELECT seq FROM audit_leaf);"
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_that_was_changed_in_the_database_is_found_by_the_command() {
     for store in Store::each() {

@@ -1,10 +1,11 @@
-//! Any bytes as a note, as a submission to a witness, and as a rightly signed checkpoint's text.
+//! Any bytes as a note, as a submission to a witness, in JSON too, as a witness's answer, and as a rightly signed checkpoint's text.
 
 use std::sync::LazyLock;
 
 use federation_protocol::keys::{PublicKey, SecretKey};
 use federation_protocol::transparency::{
-    Checkpoint, NoteSignature, SignedNote, Submission, cosigned_at, key_id, verify_checkpoint,
+    Checkpoint, NoteSignature, SignedNote, Submission, WitnessReply, cosigned_at, key_id,
+    verify_checkpoint,
 };
 
 static LOG: LazyLock<SecretKey> = LazyLock::new(|| SecretKey::from_seed([7; 32]));
@@ -20,6 +21,13 @@ pub(crate) fn run(data: &[u8]) {
     if let Ok(submission) = Submission::parse(data) {
         assert_eq!(submission.to_string().as_bytes(), data);
         judge(&submission.note);
+    }
+    if let Ok(submission) = Submission::from_json(data) {
+        assert_eq!(Submission::from_json(&submission.to_json()), Ok(submission));
+    }
+    if let Ok(reply) = WitnessReply::from_json(data) {
+        let written = serde_json::to_vec(&reply).unwrap_or_default();
+        assert_eq!(WitnessReply::from_json(&written), Ok(reply));
     }
     let Ok(text) = std::str::from_utf8(data) else {
         return;

@@ -328,7 +328,18 @@ impl Membership {
     #[must_use]
     pub fn key(&self, kid: &str) -> Option<KeyEntry<'_>> {
         let (kid, key) = self.index.keys.get_key_value(kid)?;
-        Some(KeyEntry {
+        Some(self.entry(kid, key))
+    }
+
+    /// Every Ed25519 key that this member has or had, in no order.
+    pub fn keys_of(&self, id: &MemberId) -> impl Iterator<Item = KeyEntry<'_>> {
+        let own = self.index.keys.iter();
+        own.filter(move |(_, key)| key.member == *id)
+            .map(|(kid, key)| self.entry(kid, key))
+    }
+
+    fn entry<'a>(&'a self, kid: &'a KeyId, key: &'a IndexedKey) -> KeyEntry<'a> {
+        KeyEntry {
             kid,
             member: &key.member,
             key_use: key.key_use,
@@ -336,7 +347,7 @@ impl Membership {
             not_after: key.not_after,
             revoked: key.revoked || self.standing.revoked.contains(kid),
             public: &key.public,
-        })
+        }
     }
 
     /// The key to which something is sealed for this member now: of several that count and are not

@@ -5,6 +5,7 @@
 //!
 //! Source: RFC 9162 section 2.1; C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-witness.
 
+mod between;
 mod checkpoint;
 mod hash;
 mod note;
@@ -16,6 +17,7 @@ mod tests;
 mod tree;
 mod witness;
 
+pub use between::{WitnessJsonError, WitnessReply};
 pub use checkpoint::{Checkpoint, CheckpointError, cosign, cosigned_at, verify_checkpoint};
 pub use hash::{HashError, TreeHash, leaf_hash, node_hash};
 pub use note::{LONGEST_NOTE, NoteError, NoteSignature, SignedNote, key_id};

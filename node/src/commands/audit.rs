@@ -13,7 +13,7 @@ use super::cli::audit::{
 };
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line};
-use super::{reconcile, rooms, verifying, wait};
+use super::{reconcile, rooms, verifying, wait, witnessed};
 use crate::app::Rooms;
 use crate::audit::{AuditError, Filter, Kind, Line, Observer, Recorded, event};
 use crate::federation::evidence;
@@ -29,6 +29,7 @@ pub(super) fn audit(command: &AuditCommand) -> Result<(), Failure> {
         AuditCommand::Fsck(args) => fsck(args),
         AuditCommand::Prove(args) => prove(args),
         AuditCommand::Reconcile(args) => reconcile::reconcile(args),
+        AuditCommand::Witnessed(command) => witnessed::witnessed(command),
         AuditCommand::Erase(args) => erase(args),
     }
 }

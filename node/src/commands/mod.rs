@@ -26,6 +26,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 mod verifying;
+mod witnessed;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -13,7 +13,9 @@ use super::output::{self, line, note};
 use super::{rooms, run, wait};
 use crate::app::Rooms;
 use crate::audit::{Problem, Report, Signers};
-use crate::federation::witnessing::{Witnessing, WitnessingError, log_keys, witness_keys};
+use crate::federation::witnessing::{
+    Witnessing, WitnessingError, log_keys, member_keys, witness_keys,
+};
 
 pub(super) fn verify(args: &AuditVerifyArgs) -> Result<(), Failure> {
     let rooms = rooms(&args.node)?;
@@ -46,10 +48,9 @@ fn signers(rooms: &Rooms, membership: Option<&Membership>) -> Signers {
     let (keys, witnesses) = match membership {
         Some(membership) => {
             let name = membership.registry().to_owned();
-            (
-                log_keys(membership, &log),
-                HashMap::from([(name, witness_keys(membership))]),
-            )
+            let mut witnesses = member_keys(membership, &rooms.config.audit.witnesses);
+            witnesses.insert(name, witness_keys(membership));
+            (log_keys(membership, &log), witnesses)
         }
         None => (log.public().into_iter().collect(), HashMap::new()),
     };

@@ -27,7 +27,7 @@ pub use values::OrganizationCode;
 pub(crate) use values::size;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 46] = [
+pub const KEYS: [&str; 48] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -37,7 +37,9 @@ pub const KEYS: [&str; 46] = [
     "state.dir",
     "database.url",
     "database.url_file",
+    "audit.cosign",
     "audit.retention",
+    "audit.witnesses",
     "backup.dir",
     "backup.keep",
     "backup.keep_before_change",
@@ -85,7 +87,7 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where the records, consents and the audit stand.
     pub database: DatabaseUrl,
-    /// How long the audit is kept.
+    /// How long the audit is kept, and who witnesses it.
     pub audit: AuditSettings,
     /// Where its backups gather, and how many stay.
     pub backup: BackupSettings,

@@ -6,6 +6,7 @@
 //! Source: PROTOCOL section 4.
 
 mod closing;
+mod cosigning;
 mod granting;
 mod pace;
 mod revoking;
@@ -27,6 +28,7 @@ use federation_service::signed::{
 };
 
 use super::answer::batch_response;
+use super::cosigning::CHECKPOINTS_PATH;
 use super::directory::MemberDirectory;
 use super::echo::echo;
 use super::metrics::FederationMetrics;
@@ -67,6 +69,8 @@ pub struct InboundParts {
     pub rate: Option<RateLimit>,
     /// An answer that shows nothing leaves at a multiple of this after its question was let in.
     pub empty_answer_step: Duration,
+    /// Whether it cosigns the logs of members that ask.
+    pub cosigns: bool,
     /// Counts.
     pub metrics: FederationMetrics,
     /// Tokens, links, records.
@@ -139,7 +143,8 @@ impl Inbound {
                 .with(GRANTS_PATH, Media::Json)
                 .with(REVOCATIONS_PATH, Media::Json)
                 .with(LINKS_PATH, Media::Json)
-                .with(RECEIPTS_PATH, Media::Json),
+                .with(RECEIPTS_PATH, Media::Json)
+                .with(CHECKPOINTS_PATH, Media::Json),
             rate: parts.rate,
             body_timeout: DEFAULT_BODY_TIMEOUT,
         });
@@ -257,6 +262,7 @@ impl Inbound {
             GRANTS_PATH => return self.redeem(request, pair).await,
             REVOCATIONS_PATH => return self.revoke(request, pair).await,
             LINKS_PATH => return self.unlink(request, pair).await,
+            CHECKPOINTS_PATH => return self.cosign(request, pair).await,
             _ => {}
         }
         let ready = match self.prepare(request).await {

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod asking;
 pub mod breaker;
+pub mod cosigning;
 pub mod delivery;
 pub mod directory;
 pub mod echo;
@@ -51,7 +52,7 @@ use tokio::task::JoinHandle;
 
 use crate::access::{Access, HousePolicy};
 use crate::audit::{Audit, Checkpoints};
-use crate::config::{FederationSettings, RegistrySettings};
+use crate::config::{AuditSettings, FederationSettings, RegistrySettings};
 use crate::consent::{Consents, RevokedTokens};
 use crate::database::{Database, DatabaseError};
 use crate::keys::Keys;
@@ -89,6 +90,8 @@ pub struct FederationParts<'a> {
     pub settings: &'a FederationSettings,
     /// The `[registry]` settings.
     pub registry: &'a RegistrySettings,
+    /// The `[audit]` settings: who witnesses this log, and whether it witnesses others'.
+    pub witnessing: &'a AuditSettings,
     /// What this node shows peers in TLS.
     pub identity: TlsIdentity,
     /// What time it is.
@@ -185,7 +188,6 @@ impl Federation {
             Arc::clone(&keys),
             me.clone(),
         );
-        let witnessing = Witnessing::new(checkpoints, directory.clone(), parts.audit);
         let peers = Arc::new(Peers::new(parts.identity, rules, settings.max_answer));
         directory.know_neighbours(me.clone(), Arc::clone(&peers));
         let exchanges = Exchanges::new(
@@ -196,6 +198,8 @@ impl Federation {
             Arc::clone(&peers),
             metrics.clone(),
         );
+        let witnessing = Witnessing::new(checkpoints, directory.clone(), parts.audit)
+            .with_peers(exchanges.clone(), &parts.witnessing.witnesses);
         let redeeming = Redeeming::new(RedeemingParts {
             me: me.clone(),
             clock: Arc::clone(&clock),
@@ -254,6 +258,7 @@ impl Federation {
             database: database.clone(),
             rate: rate(settings),
             empty_answer_step: settings.empty_answer_step,
+            cosigns: parts.witnessing.cosign,
             metrics: metrics.clone(),
             opening,
             redeeming: redeeming.clone(),

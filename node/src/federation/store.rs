@@ -1,6 +1,7 @@
 //! The federation room's only SQL: nonces, held grants, manifests.
 
 pub(super) mod evidence;
+pub(super) mod witnessed;
 
 use diesel::prelude::*;
 use federation_protocol::time::Timestamp;

@@ -1,13 +1,18 @@
-//! Showing the head of this node's log to the registry, and keeping its cosignature.
+//! Showing the head of this node's log to its witnesses, and keeping their cosignatures: the registry
+//! each minute, and the members that the settings name every ten.
 //!
-//! A refusal is not an error of the line: it says that the registry has seen more of this log than
+//! A refusal is not an error of the line: it says that the witness has seen more of this log than
 //! this node has, or another truth. Then somebody has put the database back, or changed it.
 
+mod peers;
+
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use federation_protocol::directory::{DocumentKind, Membership};
-use federation_protocol::keys::PublicKey;
+use federation_protocol::keys::{KeyUse, PublicKey};
+use federation_protocol::member::MemberId;
 use federation_protocol::transparency::{
     Checkpoint, NoteSignature, SignedNote, Submission, cosigned_at, verify_checkpoint,
 };
@@ -15,6 +20,7 @@ use federation_service::peer_client::{Fetched, PeerFailure};
 use reqwest::StatusCode;
 
 use super::directory::{MemberDirectory, PollError};
+use super::exchange::Exchanges;
 use crate::audit::{Audit, AuditError, Checkpoints, Kind, Line};
 use crate::database::DatabaseError;
 
@@ -24,6 +30,9 @@ const DEADLINE: Duration = Duration::from_secs(8);
 const LOOK: Duration = Duration::from_secs(5);
 /// A checkpoint is made after so many looks, when anything waits: 60 s.
 const LOOKS: u32 = 12;
+/// The witnesses among the members are shown it after so many looks: 10 min. Each showing is a line
+/// in both logs, so more often would keep two quiet nodes busy with each other.
+const LOOKS_OF_PEERS: u32 = 120;
 /// A checkpoint is made at once when so many lines wait.
 const MANY: i64 = 1_000;
 /// The answer's longest text that is read.
@@ -42,28 +51,36 @@ pub enum WitnessingError {
     /// The registry did not answer.
     #[error("the registry did not answer: {0}")]
     Failure(#[from] PeerFailure),
-    /// The registry has cosigned more of this log than there is: it was put back to an older state.
+    /// A witness has cosigned more of this log than there is: it was put back to an older state.
     #[error(
-        "the registry has cosigned {witnessed} entries of this log, and here are {have}: the \
+        "the witness has cosigned {witnessed} entries of this log, and here are {have}: the \
          database is older than what was witnessed"
     )]
     Rollback {
-        /// Entries that the registry has seen.
+        /// Entries that the witness has seen.
         witnessed: u64,
         /// Entries here.
         have: u64,
     },
-    /// What the registry has cosigned is not the beginning of what is here.
-    #[error("what the registry has cosigned of this log (size {witnessed}) is not what is here")]
+    /// What a witness has cosigned is not the beginning of what is here.
+    #[error("what the witness has cosigned of this log (size {witnessed}) is not what is here")]
     Fork {
-        /// Entries that the registry has seen.
+        /// Entries that the witness has seen.
         witnessed: u64,
     },
     /// The registry refused in another way.
     #[error("the registry refused the checkpoint with status {0}")]
     Refused(u16),
+    /// A member gave no answer that can be used.
+    #[error("{member} did not cosign: {why}")]
+    Peer {
+        /// Who.
+        member: MemberId,
+        /// What came instead.
+        why: String,
+    },
     /// What it answered is no cosignature of its own.
-    #[error("what the registry answered is no cosignature of its key")]
+    #[error("what the witness answered is no cosignature of its key")]
     NoCosignature,
 }
 
@@ -90,8 +107,27 @@ pub struct Witnessing {
     checkpoints: Checkpoints,
     directory: MemberDirectory,
     audit: Audit,
-    /// The alarm that was told last: each is told once.
-    told: Arc<Mutex<Option<&'static str>>>,
+    /// The members that cosign too, and the way to them.
+    peers: Option<(Exchanges, Arc<[MemberId]>)>,
+    /// The alarm of each witness that was told last: each is told once.
+    told: Arc<Mutex<HashMap<String, &'static str>>>,
+}
+
+/// Who is shown the log.
+#[derive(Copy, Clone)]
+enum Witness<'a> {
+    Registry,
+    Member(&'a Exchanges, &'a MemberId),
+}
+
+impl Witness<'_> {
+    /// The name of its key in notes.
+    fn name(self, membership: &Membership) -> String {
+        match self {
+            Self::Registry => membership.registry().to_owned(),
+            Self::Member(_, member) => member.to_string(),
+        }
+    }
 }
 
 impl Witnessing {
@@ -102,8 +138,16 @@ impl Witnessing {
             checkpoints,
             directory,
             audit,
+            peers: None,
             told: Arc::default(),
         }
+    }
+
+    /// Shows them to these members too, through `exchanges`.
+    #[must_use]
+    pub fn with_peers(mut self, exchanges: Exchanges, members: &[MemberId]) -> Self {
+        self.peers = Some((exchanges, members.into()));
+        self
     }
 
     /// This node's log.
@@ -115,15 +159,20 @@ impl Witnessing {
     /// Seals and shows for ever: each minute when anything waits, at once when much does. Ends only
     /// when it is dropped.
     pub async fn keep_witnessed(&self) {
-        let mut looks = LOOKS;
+        let (mut looks, mut looks_of_peers) = (LOOKS, LOOKS_OF_PEERS);
         loop {
             let waiting = self.checkpoints.waiting().await.unwrap_or(0);
             looks += 1;
+            looks_of_peers += 1;
             if looks >= LOOKS || waiting >= MANY {
                 looks = 0;
                 if let Err(error) = self.witness().await {
                     tracing::warn!("the log was not witnessed: {error}");
                 }
+            }
+            if looks_of_peers >= LOOKS_OF_PEERS {
+                looks_of_peers = 0;
+                self.witness_by_members().await;
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -135,24 +184,51 @@ impl Witnessing {
     /// [`WitnessingError`]; a rollback or a fork is told to people, once.
     pub async fn witness(&self) -> Result<(), WitnessingError> {
         self.checkpoints.seal().await?;
-        let result = self.show().await;
+        self.show(Witness::Registry).await
+    }
+
+    /// Shows the newest checkpoint to each member that the settings name; how each answered.
+    pub async fn witness_by_members(&self) -> Vec<(MemberId, Result<(), WitnessingError>)> {
+        let mut answers = Vec::new();
+        let Some((exchanges, members)) = &self.peers else {
+            return answers;
+        };
+        for member in members.iter() {
+            let answer = self.show(Witness::Member(exchanges, member)).await;
+            if let Err(error) = &answer {
+                tracing::warn!(peer.id = %member, "the log was not witnessed: {error}");
+            }
+            answers.push((member.clone(), answer));
+        }
+        answers
+    }
+
+    async fn show(&self, witness: Witness<'_>) -> Result<(), WitnessingError> {
+        let Some(membership) = self.directory.membership() else {
+            return Ok(());
+        };
+        let name = witness.name(&membership);
+        let result = self.show_to(witness, &name, &membership).await;
         match &result {
-            Ok(()) => *self.told() = None,
+            Ok(()) => {
+                self.told().remove(&name);
+            }
             Err(error) => {
                 if let Some(alarm) = error.alarm() {
-                    self.alarm(alarm, error).await;
+                    self.alarm(&name, alarm, error).await;
                 }
             }
         }
         result
     }
 
-    async fn show(&self) -> Result<(), WitnessingError> {
-        let Some(membership) = self.directory.membership() else {
-            return Ok(());
-        };
-        let witness = membership.registry().to_owned();
-        let last = self.checkpoints.cosigned_by(&witness).await?.unwrap_or(0);
+    async fn show_to(
+        &self,
+        witness: Witness<'_>,
+        name: &str,
+        membership: &Membership,
+    ) -> Result<(), WitnessingError> {
+        let last = self.checkpoints.cosigned_by(name).await?.unwrap_or(0);
         let Some(submission) = self.checkpoints.submission(last).await? else {
             return Ok(());
         };
@@ -160,8 +236,8 @@ impl Witnessing {
         if size == last {
             return Ok(());
         }
-        match self.submit(&membership, &submission, size).await? {
-            Answer::Cosigned => Ok(()),
+        match self.submit(witness, membership, &submission).await? {
+            Answer::Cosigned(line) => Ok(self.checkpoints.keep_cosignature(size, &line).await?),
             // It knows less than we remember: the answer was kept there and lost here, or its
             // database was put back, or an operator let this log begin anew.
             Answer::Elsewhere(at) if at != last => {
@@ -170,8 +246,10 @@ impl Witnessing {
                     witnessed: at,
                     have: size,
                 })?;
-                match self.submit(&membership, &again, size).await? {
-                    Answer::Cosigned => Ok(()),
+                match self.submit(witness, membership, &again).await? {
+                    Answer::Cosigned(line) => {
+                        Ok(self.checkpoints.keep_cosignature(size, &line).await?)
+                    }
                     Answer::Elsewhere(_) => Err(WitnessingError::Fork { witnessed: at }),
                 }
             }
@@ -181,9 +259,23 @@ impl Witnessing {
 
     async fn submit(
         &self,
+        witness: Witness<'_>,
         membership: &Membership,
         submission: &Submission,
-        size: u64,
+    ) -> Result<Answer, WitnessingError> {
+        match witness {
+            Witness::Registry => self.submit_to_registry(membership, submission).await,
+            Witness::Member(exchanges, member) => {
+                let now = self.checkpoints.now();
+                peers::submit(exchanges, member, (membership, now), submission).await
+            }
+        }
+    }
+
+    async fn submit_to_registry(
+        &self,
+        membership: &Membership,
+        submission: &Submission,
     ) -> Result<Answer, WitnessingError> {
         let client = self.directory.client()?;
         let reply = client.submit(submission, DEADLINE).await?;
@@ -191,9 +283,9 @@ impl Witnessing {
         let text = if text.len() > LONGEST { "" } else { text };
         match StatusCode::from_u16(reply.status) {
             Ok(StatusCode::OK) => {
-                let line = cosignature(membership, submission, text)?;
-                self.checkpoints.keep_cosignature(size, &line).await?;
-                Ok(Answer::Cosigned)
+                let keys = witness_keys(membership);
+                let line = cosignature(membership.registry(), &keys, submission, text)?;
+                Ok(Answer::Cosigned(line))
             }
             Ok(StatusCode::CONFLICT) => match text.trim_end().parse() {
                 Ok(at) => Ok(Answer::Elsewhere(at)),
@@ -222,7 +314,7 @@ impl Witnessing {
         let note = SignedNote::parse(&body).map_err(|_other| WitnessingError::NoCosignature)?;
         let membership = self.directory.membership();
         let membership = membership.ok_or(WitnessingError::NoCosignature)?;
-        judge(&membership, &note)?;
+        judge(membership.registry(), &witness_keys(&membership), &note)?;
         let log = log_keys(&membership, &self.checkpoints);
         let seen = verify_checkpoint(&note, origin.as_str(), &log)
             .map_err(|_other| WitnessingError::NoCosignature)?;
@@ -239,22 +331,24 @@ impl Witnessing {
         }
     }
 
-    fn told(&self) -> MutexGuard<'_, Option<&'static str>> {
+    fn told(&self) -> MutexGuard<'_, HashMap<String, &'static str>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn alarm(&self, alarm: &'static str, error: &WitnessingError) {
+    async fn alarm(&self, witness: &str, alarm: &'static str, error: &WitnessingError) {
         // The sizes move on with each minute; the alarm is the same.
-        if self.told().replace(alarm) == Some(alarm) {
+        if self.told().insert(witness.to_owned(), alarm) == Some(alarm) {
             return;
         }
         let text = error.to_string();
         tracing::error!(
             alarm,
+            witness,
             "the audit log: {text}; next: musubi-node audit verify --online"
         );
         let line = Line::new(Kind::Witness, self.checkpoints.now(), "system")
             .outcome(alarm)
+            .detail("witness", witness)
             .detail("reason", text);
         if let Err(error) = self.audit.append(line).await {
             tracing::error!("the alarm could not be written into the audit: {error}");
@@ -263,7 +357,8 @@ impl Witnessing {
 }
 
 enum Answer {
-    Cosigned,
+    /// Its line, verified.
+    Cosigned(NoteSignature),
     /// The witness has this log at another size.
     Elsewhere(u64),
 }
@@ -275,9 +370,10 @@ fn size_of(submission: &Submission) -> Result<u64, WitnessingError> {
     }
 }
 
-/// The registry's line under what was shown, verified.
+/// The witness's line under what was shown, verified.
 fn cosignature(
-    membership: &Membership,
+    witness: &str,
+    keys: &[PublicKey],
     submission: &Submission,
     answer: &str,
 ) -> Result<NoteSignature, WitnessingError> {
@@ -288,15 +384,15 @@ fn cosignature(
             text: submission.note.text.clone(),
             signatures: vec![line.clone()],
         };
-        if judge(membership, &note).is_ok() {
+        if judge(witness, keys, &note).is_ok() {
             return Ok(line);
         }
     }
     Err(WitnessingError::NoCosignature)
 }
 
-fn judge(membership: &Membership, note: &SignedNote) -> Result<(), WitnessingError> {
-    match cosigned_at(note, membership.registry(), &witness_keys(membership)) {
+fn judge(witness: &str, keys: &[PublicKey], note: &SignedNote) -> Result<(), WitnessingError> {
+    match cosigned_at(note, witness, keys) {
         Ok(Some(_)) => Ok(()),
         _ => Err(WitnessingError::NoCosignature),
     }
@@ -312,10 +408,27 @@ pub fn witness_keys(membership: &Membership) -> Vec<PublicKey> {
     may.map(|key| key.x.clone()).collect()
 }
 
+/// Every `log` key that each of these members has, or had, by whose it is: their old cosignatures
+/// stay verifiable.
+#[must_use]
+pub fn member_keys(
+    membership: &Membership,
+    members: &[MemberId],
+) -> HashMap<String, Vec<PublicKey>> {
+    let keys = |member: &MemberId| {
+        let keys = membership.keys_of(member);
+        let keys = keys.filter(|key| key.key_use == KeyUse::Log);
+        (
+            member.to_string(),
+            keys.map(|key| key.public.clone()).collect(),
+        )
+    };
+    members.iter().map(keys).collect()
+}
+
 /// Every `log` key that this member has, or had: old checkpoints stay verifiable.
 #[must_use]
 pub fn log_keys(membership: &Membership, checkpoints: &Checkpoints) -> Vec<PublicKey> {
-    use federation_protocol::keys::KeyUse;
     let me = checkpoints.origin();
     let listed = membership
         .member(me)

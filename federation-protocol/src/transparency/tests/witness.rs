@@ -100,3 +100,46 @@ fn nobody_else_moves_a_log_on() {
         [403, 400, 409, 422]
     );
 }
+
+#[test]
+fn what_members_say_to_each_other_of_their_logs_is_read_in_one_way_only() {
+    let all = leaves(12, None);
+    let sent = submission(5, &all);
+    assert_eq!(Submission::from_json(&sent.to_json()), Ok(sent.clone()));
+    let line = cosign(
+        &sent.note.text,
+        ORIGIN,
+        &log(),
+        &log().public(),
+        crate::sample::NOW,
+    );
+    for reply in [
+        WitnessReply::Cosigned(line.to_string()),
+        WitnessReply::Size(7),
+        WitnessReply::Inconsistent(7),
+    ] {
+        let written = serde_json::to_vec(&reply).unwrap();
+        assert_eq!(WitnessReply::from_json(&written), Ok(reply));
+    }
+    let text = sent.to_string();
+    for body in [
+        String::new(),
+        serde_json::json!([text]).to_string(),
+        serde_json::json!({ "submission": text, "more": 1 }).to_string(),
+        serde_json::json!({ "submission": format!("{text}\n") }).to_string(),
+    ] {
+        assert!(Submission::from_json(body.as_bytes()).is_err(), "{body}");
+    }
+    for body in [
+        serde_json::json!({ "cosigned": "" }),
+        serde_json::json!({ "cosigned": format!("{line}{line}") }),
+        serde_json::json!({ "size": -1 }),
+        serde_json::json!({ "size": 1, "inconsistent": 2 }),
+        serde_json::json!(["size", 1]),
+    ] {
+        assert!(
+            WitnessReply::from_json(body.to_string().as_bytes()).is_err(),
+            "{body}"
+        );
+    }
+}

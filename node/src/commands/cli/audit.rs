@@ -1,6 +1,7 @@
 //! `musubi-node audit …` and `musubi-node evidence …`
 
 use clap::{Args, Subcommand};
+use federation_protocol::member::MemberId;
 
 use super::{ConfigArgs, OutputArgs};
 
@@ -27,8 +28,45 @@ pub(crate) enum AuditCommand {
         another, 5 the member did not answer, 6 it refused."
     )]
     Reconcile(AuditReconcileArgs),
+    /// The logs of other members that this node has cosigned
+    #[command(subcommand)]
+    Witnessed(WitnessedCommand),
     /// Erase what lines before a day say; their places in the tree stay
     Erase(AuditEraseArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WitnessedCommand {
+    /// How far each was when it was cosigned last
+    List(WitnessedListArgs),
+    /// Let the log of a member begin anew, after its node was restored from a backup
+    #[command(after_help = "\
+Example:
+  musubi-node audit witnessed forget urn:musubi:member:0110000002 --by it-7 --reason 'disk lost'")]
+    Forget(WitnessedForgetArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WitnessedListArgs {
+    #[command(flatten)]
+    pub(crate) node: ConfigArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WitnessedForgetArgs {
+    #[command(flatten)]
+    pub(crate) node: ConfigArgs,
+    /// Whose log
+    #[arg(value_name = "MEMBER")]
+    pub(crate) member: MemberId,
+    /// Why, as the audit will say; never a patient's name
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Who decides it, as the audit will name them
+    #[arg(long, value_name = "ID")]
+    pub(crate) by: String,
 }
 
 #[derive(Debug, Args)]

@@ -135,7 +135,10 @@ async fn what_was_erased_at_the_end_of_retention_proves_nothing_and_is_compared_
         let one = exchanges[1].to_string();
         let kept = evidence::of_exchange(database, &one).await.unwrap();
         let asked_at = kept[0].at;
-        assert_eq!(evidence::count_erasable(database, asked_at).await.unwrap(), 0);
+        assert_eq!(
+            evidence::count_erasable(database, asked_at).await.unwrap(),
+            0
+        );
         assert_eq!(evidence::erase(database, asked_at).await.unwrap(), 0);
 
         // Three questions, and the grant that was asked for before them.

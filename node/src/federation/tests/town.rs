@@ -90,6 +90,7 @@ impl Ground {
             directory_folder: &self.documents,
             settings: &self.config.federation,
             registry: &self.config.registry,
+            witnessing: &self.config.audit,
             identity: TlsIdentity::from_pem_files(&tls.certificate, &tls.key).unwrap(),
             clock: Arc::clone(&self.clock),
             keys: Arc::clone(&self.keys),

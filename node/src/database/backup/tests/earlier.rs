@@ -69,6 +69,10 @@ const ROWS: &[(&str, &str)] = &[
         "0016",
         "INSERT INTO link VALUES ('pp:x', 1, 'p', 'y', 'key', 5, NULL, 6)",
     ),
+    (
+        "0021",
+        "INSERT INTO witnessed_log VALUES ('urn:x', 5, 'root', 5)",
+    ),
 ];
 
 fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {

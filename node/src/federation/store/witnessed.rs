@@ -1,0 +1,88 @@
+//! Where other members' logs were when this node cosigned them last.
+
+use diesel::prelude::*;
+use diesel::result::Error;
+use federation_protocol::time::Timestamp;
+use federation_protocol::transparency::TreeHash;
+
+use super::super::cosigning::Witnessed;
+use crate::database::{DatabaseError, HospitalConnection};
+
+diesel::table! {
+    witnessed_log (origin) {
+        origin -> Text,
+        size -> BigInt,
+        root -> Text,
+        cosigned_at -> BigInt,
+    }
+}
+
+type Columns = (String, i64, String, i64);
+
+fn witnessed((origin, size, root, at): Columns) -> Result<Witnessed, DatabaseError> {
+    let corrupt = || Error::DeserializationError("where a witnessed log was".into());
+    Ok(Witnessed {
+        size: u64::try_from(size).map_err(|_negative| corrupt())?,
+        root: root.parse::<TreeHash>().map_err(|_malformed| corrupt())?,
+        cosigned_at: Timestamp::from_micros(at),
+        origin,
+    })
+}
+
+/// Where the log of `origin` was; `None` before the first time.
+pub(in crate::federation) fn find(
+    connection: &mut HospitalConnection,
+    origin: &str,
+) -> Result<Option<Witnessed>, DatabaseError> {
+    let row: Option<Columns> = witnessed_log::table
+        .find(origin)
+        .first(connection)
+        .optional()?;
+    row.map(witnessed).transpose()
+}
+
+/// Every log, by origin.
+pub(in crate::federation) fn all(
+    connection: &mut HospitalConnection,
+) -> Result<Vec<Witnessed>, DatabaseError> {
+    let rows: Vec<Columns> = witnessed_log::table
+        .order(witnessed_log::origin.asc())
+        .load(connection)?;
+    rows.into_iter().map(witnessed).collect()
+}
+
+/// Puts where a log is now in the place of where it was.
+pub(in crate::federation) fn keep(
+    connection: &mut HospitalConnection,
+    now: &Witnessed,
+) -> Result<(), DatabaseError> {
+    let size = i64::try_from(now.size).unwrap_or(i64::MAX);
+    let values = (
+        witnessed_log::size.eq(size),
+        witnessed_log::root.eq(now.root.to_string()),
+        witnessed_log::cosigned_at.eq(now.cosigned_at.micros()),
+    );
+    let renewed = diesel::update(witnessed_log::table.find(&now.origin))
+        .set(values)
+        .execute(connection)?;
+    if renewed == 0 {
+        diesel::insert_into(witnessed_log::table)
+            .values((
+                witnessed_log::origin.eq(&now.origin),
+                witnessed_log::size.eq(size),
+                witnessed_log::root.eq(now.root.to_string()),
+                witnessed_log::cosigned_at.eq(now.cosigned_at.micros()),
+            ))
+            .execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Forgets where a log was.
+pub(in crate::federation) fn forget(
+    connection: &mut HospitalConnection,
+    origin: &str,
+) -> Result<(), DatabaseError> {
+    diesel::delete(witnessed_log::table.find(origin)).execute(connection)?;
+    Ok(())
+}
