@@ -99,13 +99,13 @@ impl Hospital {
     }
 
     /// The hospital whose node stands in `folder` already.
-    pub(crate) fn made(name: &str, number: &str, folder: &Path) -> Self {
+    pub(crate) fn made(name: &str, number: &str, folder: &Path, database: Option<Scratch>) -> Self {
         let made = Self {
             name: name.to_owned(),
             id: format!("urn:musubi:member:{number}").parse().unwrap(),
             folder: folder.to_owned(),
             node: None,
-            _database: None,
+            _database: database,
         };
         made.set("shutdown", "timeout = \"1s\"");
         made

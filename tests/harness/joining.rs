@@ -58,7 +58,7 @@ impl Town {
             format!("127.0.0.1:{hospital}"),
             format!("127.0.0.1:{patient}"),
         );
-        let words = [
+        let mut words = vec![
             "join",
             token,
             "--dir",
@@ -78,9 +78,13 @@ impl Town {
             "-o",
             "json",
         ];
+        let database = self.store.make();
+        if let Some(database) = &database {
+            words.extend(["--database", &database.url]);
+        }
         let output = program.run("node", &words).await;
         if home.join("node.toml").exists() {
-            let made = Hospital::made(name, number, &home);
+            let made = Hospital::made(name, number, &home, database);
             self.hospitals.insert(name.to_owned(), made);
         }
         output

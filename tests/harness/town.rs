@@ -30,6 +30,8 @@ pub struct Town {
     time: SharedClock,
     registry: Option<RunningRegistry>,
     folder: TempDir,
+    /// Where its nodes keep their databases.
+    pub(crate) store: Store,
 }
 
 impl Town {
@@ -101,6 +103,7 @@ impl Town {
             time: Arc::clone(&time),
             registry: Some(running),
             folder,
+            store,
         };
         for (at, name) in names.iter().enumerate() {
             let pin = town.registry.as_ref().unwrap().root_sha256().to_owned();

@@ -57,53 +57,55 @@ async fn approve(town: &Town, applied: &Value, more: &[&str]) -> Output {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_commands_and_one_approval_lead_from_nothing_to_a_first_answered_question() {
-    let mut town = Town::in_real_time(&["minato"], Store::Sqlite).await;
-    let chart = [
-        charts::patient("hana", "佐藤", "花"),
-        charts::hba1c("lab-1", "hana", "2026-05-01", "7.20"),
-    ];
-    town.at("minato").load(&chart).await;
+    for store in Store::each() {
+        let mut town = Town::in_real_time(&["minato"], store).await;
+        let chart = [
+            charts::patient("hana", "佐藤", "花"),
+            charts::hba1c("lab-1", "hana", "2026-05-01", "7.20"),
+        ];
+        town.at("minato").load(&chart).await;
 
-    // One: the operator invites. Two: the hospital joins. Three: it serves.
-    let token = town.invite(&program(), OTARU).await;
-    let applied = json(&town.join(&program(), ("otaru", OTARU), &token).await);
-    assert_eq!(applied["state"], "applied");
-    let clock = town.shared_clock();
-    town.at_mut("otaru").start(clock).await;
-    let standing = passed(&town, "otaru").await;
-    assert_eq!(standing["fingerprint"], applied["fingerprint"]);
-    // Both sides see the same digits.
-    let id = applied["application"].as_str().unwrap();
-    let shown = ["application", "show", id];
-    let shown = town.registry_says(&program(), &shown).await;
-    assert_eq!(shown["fingerprint"], applied["fingerprint"]);
-    assert_eq!(shown["probe"]["checks"].as_array().unwrap().len(), 11);
+        // One: the operator invites. Two: the hospital joins. Three: it serves.
+        let token = town.invite(&program(), OTARU).await;
+        let applied = json(&town.join(&program(), ("otaru", OTARU), &token).await);
+        assert_eq!(applied["state"], "applied");
+        let clock = town.shared_clock();
+        town.at_mut("otaru").start(clock).await;
+        let standing = passed(&town, "otaru").await;
+        assert_eq!(standing["fingerprint"], applied["fingerprint"]);
+        // Both sides see the same digits.
+        let id = applied["application"].as_str().unwrap();
+        let shown = ["application", "show", id];
+        let shown = town.registry_says(&program(), &shown).await;
+        assert_eq!(shown["fingerprint"], applied["fingerprint"]);
+        assert_eq!(shown["probe"]["checks"].as_array().unwrap().len(), 11);
 
-    // And the one approval.
-    json(&approve(&town, &applied, &[]).await);
-    town.settle_until("otaru", MemberState::Active).await;
-    assert_eq!(
-        json(&step(&town, "otaru", "status").await)["state"],
-        "approved"
-    );
+        // And the one approval.
+        json(&approve(&town, &applied, &[]).await);
+        town.settle_until("otaru", MemberState::Active).await;
+        assert_eq!(
+            json(&step(&town, "otaru", "status").await)["state"],
+            "approved"
+        );
 
-    let hana = town.person("hana", "minato", &["minato"]).await;
-    let grant = town.grant(&hana, "otaru", "lab").await;
-    let (status, answer) = town.at("otaru").ask(&grant, "dr-1", "Observation").await;
-    assert_eq!(status, 200, "{answer}");
-    let shown = scenarios::envoy::resources(&answer);
-    assert_eq!(shown[0]["resourceType"], "Observation", "{answer}");
+        let hana = town.person("hana", "minato", &["minato"]).await;
+        let grant = town.grant(&hana, "otaru", "lab").await;
+        let (status, answer) = town.at("otaru").ask(&grant, "dr-1", "Observation").await;
+        assert_eq!(status, 200, "{answer}");
+        let shown = scenarios::envoy::resources(&answer);
+        assert_eq!(shown[0]["resourceType"], "Observation", "{answer}");
 
-    let history = ["member", "show", &format!("urn:musubi:member:{OTARU}")];
-    let history = town.registry_says(&program(), &history).await;
-    let steps: Vec<_> = history["history"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|step| step["to"].as_str().unwrap())
-        .collect();
-    assert_eq!(steps, ["applied", "probation", "active"]);
-    town.stop().await;
+        let history = ["member", "show", &format!("urn:musubi:member:{OTARU}")];
+        let history = town.registry_says(&program(), &history).await;
+        let steps: Vec<_> = history["history"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|step| step["to"].as_str().unwrap())
+            .collect();
+        assert_eq!(steps, ["applied", "probation", "active"]);
+        town.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
