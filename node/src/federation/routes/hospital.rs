@@ -18,6 +18,7 @@ use federation_service::problem::{FHIR_JSON, Problem};
 use futures_util::{Stream, StreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use super::super::asking::{Asking, Parts, Planned, hospital};
 use super::super::held::HeldGrant;
@@ -224,22 +225,33 @@ struct Watching {
 
 /// `asked`, one `part` for each hospital, `manifest`. A part that cannot be written down ends the
 /// stream unsaid: nothing is shown without its line.
+///
+/// Goes on to its end also when nobody listens any more: what was asked and answered is written down
+/// here as it is at the other end.
 fn events(
     asking: Arc<Asking>,
     planned: Planned,
     parts: Parts,
 ) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
-    let watching = Watching {
+    // Room for all, so that who listens slowly keeps no part from being taken in.
+    let (say, said) = mpsc::channel(planned.hospitals().count() + 2);
+    let mut watching = Watching {
         asking,
         planned,
         parts,
         came: Vec::new(),
         stage: Stage::Asked,
     };
-    stream::unfold(watching, |mut watching| async move {
-        let text = watching.next().await?;
-        Some((text.map(Bytes::from), watching))
-    })
+    actix_web::rt::spawn(async move {
+        while let Some(text) = watching.next().await {
+            // Fails when nobody listens.
+            let _ = say.send(text.map(Bytes::from)).await;
+        }
+    });
+    stream::unfold(
+        said,
+        |mut said| async move { Some((said.recv().await?, said)) },
+    )
 }
 
 impl Watching {
