@@ -210,6 +210,7 @@ async fn a_stolen_registry_adds_no_member_and_drops_none() {
             state: MemberState::Active,
             since,
             entry: added.sign(keys),
+            key_changes: Vec::new(),
             pending: None,
         });
         scene.thief.publishes(&forged, &scene.status());
