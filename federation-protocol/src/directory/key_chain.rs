@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use crate::jws::{General, PayloadHash};
 use crate::keys::{KeyId, KeyUse, PublicKey};
+use crate::member::MemberId;
 use crate::time::Timestamp;
 
 use super::entry::{ENTRY_TYP, Entry};
@@ -39,6 +40,7 @@ impl ChainKey {
 /// A member's keys after every change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyChain {
+    member: MemberId,
     entry: PayloadHash,
     keys: Vec<ChainKey>,
     changes: Vec<(PayloadHash, KeyChange)>,
@@ -69,6 +71,7 @@ impl KeyChain {
             gave_way: false,
         });
         let mut chain = Self {
+            member: entry.member.id.clone(),
             entry: entry_hash,
             keys: keys.collect(),
             changes: Vec::with_capacity(changes.len()),
@@ -98,6 +101,34 @@ impl KeyChain {
             }
             Err(_unreadable) => Ok(None),
         }
+    }
+
+    /// Whose keys they are.
+    #[must_use]
+    pub const fn member(&self) -> &MemberId {
+        &self.member
+    }
+
+    /// When the last change was signed; `None` when there is none.
+    #[must_use]
+    pub fn last_change(&self) -> Option<Timestamp> {
+        self.changes.last().map(|(_, change)| change.iat())
+    }
+
+    /// Whether a key of this member that counts at the change's own time rightly signed it: not
+    /// whether it may say what it says. For whoever answers strangers.
+    #[must_use]
+    pub fn knows_signer_of(&self, jws: &General) -> bool {
+        let Ok((change, open)) = KeyChange::open(jws) else {
+            return false;
+        };
+        self.keys.iter().any(|key| {
+            let public = key
+                .statement
+                .public_key()
+                .filter(|_| key.counts_at(change.iat()));
+            public.is_some_and(|public| open.count([(&key.statement.kid, &public)]) == Ok(1))
+        })
     }
 
     /// The payload hash of the entry that it stands on.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::json;
 use crate::jws::{General, JwsError, OpenGeneral, PayloadHash};
 use crate::keys::{KeyId, KeyUse, PublicKey, Sign};
-use crate::member::MemberId;
+use crate::member::{MemberId, MemberState};
 use crate::time::Timestamp;
 
 use super::profile::KeyStatement;
@@ -233,6 +233,19 @@ impl KeyChange {
             Self::Rotation(Rotation { iat, .. }) | Self::Revocation(KeyRevocation { iat, .. }) => {
                 *iat
             }
+        }
+    }
+
+    /// Whether a member in this state may say it: a suspended one only by its recovery key, and
+    /// nobody after the end.
+    #[must_use]
+    pub const fn is_allowed_in(&self, state: MemberState) -> bool {
+        match self {
+            Self::Rotation(_) => matches!(
+                state,
+                MemberState::Probation | MemberState::Active | MemberState::Maintenance
+            ),
+            Self::Revocation(_) => !matches!(state, MemberState::Revoked | MemberState::Withdrawn),
         }
     }
 

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use crate::keys::{KeyId, KeyUse, PublicKey, SealPublicKey};
-use crate::member::{MemberId, MemberState};
+use crate::member::MemberId;
 use crate::time::Timestamp;
 
 use super::document::{Accepted, ArchivedKey, Directory, DirectoryDocument};
@@ -86,22 +86,13 @@ fn check_new(
         return Err(KeyChangeError::NotFresh);
     }
     let states = [Some(after.state), before.map(|before| before.state)];
-    let allowed = states.into_iter().flatten().all(|state| match change {
-        KeyChange::Rotation(_) => may_rotate(state),
-        KeyChange::Revocation(_) => !matches!(state, MemberState::Revoked | MemberState::Withdrawn),
-    });
+    let mut states = states.into_iter().flatten();
+    let allowed = states.all(|state| change.is_allowed_in(state));
     if allowed {
         Ok(())
     } else {
         Err(KeyChangeError::State)
     }
-}
-
-const fn may_rotate(state: MemberState) -> bool {
-    matches!(
-        state,
-        MemberState::Probation | MemberState::Active | MemberState::Maintenance
-    )
 }
 
 fn check_past(next: &Directory, previous: &Directory) -> Result<(), AcceptError> {
