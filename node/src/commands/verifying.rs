@@ -51,7 +51,7 @@ fn signers(rooms: &Rooms, membership: Option<&Membership>) -> Signers {
                 HashMap::from([(name, witness_keys(membership))]),
             )
         }
-        None => (log.public().into_iter().collect(), HashMap::new()),
+        None => (vec![log.public()], HashMap::new()),
     };
     Signers {
         origin: rooms.me.to_string(),

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use federation_protocol::directory::{DocumentKind, Membership};
+use federation_protocol::directory::{DocumentKind, KeyChain, Membership};
 use federation_protocol::keys::PublicKey;
 use federation_protocol::transparency::{
     Checkpoint, NoteSignature, SignedNote, Submission, cosigned_at, verify_checkpoint,
@@ -317,20 +317,20 @@ pub fn witness_keys(membership: &Membership) -> Vec<PublicKey> {
 pub fn log_keys(membership: &Membership, checkpoints: &Checkpoints) -> Vec<PublicKey> {
     use federation_protocol::keys::KeyUse;
     let me = checkpoints.origin();
-    let listed = membership
-        .member(me)
-        .map(|member| member.keys.as_slice())
-        .unwrap_or_default();
-    let listed = listed
+    let directory = membership.directory();
+    let chain = directory.chain(me).map(KeyChain::keys).unwrap_or_default();
+    let listed = chain
         .iter()
-        .filter(|key| key.key_use == KeyUse::Log)
-        .filter_map(|key| key.public_key());
-    let archive = &membership.directory().document().archive;
+        .filter(|key| key.statement.key_use == KeyUse::Log)
+        .filter_map(|key| key.statement.public_key());
+    let archive = &directory.document().archive;
     let archived = archive
         .iter()
         .filter(|key| key.member == *me && key.key_use == KeyUse::Log)
         .filter_map(|key| PublicKey::from_x(&key.x).ok());
-    let mut keys: Vec<_> = listed.chain(archived).chain(checkpoints.public()).collect();
+    let mut keys: Vec<_> = listed.chain(archived).collect();
+    keys.push(checkpoints.public());
+    keys.sort_by(|one, other| one.bytes().cmp(other.bytes()));
     keys.dedup();
     keys
 }
