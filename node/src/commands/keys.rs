@@ -15,10 +15,14 @@ use super::output::{json as print_json, line, note};
 use super::{rooms, run};
 use crate::app::Rooms;
 use crate::audit::{Kind, Line};
+use crate::federation::directory::MemberDirectory;
 use crate::joining::{JoinError, RekeyError, Rekeyer, Rekeying};
 
 /// How often `--wait` looks again.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// How often the directory is fetched that lists what was said, and the pause between.
+const FETCHES: u32 = 20;
+const BETWEEN_FETCHES: Duration = Duration::from_millis(100);
 /// A new key is used so long after it began, seconds: as the running node does.
 const SETTLING_SECONDS: i64 = 60;
 
@@ -115,13 +119,7 @@ fn hand_in(
         .block_on(rooms.audit.append(written(act, &made)))
         .or_failure(Exit::Failure, "it counts all the same; check the database")?;
     match listed {
-        Some(_) => {
-            let polled = runtime.block_on(directory.poll());
-            polled.or_failure(
-                Exit::Unreachable,
-                "it counts all the same; nodes fetch it soon",
-            )?;
-        }
+        Some(seq) => runtime.block_on(fetched(&directory, seq))?,
         None => note(
             "the registry's directory cannot be remade: its status alone says it, and no new key came",
         ),
@@ -129,7 +127,23 @@ fn hand_in(
     Ok(made)
 }
 
-fn directory(rooms: &Rooms) -> Result<crate::federation::directory::MemberDirectory, Failure> {
+/// Waits until this node's copy is the directory `seq`: the registry serves it within a moment.
+async fn fetched(directory: &MemberDirectory, seq: u64) -> Result<(), Failure> {
+    for _ in 0..FETCHES {
+        let polled = directory.poll().await;
+        polled.or_failure(
+            Exit::Unreachable,
+            "it counts all the same; nodes fetch it soon",
+        )?;
+        if directory.position().seq >= seq {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_FETCHES).await;
+    }
+    Ok(())
+}
+
+fn directory(rooms: &Rooms) -> Result<MemberDirectory, Failure> {
     let next = "remove the directory folder in the state directory; it is fetched again";
     rooms.directory().or_failure(Exit::Failure, next)
 }
