@@ -71,7 +71,8 @@ async fn listed(town: &Town, hospital: &Hospital, said: &General) {
     panic!("directory {seq} does not come");
 }
 
-async fn rotated(town: &Town, name: &str, key_use: KeyUse) -> Rekeying {
+/// Rotates one use at a hospital; every node has heard of it when this returns.
+pub(crate) async fn rotated(town: &Town, name: &str, key_use: KeyUse) -> Rekeying {
     let hospital = town.at(name);
     let rekeying = made(town, hospital, |rekeyer| rekeyer.rotation(key_use)).unwrap();
     listed(town, hospital, &rekeying.said).await;

@@ -4,7 +4,7 @@
 //! Both are general JWS, stand beside the entry in the directory, and are judged by every node, not
 //! only by the registry that lists them.
 //!
-//! Source: PROTOCOL section 3; `docs/WIRE.md` section 3.5.
+//! Source: PROTOCOL section 3; `docs/WIRE.md` section 6.8.
 
 use serde::{Deserialize, Serialize};
 
