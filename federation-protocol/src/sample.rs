@@ -208,6 +208,7 @@ impl SampleRegistry {
             state: *state,
             since: NOW.plus_seconds(-3_600),
             entry: self.entry(profile).sign(&[&self.approver]),
+            key_changes: Vec::new(),
             pending: None,
         };
         DirectoryDocument {

@@ -118,7 +118,7 @@ impl Rooms {
         let access = Access::new(audit.clone(), Arc::clone(&clock));
         let records = Records::open(database.clone(), Arc::clone(&clock), &me, validator.clone())?;
         let linkage = Linkage::new(database.clone(), Arc::clone(&clock), me.clone());
-        Ok(Self {
+        let rooms = Self {
             config,
             clock,
             me,
@@ -131,7 +131,12 @@ impl Rooms {
             validator,
             records,
             linkage,
-        })
+        };
+        if rooms.keys.have_rotated()? {
+            // A command beside a running node signs with what peers know.
+            rooms.directory().map_err(FederationError::from)?;
+        }
+        Ok(rooms)
     }
 
     /// The address at which peers reach this node, without a slash at the end.
@@ -150,7 +155,7 @@ impl Rooms {
     /// What stands on disk is not what was accepted.
     pub fn directory(&self) -> Result<MemberDirectory, DirectoryError> {
         let allowed = self.config.federation.allow_cidrs.iter().copied();
-        MemberDirectory::open(DirectorySettings {
+        let directory = MemberDirectory::open(DirectorySettings {
             folder: &self.directory_folder(),
             registry: self.config.registry.url.origin().ascii_serialization(),
             root_sha256: self.config.registry.root_sha256,
@@ -158,7 +163,9 @@ impl Rooms {
             clock: Arc::clone(&self.clock),
             audit: self.audit.clone(),
             metrics: FederationMetrics::register(&mut Registry::default()),
-        })
+        })?;
+        directory.tell_keys(self.me.clone(), Arc::clone(&self.keys));
+        Ok(directory)
     }
 
     /// Compares the exchanges of a day with another member's: for commands beside a running node.

@@ -87,6 +87,7 @@ impl Registry {
             Database::open(&path)?,
             clock.clone(),
             issuer.root().registry(),
+            config.state.dir.clone(),
         );
         let prober = Prober::load(&config, issuer.root().document(), clock.clone())?;
         let waiting = Database::open(&path)?;

@@ -70,7 +70,7 @@ impl Asking {
         let now = SystemClock.now();
         let mut draft = self.questions[turn % self.questions.len()].clone();
         draft.exchange = ExchangeId::new(now, random());
-        let key = self.keys.signer(KeyUse::Sign).unwrap();
+        let key = &*self.keys.signer(KeyUse::Sign).unwrap();
         draft.sign(key, now, random()).unwrap()
     }
 

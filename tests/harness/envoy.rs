@@ -258,7 +258,7 @@ impl Envoy {
     /// Signs with this hospital's `sign` key.
     #[must_use]
     pub fn sign(&self, draft: RequestDraft, now: Timestamp) -> Parcel {
-        Self::sign_with(self.keys.signer(KeyUse::Sign).unwrap(), draft, now)
+        Self::sign_with(&*self.keys.signer(KeyUse::Sign).unwrap(), draft, now)
     }
 
     /// Signs with any key.

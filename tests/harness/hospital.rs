@@ -376,7 +376,13 @@ impl Town {
             let rooms = hospital.rooms();
             rooms
                 .linkage
-                .link_at_counter(chart, patient, at_home.id(), &mut phone, rooms.keys.sign())
+                .link_at_counter(
+                    chart,
+                    patient,
+                    at_home.id(),
+                    &mut phone,
+                    &*rooms.keys.sign(),
+                )
                 .await
                 .unwrap();
         }

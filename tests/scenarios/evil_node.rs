@@ -137,7 +137,7 @@ async fn no_answer_is_believed_that_was_not_signed_for_this_very_question() {
     let kawabe = scene.town.at("kawabe").envoy();
     let says = body.clone();
     let another =
-        move |asked: &Asked, _right| signed(&asked.binding(), &says, kawabe.keys.sign(), now);
+        move |asked: &Asked, _right| signed(&asked.binding(), &says, &*kawabe.keys.sign(), now);
     scene
         .discards("signed by another member", unverified, another)
         .await;
@@ -145,7 +145,7 @@ async fn no_answer_is_believed_that_was_not_signed_for_this_very_question() {
     let own = scene.town.at("yukimi").envoy();
     let says = body.clone();
     let consent = move |asked: &Asked, _right| {
-        let key = own.keys.signer(KeyUse::Consent).unwrap();
+        let key = &*own.keys.signer(KeyUse::Consent).unwrap();
         signed(&asked.binding(), &says, key, now)
     };
     scene
@@ -165,7 +165,7 @@ async fn no_answer_is_believed_that_was_not_signed_for_this_very_question() {
         let says = body.clone();
         let then = now.plus_seconds(seconds);
         let late =
-            move |asked: &Asked, _right| signed(&asked.binding(), &says, own.keys.sign(), then);
+            move |asked: &Asked, _right| signed(&asked.binding(), &says, &*own.keys.sign(), then);
         scene
             .discards("signed at another time", unverified, late)
             .await;
@@ -249,7 +249,7 @@ async fn what_is_rightly_signed_and_was_not_asked_for_is_not_shown() {
         let now = scene.town.now();
         let what = body.chars().take(80).collect::<String>();
         let says =
-            move |asked: &Asked, _right| signed(&asked.binding(), &body, own.keys.sign(), now);
+            move |asked: &Asked, _right| signed(&asked.binding(), &body, &*own.keys.sign(), now);
         scene.discards(&what, "unusable_answer", says).await;
     }
     scene.town.stop().await;
@@ -266,7 +266,7 @@ async fn no_request_is_opened_under_another_algorithm_or_over_fewer_components()
         let told = (reply.status, reply.code());
         assert_eq!(told, (401, "signature_params_invalid".to_owned()), "{what}");
     };
-    let key = minato.keys.sign();
+    let key = &*minato.keys.sign();
     let echo = || minato.sign(minato.echo(yukimi, now), now);
     for algorithm in [
         "none",
@@ -313,7 +313,7 @@ async fn no_token_is_opened_under_another_algorithm() {
         .await;
     let payload = held.split('.').nth(1).unwrap();
     let minato = scene.town.at("minato").envoy();
-    let key = minato.keys.consent();
+    let key = &*minato.keys.consent();
     let shirakaba = scene.town.at("shirakaba").envoy();
     for algorithm in [
         "none", "None", "NONE", "", "HS256", "HS512", "RS256", "PS256", "ES256", "ES512", "Ed448",
@@ -367,7 +367,7 @@ async fn no_handle_is_told_from_another_by_who_is_not_its_home() {
     let mut told = Vec::new();
     for handle in std::iter::once(real).chain(invented) {
         claims.sub = handle;
-        let token = claims.sign(kawabe.keys.consent()).unwrap();
+        let token = claims.sign(&*kawabe.keys.consent()).unwrap();
         let minato = scene.town.at("minato");
         let reply = kawabe
             .ask(minato, &token, "Observation", scene.town.now())

@@ -13,11 +13,11 @@
 //! | a checkpoint that is forged, a log that was cut short | `witnessed.rs` |
 
 use federation_protocol::directory::{
-    AcceptError, DirectoryDocument, ENTRY_TYP, Entry, EntryError, KeyStatement, ListedMember,
-    Membership, StatusDocument,
+    AcceptError, ArchivedKey, DirectoryDocument, ENTRY_TYP, Entry, EntryError, KeyChangeError,
+    KeyStatement, ListedMember, Membership, ROTATION_TYP, Rotation, StatusDocument,
 };
 use federation_protocol::jws::General;
-use federation_protocol::keys::{KeyUse, SecretKey, Sign};
+use federation_protocol::keys::{KeyUse, PublicKey, SecretKey, Sign};
 use federation_protocol::member::MemberState;
 use musubi_node::federation::directory::PollError;
 use scenarios::{Envoy, EvilRegistry, Hospital, Store, Town};
@@ -101,6 +101,13 @@ impl Scene {
         );
         self.care_goes_on(what).await;
         error
+    }
+
+    fn blamed(&self, error: KeyChangeError) -> AcceptError {
+        AcceptError::KeyChange {
+            member: self.town.at("minato").id().clone(),
+            error,
+        }
     }
 
     async fn care_goes_on(&self, what: &str) {
@@ -210,6 +217,7 @@ async fn a_stolen_registry_adds_no_member_and_drops_none() {
             state: MemberState::Active,
             since,
             entry: added.sign(keys),
+            key_changes: Vec::new(),
             pending: None,
         });
         scene.thief.publishes(&forged, &scene.status());
@@ -234,6 +242,75 @@ async fn a_stolen_registry_adds_no_member_and_drops_none() {
     scene.thief.publishes(&twice, &scene.status());
     let error = scene.refuses("a member twice").await;
     assert!(matches!(error, AcceptError::Twice(_)), "{error}");
+    scene.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stolen_registry_hides_no_rotation_invents_none_and_rewrites_no_past() {
+    let mut town = Town::start(&["minato", "yukimi"], Store::Sqlite).await;
+    let rotated = crate::key_life::rotated(&town, "minato", KeyUse::Sign).await;
+    let thief = town.lose_registry_to_a_thief().await;
+    let scene = Scene { town, thief };
+    let place = scene.place_of_minato(&scene.next());
+    let (online, own) = (&scene.thief.directory_key, thiefs_key());
+
+    let mut hidden = scene.next();
+    hidden.members[place].key_changes.clear();
+    scene.thief.publishes(&hidden, &scene.status());
+    assert_eq!(
+        scene.refuses("a rotation is hidden").await,
+        scene.blamed(KeyChangeError::Lost)
+    );
+
+    // The next rotation, of the key that Minato rotated to, signed by whatever the thief has.
+    let payload = rotated.said.open(ROTATION_TYP).unwrap().payload;
+    let mut stolen: Rotation = serde_json::from_slice(&payload).unwrap();
+    stolen.number = 2;
+    stolen.iat = scene.town.now();
+    let consent = scene.minatos().member.keys;
+    let consent = consent.iter().find(|key| key.key_use == KeyUse::Consent);
+    stolen.old.kid = consent.unwrap().kid.clone();
+    let (from, until) = (stolen.new.not_before, stolen.new.not_after);
+    stolen.new = KeyStatement::of(KeyUse::Consent, &own.public(), from, until);
+    let mut invented = scene.next();
+    let changes = &mut invented.members[place].key_changes;
+    changes.push(stolen.sign(online, &own));
+    scene.thief.publishes(&invented, &scene.status());
+    assert_eq!(
+        scene.refuses("a rotation is invented").await,
+        scene.blamed(KeyChangeError::Signature)
+    );
+
+    // A key of the thief's in Minato's past, and a past that Minato's own key never had.
+    let now = scene.town.now();
+    let archived = |public: &PublicKey, not_after: i64, revoked: Option<i64>| ArchivedKey {
+        member: scene.town.at("minato").id().clone(),
+        key_use: KeyUse::Sign,
+        kid: public.kid(),
+        x: public.x(),
+        not_before: now.plus_seconds(-86_400),
+        not_after: now.plus_seconds(not_after),
+        revoked_at: revoked.map(|at| now.plus_seconds(at)),
+    };
+    let mut past = scene.minatos().member.keys;
+    past.retain(|key| key.key_use == KeyUse::Sign);
+    let listed = &past[0];
+    let denied = ArchivedKey {
+        not_before: listed.not_before,
+        ..archived(&listed.public_key().unwrap(), 0, Some(-7 * 86_400))
+    };
+    for key in [
+        archived(&own.public(), 86_400, None),
+        archived(&own.public(), -60, None),
+        denied,
+    ] {
+        let mut rewritten = scene.next();
+        rewritten.archive.push(key.clone());
+        scene.thief.publishes(&rewritten, &scene.status());
+        let error = scene.refuses("a rewritten past").await;
+        assert_eq!(error, AcceptError::Archive(key.kid));
+    }
+    assert!(!scene.alarms().await.is_empty());
     scene.town.stop().await;
 }
 

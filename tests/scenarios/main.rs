@@ -23,6 +23,7 @@ mod fourteen_checks;
 mod fuzz_bodies;
 mod joining;
 mod jp_core_search;
+mod key_life;
 mod kill_export;
 mod kill_import;
 mod kill_nine;

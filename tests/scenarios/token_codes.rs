@@ -136,5 +136,5 @@ fn bound_to(mut claims: TokenClaims, holder: &Envoy) -> TokenClaims {
 }
 
 fn minted(by: &Envoy, claims: &TokenClaims) -> String {
-    claims.sign(by.keys.consent()).unwrap()
+    claims.sign(&*by.keys.consent()).unwrap()
 }

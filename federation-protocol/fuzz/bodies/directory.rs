@@ -1,11 +1,12 @@
-//! Any bytes as one of the registry's documents, a description or a link, and as a rightly signed
+//! Any bytes as one of the registry's documents, a description, a change of keys or a link, and as a rightly signed
 //! payload of one: behind the signature stands a parser too.
 
 use std::sync::LazyLock;
 
 use federation_protocol::directory::{
-    DESCRIPTION_TYP, DIRECTORY_TYP, Directory, ENTRY_TYP, Entry, MemberDescription, Membership,
-    ROOT_TYP, Reading, Root, STATUS_TYP, Status,
+    DESCRIPTION_TYP, DIRECTORY_TYP, Directory, ENTRY_TYP, Entry, KEY_REVOCATION_TYP, KeyChange,
+    LONGEST_KEY_CHANGE, MemberDescription, Membership, ROOT_TYP, ROTATION_TYP, Reading, Root,
+    STATUS_TYP, Status,
 };
 use federation_protocol::jws::{General, PayloadHash, sign_compact};
 use federation_protocol::link::{LINK_TYP, LinkAssertion};
@@ -30,6 +31,16 @@ pub(crate) fn run(data: &[u8]) {
     let _ = Root::pinned(root.as_bytes(), &PayloadHash::of(data), Reading::Fresh, NOW);
     let entry = General::new(data).signed(ENTRY_TYP, &REGISTRY.approver);
     let _ = Entry::verify(&entry, ROOT.document());
+    let _ = General::parse(data, LONGEST_KEY_CHANGE).map(|said| KeyChange::read(&said));
+    let mut document = REGISTRY.directory_document();
+    for typ in [ROTATION_TYP, KEY_REVOCATION_TYP] {
+        let said = General::new(data).signed(typ, &MEMBER.sign);
+        for listed in &mut document.members {
+            listed.key_changes = vec![said.clone()];
+        }
+        let signed = document.sign(&REGISTRY.directory);
+        assert!(Directory::accept(&signed.jws, &ROOT, None, Reading::Fresh, NOW).is_err());
+    }
     read(
         &sign_compact(DIRECTORY_TYP, data, &REGISTRY.directory),
         &sign_compact(STATUS_TYP, data, &REGISTRY.status),

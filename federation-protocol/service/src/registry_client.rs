@@ -325,6 +325,23 @@ impl RegistryClient {
             .await
     }
 
+    /// Says a member's own word about its keys: a rotation or a revocation, general JWS in JSON.
+    ///
+    /// # Errors
+    /// [`PeerFailure`]; a refusal is an answer.
+    pub async fn change_keys(
+        &self,
+        member: &MemberId,
+        statement: String,
+        deadline: Duration,
+    ) -> Result<RawReply, PeerFailure> {
+        let headers = [("content-type", "application/jose+json")];
+        let path = format!("/v1/members/{member}/keys");
+        self.site
+            .post(&path, headers.into_iter(), statement, deadline)
+            .await
+    }
+
     async fn post_statement(
         &self,
         path: &str,

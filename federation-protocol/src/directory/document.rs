@@ -9,9 +9,10 @@ use crate::keys::{KeyId, KeyUse, PublicKey, Sign};
 use crate::member::{MemberId, MemberState};
 use crate::time::Timestamp;
 
-use super::entry::Entry;
+use super::entry::{ENTRY_TYP, Entry};
+use super::key_chain::{KeyChain, RevokedElsewhere};
 use super::root::{DocumentKind, Root};
-use super::{AcceptError, Opened, Reading, SignedDocument, payload};
+use super::{AcceptError, Opened, Reading, SignedDocument, key_succession, payload};
 
 /// `typ` of the directory.
 pub const DIRECTORY_TYP: &str = "musubi-directory+jwt";
@@ -56,6 +57,10 @@ pub struct ListedMember {
     pub since: Timestamp,
     /// The entry in force.
     pub entry: General,
+    /// What the member itself said about its keys since this entry: rotations and revocations, in
+    /// their order. They fall with the entry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_changes: Vec<General>,
     /// An approved replacement that the member did not sign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
@@ -101,6 +106,12 @@ pub struct Policy {
 }
 
 impl DirectoryDocument {
+    /// When keys were revoked, by the archive.
+    pub(super) fn revoked(&self) -> RevokedElsewhere {
+        let revoked = |key: &ArchivedKey| Some((key.kid.clone(), key.revoked_at?));
+        self.archive.iter().filter_map(revoked).collect()
+    }
+
     /// Signs with the online directory key.
     #[must_use]
     pub fn sign(&self, key: &dyn Sign) -> SignedDocument {
@@ -126,9 +137,27 @@ pub struct Directory {
 pub(super) struct Accepted {
     pub(super) entry: Entry,
     pub(super) hash: PayloadHash,
+    /// Its keys, after its own rotations and revocations.
+    pub(super) chain: KeyChain,
     pub(super) state: MemberState,
     /// A replacement on hold: its hash, and from when it may count.
     pub(super) pending: Option<(PayloadHash, Timestamp)>,
+}
+
+impl Accepted {
+    /// Whether a `sign` or `recovery` key that counts at `at` signed `replacement` too.
+    fn vouches_for(&self, replacement: &General, at: Timestamp) -> bool {
+        let own = [KeyUse::Sign, KeyUse::Recovery]
+            .into_iter()
+            .flat_map(|key_use| self.chain.counting(key_use, at));
+        let own: Vec<_> = own
+            .filter_map(|key| Some((&key.kid, key.public_key()?)))
+            .collect();
+        let own = own.iter().map(|(kid, key)| (*kid, key));
+        replacement
+            .open(ENTRY_TYP)
+            .is_ok_and(|open| open.count(own).is_ok_and(|count| count > 0))
+    }
 }
 
 impl Directory {
@@ -151,17 +180,24 @@ impl Directory {
             .filter_map(|(id, entry)| Some((id, entry.pending?.1)))
     }
 
+    /// A member's keys as they are, after its own rotations and revocations.
+    #[must_use]
+    pub fn chain(&self, id: &MemberId) -> Option<&KeyChain> {
+        self.entries.get(id).map(|accepted| &accepted.chain)
+    }
+
     /// Whose `sign` key this was at a moment, by this directory alone, archived keys too: for evidence
-    /// of that day.
+    /// of that day. A revoked key proves what it signed before it was revoked.
     #[must_use]
     pub fn signer_at(&self, kid: &str, at: Timestamp) -> Option<(MemberId, PublicKey)> {
-        let listed = self.entries().flat_map(|(id, accepted)| {
-            let keys = accepted.entry.member.keys.iter();
-            keys.filter(|key| {
-                key.kid.as_str() == kid && key.key_use == KeyUse::Sign && key.holds_at(at)
-            })
-            .filter_map(move |key| Some((id.clone(), key.public_key()?)))
+        let listed = self.entries().filter_map(|(id, accepted)| {
+            let mut keys = accepted.chain.counting(KeyUse::Sign, at);
+            let key = keys.find(|key| key.kid.as_str() == kid)?;
+            Some((id.clone(), key.public_key()?))
         });
+        let is_listed = self
+            .entries()
+            .any(|(_, accepted)| accepted.chain.find(kid).is_some());
         let archived = self.document().archive.iter().filter_map(|key| {
             let held = key.not_before <= at
                 && at <= key.not_after
@@ -170,7 +206,12 @@ impl Directory {
             let public = PublicKey::from_x(&key.x).ok()?;
             (fits && public.kid() == key.kid).then(|| (key.member.clone(), public))
         });
-        listed.chain(archived).next()
+        // What approvers and the member signed has the last word.
+        listed.chain(archived.filter(|_| !is_listed)).next()
+    }
+
+    pub(super) fn accepted(&self, id: &MemberId) -> Option<&Accepted> {
+        self.entries.get(id)
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (&MemberId, &Accepted)> {
@@ -209,6 +250,7 @@ impl Directory {
         let hash = opened.hash;
         let document: DirectoryDocument = opened.schema()?;
         let entries = entries(&document, root)?;
+        key_succession::check_archive(&document)?;
         let directory = Self {
             document,
             hash,
@@ -216,6 +258,7 @@ impl Directory {
         };
         if let Some(previous) = previous.filter(|previous| previous.hash != hash) {
             directory.check_succession(previous)?;
+            key_succession::check(&directory, previous)?;
         }
         Ok(directory)
     }
@@ -244,7 +287,7 @@ impl Directory {
         let listed = self.document.members.iter();
         let signed_by_member = listed
             .filter(|listed| listed.entry.payload_hash() == Some(after.hash))
-            .any(|listed| before.entry.vouches_for(&listed.entry, self.document.iat));
+            .any(|listed| before.vouches_for(&listed.entry, self.document.iat));
         let held = before
             .pending
             .is_some_and(|(hash, at)| hash == after.hash && at <= self.document.iat);
@@ -290,6 +333,7 @@ fn entries(
 ) -> Result<HashMap<MemberId, Accepted>, AcceptError> {
     let mut entries = HashMap::with_capacity(document.members.len());
     let mut keys = HashSet::new();
+    let revoked = document.revoked();
     for (at, listed) in document.members.iter().enumerate() {
         let blame = |error| AcceptError::Entry {
             member: format!("member {at} of the list"),
@@ -308,15 +352,23 @@ fn entries(
                 Some((hash, pending.in_force_at))
             }
         };
-        for key in &entry.member.keys {
-            if !keys.insert(key.kid.clone()) {
-                return Err(AcceptError::Twice(key.kid.to_string()));
+        let id = entry.member.id.clone();
+        let chain =
+            KeyChain::verify(&entry, hash, &listed.key_changes, &revoked).map_err(|error| {
+                AcceptError::KeyChange {
+                    member: id.clone(),
+                    error,
+                }
+            })?;
+        for key in chain.keys() {
+            if !keys.insert(key.statement.kid.clone()) {
+                return Err(AcceptError::Twice(key.statement.kid.to_string()));
             }
         }
-        let id = entry.member.id.clone();
         let accepted = Accepted {
             entry,
             hash,
+            chain,
             state: listed.state,
             pending,
         };

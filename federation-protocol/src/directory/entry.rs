@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::json;
 use crate::jws::{General, JwsError, PayloadHash};
-use crate::keys::{KeyId, KeyUse, PublicKey, Sign};
+use crate::keys::Sign;
 use crate::time::Timestamp;
 
 use super::profile::{Profile, ProfileError};
@@ -97,21 +97,5 @@ impl Entry {
         }
         entry.member.check()?;
         Ok((entry, PayloadHash::of(&open.payload)))
-    }
-
-    /// Whether a `sign` or `recovery` key of this entry, valid at `at`, signed `replacement` too.
-    pub(super) fn vouches_for(&self, replacement: &General, at: Timestamp) -> bool {
-        let own: Vec<(&KeyId, PublicKey)> = self
-            .member
-            .keys
-            .iter()
-            .filter(|key| matches!(key.key_use, KeyUse::Sign | KeyUse::Recovery))
-            .filter(|key| key.holds_at(at))
-            .filter_map(|key| Some((&key.kid, key.public_key()?)))
-            .collect();
-        let own = own.iter().map(|(kid, key)| (*kid, key));
-        replacement
-            .open(ENTRY_TYP)
-            .is_ok_and(|open| open.count(own).is_ok_and(|count| count > 0))
     }
 }

@@ -12,11 +12,11 @@ use crate::time::Timestamp;
 
 use super::AcceptError;
 use super::document::Directory;
-use super::profile::Profile;
+use super::profile::{KeyStatement, Profile};
 use super::root::{DocumentKind, Root};
 use super::status::Status;
 
-/// A member as its entry says; the state is asked of [`Membership::state`].
+/// A member as its entry says, with the keys that it has now; the state is asked of [`Membership::state`].
 #[derive(Clone, Debug)]
 pub struct Member {
     profile: Profile,
@@ -59,6 +59,9 @@ pub struct KeyEntry<'a> {
     pub not_before: Timestamp,
     /// Until when, itself included.
     pub not_after: Timestamp,
+    /// It stands in the archive alone: it proves what it signed then
+    /// ([`Directory::signer_at`]), and signs nothing new.
+    pub retired: bool,
     /// It counts no more, whatever its times say.
     pub revoked: bool,
     /// The key.
@@ -66,10 +69,14 @@ pub struct KeyEntry<'a> {
 }
 
 impl KeyEntry<'_> {
-    /// Whether the key counted for this use at this moment, and was not revoked.
+    /// Whether the key is listed for this use, counted at this moment, and was not revoked.
+    ///
+    /// `at` may be what the signer says: so a revoked key counts at no moment, or a thief would say
+    /// that it was yesterday.
     #[must_use]
     pub fn may(&self, key_use: KeyUse, at: Timestamp) -> bool {
-        self.key_use == key_use && !self.revoked && self.not_before <= at && at <= self.not_after
+        let counts = !self.retired && !self.revoked;
+        self.key_use == key_use && counts && self.not_before <= at && at <= self.not_after
     }
 }
 
@@ -104,6 +111,7 @@ struct IndexedKey {
     key_use: KeyUse,
     not_before: Timestamp,
     not_after: Timestamp,
+    retired: bool,
     revoked: bool,
     public: PublicKey,
 }
@@ -121,6 +129,7 @@ impl Index {
         let mut members = HashMap::new();
         let mut keys = HashMap::new();
         let mut certificates: HashMap<Fingerprint, Vec<MemberId>> = HashMap::new();
+        let revoked = directory.document().revoked();
         for archived in &directory.document().archive {
             if let Ok(public) = PublicKey::from_x(&archived.x)
                 && archived.key_use != KeyUse::Seal
@@ -131,29 +140,33 @@ impl Index {
                     key_use: archived.key_use,
                     not_before: archived.not_before,
                     not_after: archived.not_after,
+                    // Only the registry vouches for the archive: no key of it opens a door again.
+                    retired: true,
                     revoked: archived.revoked_at.is_some(),
                     public,
                 };
                 keys.insert(archived.kid.clone(), key);
             }
         }
-        // Listed keys after archived ones: what approvers signed has the last word.
+        // Listed keys after archived ones: what approvers and the member signed has the last word.
         for (id, accepted) in directory.entries() {
-            let profile = &accepted.entry.member;
-            for key in &profile.keys {
-                let archived = keys
-                    .get(&key.kid)
-                    .is_some_and(|key: &IndexedKey| key.revoked);
-                if let Some(public) = key.public_key() {
+            let profile = Profile {
+                keys: accepted.chain.unrevoked().cloned().collect(),
+                ..accepted.entry.member.clone()
+            };
+            for key in accepted.chain.keys() {
+                let said = &key.statement;
+                if let Some(public) = said.public_key() {
                     let key_entry = IndexedKey {
                         member: id.clone(),
-                        key_use: key.key_use,
-                        not_before: key.not_before,
-                        not_after: key.not_after,
-                        revoked: archived,
+                        key_use: said.key_use,
+                        not_before: said.not_before,
+                        not_after: said.not_after,
+                        retired: false,
+                        revoked: key.revoked_at.is_some() || revoked.contains_key(&said.kid),
                         public,
                     };
-                    keys.insert(key.kid.clone(), key_entry);
+                    keys.insert(said.kid.clone(), key_entry);
                 }
             }
             for certificate in &profile.certificates {
@@ -166,7 +179,7 @@ impl Index {
             members.insert(
                 id.clone(),
                 Member {
-                    profile: profile.clone(),
+                    profile,
                     listed_state,
                     version,
                 },
@@ -332,7 +345,7 @@ impl Membership {
     }
 
     /// Every Ed25519 key that this member has or had, in no order.
-    pub fn keys_of(&self, id: &MemberId) -> impl Iterator<Item = KeyEntry<'_>> {
+    pub fn every_key_of(&self, id: &MemberId) -> impl Iterator<Item = KeyEntry<'_>> {
         let own = self.index.keys.iter();
         own.filter(move |(_, key)| key.member == *id)
             .map(|(kid, key)| self.entry(kid, key))
@@ -345,18 +358,31 @@ impl Membership {
             key_use: key.key_use,
             not_before: key.not_before,
             not_after: key.not_after,
+            retired: key.retired,
             revoked: key.revoked || self.standing.revoked.contains(kid),
             public: &key.public,
         }
+    }
+
+    /// The keys of a member that count now for one use: of its entry and its rotations, without the
+    /// revoked ones.
+    pub fn keys_of(
+        &self,
+        id: &MemberId,
+        key_use: KeyUse,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &KeyStatement> {
+        let member = self.member(id).into_iter();
+        member
+            .flat_map(move |member| member.keys_for(key_use, now))
+            .filter(|key| !self.standing.revoked.contains(&key.kid))
     }
 
     /// The key to which something is sealed for this member now: of several that count and are not
     /// revoked, the one that began last.
     #[must_use]
     pub fn seal_key(&self, id: &MemberId, now: Timestamp) -> Option<(KeyId, SealPublicKey)> {
-        self.member(id)?
-            .keys_for(KeyUse::Seal, now)
-            .filter(|key| !self.standing.revoked.contains(&key.kid))
+        self.keys_of(id, KeyUse::Seal, now)
             .max_by_key(|key| key.not_before)
             .and_then(|key| Some((key.kid.clone(), key.seal_key()?)))
     }

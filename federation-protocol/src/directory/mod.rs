@@ -10,6 +10,9 @@
 mod description;
 mod document;
 mod entry;
+mod key_chain;
+mod key_change;
+mod key_succession;
 mod membership;
 mod profile;
 mod root;
@@ -19,6 +22,7 @@ use serde::Deserialize;
 
 use crate::json;
 use crate::jws::{JwsError, PayloadHash};
+use crate::keys::KeyId;
 use crate::member::MemberId;
 use crate::time::Timestamp;
 
@@ -28,6 +32,12 @@ pub use document::{
     Policy,
 };
 pub use entry::{ENTRY_TYP, Entry, EntryError};
+pub use key_chain::{ChainKey, KeyChain, MOST_KEY_CHANGES, RevokedElsewhere};
+pub use key_change::{
+    EndingKey, KEY_CHANGE_SECONDS, KEY_REVOCATION_TYP, KeyChange, KeyChangeError, KeyRevocation,
+    LONGEST_KEY_CHANGE, LONGEST_KEY_LIFE_SECONDS, ROTATED_USES, ROTATION_LEAD_SECONDS,
+    ROTATION_OVERLAP_SECONDS, ROTATION_TYP, Rotation,
+};
 pub use membership::{Freshness, KeyEntry, Member, Membership};
 pub use profile::{
     Certificate, Endpoints, KeyStatement, Names, Profile, ProfileError, ProtocolRange,
@@ -129,6 +139,18 @@ pub enum AcceptError {
         /// What is wrong.
         error: EntryError,
     },
+    /// A member's rotation or revocation of keys does not count, or was listed and is gone. Alarm.
+    #[error("a key change of {member}: {error}")]
+    KeyChange {
+        /// Whose.
+        member: MemberId,
+        /// What is wrong.
+        error: KeyChangeError,
+    },
+    /// A key stands in the archive that was never listed, that still counts, or with another past
+    /// than it had; or one that stood there is gone. Alarm.
+    #[error("the archive tells another past of {0}")]
+    Archive(KeyId),
     /// A member or a key stands twice.
     #[error("{0} stands twice")]
     Twice(String),
@@ -153,6 +175,8 @@ impl AcceptError {
                 | Self::Rollback { .. }
                 | Self::PreviousMismatch
                 | Self::Entry { .. }
+                | Self::KeyChange { .. }
+                | Self::Archive(_)
                 | Self::MemberLost(_)
                 | Self::NotHeld(_)
         )

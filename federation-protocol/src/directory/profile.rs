@@ -130,7 +130,7 @@ impl KeyStatement {
         self.not_before <= time && time <= self.not_after
     }
 
-    fn is_sound(&self) -> bool {
+    pub(super) fn is_sound(&self) -> bool {
         let kid = match self.key_use {
             KeyUse::Seal => self.seal_key().map(|key| key.kid()),
             _ => self.public_key().map(|key| key.kid()),

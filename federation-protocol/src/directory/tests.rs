@@ -14,6 +14,8 @@ use crate::member::MemberState;
 use crate::purpose::Purpose;
 use crate::sample::{NOW, SampleMember, SampleRegistry};
 
+mod archive;
+mod key_changes;
 mod replacement;
 
 fn minato() -> SampleMember {
@@ -557,42 +559,6 @@ fn membership_knows_members_keys_and_certificates() {
     );
     assert!(membership.key("nobody").is_none());
     assert_eq!(membership.position().to_string(), "1;status=1");
-}
-
-#[test]
-fn an_archived_key_still_proves_old_evidence() {
-    let registry = registry();
-    let old = SecretKey::from_seed([80; 32]);
-    let archived = |revoked_at| ArchivedKey {
-        member: minato().id,
-        key_use: KeyUse::Consent,
-        kid: old.kid().clone(),
-        x: old.public().x(),
-        not_before: NOW.plus_seconds(-2_000),
-        not_after: NOW.plus_seconds(-1_000),
-        revoked_at,
-    };
-    let with = |key| {
-        let mut document = registry.directory_document();
-        document.archive.push(key);
-        let directory = accept(&registry, &document, None).unwrap();
-        let status = registry.status_document(&document.sign(&registry.directory), 1);
-        let status = status.sign(&registry.status).jws;
-        let root = registry.accepted_root();
-        let status = Status::accept(&status, &root, None, Reading::Fresh, NOW).unwrap();
-        Membership::new(root, directory, status).unwrap()
-    };
-    let then = NOW.plus_seconds(-1_500);
-    let membership = with(archived(None));
-    let key = membership.key(old.kid()).unwrap();
-    assert!(key.may(KeyUse::Consent, then) && !key.may(KeyUse::Consent, NOW));
-    let membership = with(archived(Some(NOW)));
-    assert!(
-        !membership
-            .key(old.kid())
-            .unwrap()
-            .may(KeyUse::Consent, then)
-    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::consent::Residual;
 use crate::digest::sha256;
 use crate::issuers::Issuers;
 use crate::json;
-use crate::keys::PublicKey;
+use crate::keys::{KeyId, PublicKey};
 use crate::purpose::Purpose;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -64,6 +64,12 @@ impl ParsedToken {
             signature,
             hash: sha256(token.as_bytes()),
         })
+    }
+
+    /// The key to which it is bound, as it says: who holds the token signs with that one.
+    #[must_use]
+    pub const fn holder(&self) -> &KeyId {
+        &self.claims.cnf.jkt
     }
 
     /// The SHA-256 of the whole token: what a cache of checked signatures may be keyed by.

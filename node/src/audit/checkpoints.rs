@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use federation_protocol::keys::{KeyUse, PublicKey};
+use federation_protocol::keys::PublicKey;
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 use federation_protocol::transparency::{
@@ -21,7 +21,7 @@ use super::store::tree::{self, Growth, StoredTree};
 use super::store::{Row, committed, salt};
 use super::{AuditError, seal};
 use crate::database::{Database, DatabaseError, HospitalConnection, Kind};
-use crate::keys::{Keys, NodePublicKey};
+use crate::keys::Keys;
 
 /// Lines under one checkpoint at the most.
 const MOST_LINES: i64 = 1_000;
@@ -167,26 +167,13 @@ impl Checkpoints {
             root: edge.root(),
         };
         let key = self.keys.log();
-        match self.public() {
-            Some(public) => checkpoint.sign(key, &public),
-            // Every opened key ring has the key: without it there is nothing to sign with either.
-            None => SignedNote {
-                text: checkpoint.to_text(),
-                signatures: Vec::new(),
-            },
-        }
+        checkpoint.sign(&*key, &key.public())
     }
 
     /// The public half of the `log` key that signs now.
     #[must_use]
-    pub fn public(&self) -> Option<PublicKey> {
-        self.keys
-            .public_keys()
-            .into_iter()
-            .find_map(|key| match key {
-                NodePublicKey::Signing(KeyUse::Log, key) => Some(key),
-                _ => None,
-            })
+    pub fn public(&self) -> PublicKey {
+        self.keys.log().public()
     }
 
     /// What time it is for this log.

@@ -6,6 +6,7 @@ pub(crate) mod consent;
 pub(crate) mod doctor;
 pub(crate) mod import;
 pub(crate) mod join;
+pub(crate) mod keys;
 pub(crate) mod link;
 pub(crate) mod person;
 pub(crate) mod upkeep;
@@ -52,6 +53,9 @@ pub(crate) enum Command {
     Join(Box<join::JoinArgs>),
     /// Leave the federation, for ever
     Leave(join::LeaveArgs),
+    /// This member's keys: list, rotate, revoke
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Load FHIR transaction bundles and NDJSON, without memory of what was loaded; see import
     Load(LoadArgs),
     /// Import NDJSON, bundles and SS-MIX2 storage, again and again: with progress and quarantine

@@ -6,7 +6,7 @@ use std::fs;
 use federation_protocol::directory::{
     Certificate, Endpoints, KeyStatement, MemberDescription, Names, Profile, ProtocolRange,
 };
-use federation_protocol::keys::KeyUse;
+use federation_protocol::keys::{KeyUse, Sign};
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{Clock, SystemClock};
@@ -17,6 +17,7 @@ use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{line, note};
 use super::settings;
 use crate::config::Config;
+use crate::federation::directory;
 use crate::keys::{Keys, NodePublicKey};
 
 /// How long the described keys are valid; a rotation replaces them long before.
@@ -49,6 +50,7 @@ pub(super) fn description(config: &Config, now: Timestamp) -> Result<String, Fai
         Exit::Config,
         "run `musubi-node init` first, or mend the files' modes",
     )?;
+    follow_directory(config, &keys, now);
     let tls = &config.federation.tls;
     let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key).or_failure(
         Exit::Config,
@@ -70,7 +72,18 @@ pub(super) fn description(config: &Config, now: Timestamp) -> Result<String, Fai
         .into_iter()
         .filter_map(|key_use| keys.signer(key_use))
         .collect();
-    Ok(description.sign(keys.sign(), &others))
+    let others: Vec<&dyn Sign> = others.iter().map(|key| -> &dyn Sign { &**key }).collect();
+    Ok(description.sign(&*keys.sign(), &others))
+}
+
+/// A member that rotated describes the keys that it has now, not its first.
+fn follow_directory(config: &Config, keys: &Keys, now: Timestamp) {
+    let folder = config.state_dir.join("directory");
+    let stored = directory::look(&folder, config.registry.root_sha256, now);
+    let membership = stored.ok().and_then(|stored| stored.membership);
+    if let (Some(membership), Ok(me)) = (membership, config.member_urn().parse()) {
+        keys.follow(&membership, &me, &SystemClock::shared());
+    }
 }
 
 fn profile(config: &Config, keys: &Keys, der: Vec<u8>, now: Timestamp) -> Result<Profile, Failure> {

@@ -95,12 +95,11 @@ pub(super) fn leave(args: &LeaveArgs) -> Result<(), Failure> {
     }
     let rooms = rooms(&args.node)?;
     let brought = args.recovery_key.as_deref().map(key_file).transpose()?;
+    let own = rooms.keys.signer(KeyUse::Recovery);
+    let own = own.unwrap_or_else(|| rooms.keys.sign());
     let key: &dyn Sign = match &brought {
         Some(key) => key,
-        None => rooms
-            .keys
-            .signer(KeyUse::Recovery)
-            .unwrap_or_else(|| rooms.keys.sign()),
+        None => &*own,
     };
     let counter = counter(&rooms)?;
     let left = run::small_runtime()?.block_on(counter.leave(&rooms.me, key, now()));
@@ -116,7 +115,7 @@ pub(super) fn leave(args: &LeaveArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     SystemClock.now()
 }
 
@@ -221,7 +220,7 @@ fn keep(rooms: &Rooms, kept: &Kept) -> Result<(), Failure> {
 }
 
 /// The registry as the pinned root describes it; its documents are fetched on the way.
-fn counter(rooms: &Rooms) -> Result<Counter, Failure> {
+pub(super) fn counter(rooms: &Rooms) -> Result<Counter, Failure> {
     let membership = membership(rooms)?;
     let config = &rooms.config;
     let rules = OutboundRules::new(config.federation.allow_cidrs.iter().copied());
@@ -233,7 +232,7 @@ fn hand_in(rooms: &Rooms, kept: &mut Kept) -> Result<ApplicationReply, Failure> 
     let counter = counter(rooms)?;
     let description = describe::description(&rooms.config, now())?;
     let (contact, sign) = (kept.contact.clone(), rooms.keys.sign());
-    let applied = counter.apply(&kept.token, contact, description, sign, now());
+    let applied = counter.apply(&kept.token, contact, description, &*sign, now());
     let reply = run::small_runtime()?
         .block_on(applied)
         .map_err(|error| join_failure(&error))?;
@@ -244,7 +243,8 @@ fn hand_in(rooms: &Rooms, kept: &mut Kept) -> Result<ApplicationReply, Failure> 
 
 fn standing(rooms: &Rooms, kept: &Kept) -> Result<ApplicationReply, Failure> {
     let counter = counter(rooms)?;
-    let asked = counter.standing(kept, rooms.keys.sign(), now());
+    let sign = rooms.keys.sign();
+    let asked = counter.standing(kept, &*sign, now());
     let standing = run::small_runtime()?.block_on(asked);
     standing.map_err(|error| join_failure(&error))
 }
@@ -339,14 +339,14 @@ fn number(rooms: &Rooms) -> Result<String, Failure> {
     Ok(comparison_number(&described.member))
 }
 
-fn key_file(path: &Path) -> Result<SecretKey, Failure> {
+pub(super) fn key_file(path: &Path) -> Result<SecretKey, Failure> {
     let pem = zeroize::Zeroizing::new(
         std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?,
     );
     SecretKey::from_pkcs8_pem(&pem).or_failure(Exit::Config, "name the key's PEM file")
 }
 
-fn join_failure(error: &JoinError) -> Failure {
+pub(super) fn join_failure(error: &JoinError) -> Failure {
     let (exit, next) = match error {
         JoinError::Unreachable(_) | JoinError::Endpoint(_) => (
             Exit::Unreachable,

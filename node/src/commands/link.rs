@@ -35,7 +35,7 @@ fn create(args: &LinkCreateArgs) -> Result<(), Failure> {
         &args.patient,
         &home,
         &mut phone,
-        rooms.keys.sign(),
+        &*rooms.keys.sign(),
     ));
     let made = made.or_failure(Exit::Failure, "check --home and --phone")?;
     if let Err(error) = phone.save(&args.phone) {

@@ -16,6 +16,7 @@ mod failure;
 mod import;
 mod init;
 mod join;
+mod keys;
 mod link;
 mod load;
 mod output;
@@ -77,6 +78,7 @@ fn obey(command: &Command) -> Result<(), Failure> {
         Command::Doctor(args) => doctor::doctor(args),
         Command::Join(args) => join::join(args),
         Command::Leave(args) => join::leave(args),
+        Command::Keys(command) => keys::keys(command),
 
         Command::Load(args) => load::load(args),
         Command::Import(args) => import::import(args),

@@ -52,7 +52,7 @@ fn signers(rooms: &Rooms, membership: Option<&Membership>) -> Signers {
             witnesses.insert(name, witness_keys(membership));
             (log_keys(membership, &log), witnesses)
         }
-        None => (log.public().into_iter().collect(), HashMap::new()),
+        None => (vec![log.public()], HashMap::new()),
     };
     Signers {
         origin: rooms.me.to_string(),

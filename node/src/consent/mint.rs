@@ -248,7 +248,7 @@ impl Consents {
                 sig: signed.signature,
             }),
         };
-        Ok(claims.sign(self.keys.consent()))
+        Ok(claims.sign(&*self.keys.consent()))
     }
 }
 

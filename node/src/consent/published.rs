@@ -86,6 +86,6 @@ impl Consents {
                 .map_err(outside)?;
         }
         let now = Timestamp::from_unix_seconds(now.unix_seconds());
-        Ok(bits.sign(&self.status_uri(list), self.keys.consent(), now))
+        Ok(bits.sign(&self.status_uri(list), &*self.keys.consent(), now))
     }
 }

@@ -24,6 +24,8 @@ federation_service::checkup_codes! {
     KEYS_NOT_HERE = Problem "keys-not-here";
     KEY_ENDED = Problem "key-ended";
     KEY_SOON = Warning "key-ends-soon";
+    KEY_RUN_OUT = Problem "key-run-out";
+    KEY_ROTATE_SOON = Warning "key-rotate-soon";
     DATABASE_CLOSED = Problem "database-closed";
     DATABASE_NEWER = Problem "database-newer";
     DATABASE_OLDER = Warning "database-older";

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use federation_protocol::directory::{AcceptError, Certificate, Freshness, KeyStatement, Member};
+use federation_protocol::directory::{
+    AcceptError, Certificate, Freshness, KeyChain, KeyStatement, Member, ROTATED_USES,
+};
 use federation_protocol::keys::KeyUse;
 use federation_protocol::member::MemberState;
 use federation_protocol::time::Timestamp;
@@ -61,7 +63,10 @@ pub(super) fn own(checkup: &mut Checkup, case: &Case) {
             let state = membership.state(&case.me, now);
             chain.note("directory.own", entry(case, member, state));
             match &case.keys {
-                Some(keys) => chain.note("directory.keys", listed_keys(keys, member, now)),
+                Some(keys) => {
+                    let own = membership.directory().chain(&case.me);
+                    chain.note("directory.keys", listed_keys(keys, member, own, now));
+                }
                 None => chain.not_tried("directory.keys"),
             }
             match own_certificate(case) {
@@ -105,11 +110,13 @@ pub(super) fn own_state(case: &Case, state: Option<MemberState>) -> Said {
     }
 }
 
-fn listed_keys(keys: &Keys, member: &Member, now: Timestamp) -> Said {
+fn listed_keys(keys: &Keys, member: &Member, own: Option<&KeyChain>, now: Timestamp) -> Said {
     let here: Vec<(KeyUse, String)> = keys.public_keys().iter().map(named).collect();
-    let is_here = |listed: &KeyStatement| {
-        here.iter()
-            .any(|(_, kid)| kid.as_str() == listed.kid.as_str())
+    let is_here = |listed: &KeyStatement| keys.holds(listed.key_use, &listed.kid);
+    // One that gave way to another only runs out.
+    let gives_way = |listed: &KeyStatement| {
+        let key = own.and_then(|own| own.find(&listed.kid));
+        key.is_some_and(|key| key.gave_way)
     };
     let uses = |uses: Vec<KeyUse>| {
         let words: Vec<_> = uses.into_iter().map(KeyUse::as_str).collect();
@@ -129,13 +136,14 @@ fn listed_keys(keys: &Keys, member: &Member, now: Timestamp) -> Said {
         .keys
         .iter()
         .filter(|listed| listed.key_use != KeyUse::Recovery && listed.not_after >= now)
-        .filter(|listed| !is_here(listed))
+        .filter(|listed| !is_here(listed) && !gives_way(listed))
         .map(|listed| listed.key_use)
         .collect();
     if !missing.is_empty() {
         return Said::code(KEYS_NOT_HERE).with("uses", uses(missing));
     }
-    let first_to_end = member.keys.iter().filter(|listed| is_here(listed));
+    let first_to_end = member.keys.iter();
+    let first_to_end = first_to_end.filter(|listed| is_here(listed) && !gives_way(listed));
     match first_to_end.min_by_key(|listed| listed.not_after) {
         Some(key) => until(key, now),
         None => NOT_JOINED.into(),
@@ -151,15 +159,17 @@ fn named(key: &NodePublicKey) -> (KeyUse, String) {
 
 fn until(key: &KeyStatement, now: Timestamp) -> Said {
     let days = days_left(key.not_after, now);
+    let rotates = ROTATED_USES.contains(&key.key_use);
     let code = if key.not_after < now {
-        KEY_ENDED
+        if rotates { KEY_RUN_OUT } else { KEY_ENDED }
     } else if days < SOON_DAYS {
-        KEY_SOON
+        if rotates { KEY_ROTATE_SOON } else { KEY_SOON }
     } else {
         return Said::well(format!("… {}", key.not_after));
     };
     Said::code(code)
         .with("uses", key.key_use)
+        .with("kid", &key.kid)
         .with("days", days)
         .with("until", key.not_after)
 }

@@ -109,6 +109,13 @@ async fn open(checkup: &mut Checkup, config: Config, me: MemberId, clock: Shared
             listing::stored(&folder, pin, now)
         })
         .await;
+    // Of several keys of one use, those that the directory lists now are examined.
+    let membership = stored
+        .as_ref()
+        .and_then(|stored| stored.membership.as_ref());
+    if let (Some(keys), Some(membership)) = (&keys, membership) {
+        keys.follow(membership, &me, &clock);
+    }
     Case {
         rules: OutboundRules::new(config.federation.allow_cidrs.iter().copied()),
         config,

@@ -116,7 +116,7 @@ impl Asker {
             traceparent: format!("00-{trace}-{}-01", span.get(..16).unwrap_or_default()),
             body: br#"{"echo":"doctor"}"#.to_vec(),
         };
-        let signed = draft.sign(self.keys.sign(), now, *nonce);
+        let signed = draft.sign(&*self.keys.sign(), now, *nonce);
         signed.map_err(|error| error.to_string())
     }
 

@@ -284,7 +284,7 @@ impl Asking {
             },
             parts,
         );
-        let jws = manifest::sign(&claims, self.parts.keys.sign());
+        let jws = manifest::sign(&claims, &*self.parts.keys.sign());
         let (id, grant, at, kept) = (
             planned.id.clone(),
             planned.grant.id.clone(),

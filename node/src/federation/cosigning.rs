@@ -5,8 +5,10 @@
 //!
 //! Source: C2SP tlog-witness; PROTOCOL section 7.
 
-use federation_protocol::directory::Membership;
-use federation_protocol::keys::{KeyUse, PublicKey};
+use std::sync::Arc;
+
+use federation_protocol::directory::{KeyStatement, Membership};
+use federation_protocol::keys::{KeyUse, PublicKey, SecretKey};
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
 use federation_protocol::signature::Request;
@@ -79,7 +81,7 @@ pub(super) struct Asked {
     /// Those that count for the sender's log now.
     log: Vec<PublicKey>,
     /// This node's own.
-    mine: PublicKey,
+    mine: Arc<SecretKey>,
     submission: Submission,
 }
 
@@ -94,16 +96,16 @@ impl Asked {
         keys: &Keys,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
-        let mine = membership.key(keys.log().kid().as_str());
-        let mine = mine.filter(|key| key.may(KeyUse::Log, now));
-        let mine = mine.ok_or(Refusal::NotFound)?.public.clone();
+        let mine = keys.log();
+        let listed = membership.key(mine.kid().as_str());
+        if !listed.is_some_and(|key| key.may(KeyUse::Log, now)) {
+            return Err(Refusal::NotFound);
+        }
         let submission = Submission::from_json(&request.body).or(Err(Refusal::QueryNotAllowed))?;
-        let log = membership
-            .keys_of(&request.from)
-            .filter(|key| key.may(KeyUse::Log, now));
+        let log = membership.keys_of(&request.from, KeyUse::Log, now);
         Ok(Self {
             origin: request.from.clone(),
-            log: log.map(|key| key.public.clone()).collect(),
+            log: log.filter_map(KeyStatement::public_key).collect(),
             mine,
             submission,
         })
@@ -117,7 +119,7 @@ impl Asked {
     pub(super) fn judge(
         &self,
         connection: &mut HospitalConnection,
-        (me, keys): (&MemberId, &Keys),
+        me: &MemberId,
         line: Line,
         now: Timestamp,
     ) -> Result<Option<WitnessReply>, DatabaseError> {
@@ -135,7 +137,7 @@ impl Asked {
                 store::witnessed::keep(connection, &head)?;
                 audit::append(connection, &line.detail("size", next.size))?;
                 let text = &self.submission.note.text;
-                let line = cosign(text, me.as_str(), keys.log(), &self.mine, now);
+                let line = cosign(text, me.as_str(), &*self.mine, &self.mine.public(), now);
                 Ok(Some(WitnessReply::Cosigned(line.to_string())))
             }
             Err(refusal) => {

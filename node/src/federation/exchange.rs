@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use federation_protocol::Verified;
 use federation_protocol::directory::{Member, Membership};
+use federation_protocol::keys::KeyId;
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_protocol::refusal::Refusal;
@@ -17,6 +18,7 @@ use federation_protocol::signature::{
     Actor, Answer, AnswerRefusal, ExchangeId, RequestDraft, SignedRequest, verify_answer,
 };
 use federation_protocol::time::Timestamp;
+use federation_protocol::token::ParsedToken;
 use federation_service::clock::{SharedClock, Stopwatch};
 use federation_service::peer_client::{PeerClient, PeerFailure, RawReply};
 
@@ -273,13 +275,23 @@ impl Exchanges {
             traceparent: traceparent(&trace),
             body: ask.body.clone(),
         };
+        // A token is bound to the key that was newest when it was minted: until that ends, what is
+        // asked with the token is signed with that key.
+        let bound = ask.consent.as_deref().and_then(key_bound_by);
+        let bound = bound.and_then(|kid| self.parts.keys.sign_as(&kid));
+        let key = bound.unwrap_or_else(|| self.parts.keys.sign());
         draft
-            .sign(self.parts.keys.sign(), self.parts.clock.now(), nonce)
+            .sign(&*key, self.parts.clock.now(), nonce)
             .map_err(|error| {
                 tracing::error!(peer.id = %to, "the question cannot be signed: {error}");
                 Failed::here(NoAnswer::Silent(Silence::Unusable))
             })
     }
+}
+
+/// The key to which a consent token is bound.
+pub(super) fn key_bound_by(token: &str) -> Option<KeyId> {
+    Some(ParsedToken::parse(token).ok()?.holder().clone())
 }
 
 /// The evidence of the attempt that was sent last: a deadline that ends the attempt leaves it.

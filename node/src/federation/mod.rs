@@ -190,6 +190,7 @@ impl Federation {
         );
         let peers = Arc::new(Peers::new(parts.identity, rules, settings.max_answer));
         directory.know_neighbours(me.clone(), Arc::clone(&peers));
+        directory.tell_keys(me.clone(), Arc::clone(&keys));
         let exchanges = Exchanges::new(
             me.clone(),
             Arc::clone(&clock),

@@ -231,7 +231,7 @@ impl Redeeming {
                 .map_err(|_refusal| RedeemError::Unusable("a token that nobody would accept"))?;
             let claims = signed.claims();
             let mine = claims.client_id == self.parts.me
-                && claims.cnf.jkt == *self.parts.keys.sign().kid()
+                && self.parts.keys.sign_as(&claims.cnf.jkt).is_some()
                 && claims.iss == *home
                 && claims.aud == granted.responder
                 && claims.pou == asked.purpose

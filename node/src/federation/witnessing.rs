@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use federation_protocol::directory::{DocumentKind, Membership};
+use federation_protocol::directory::{DocumentKind, KeyChain, Membership};
 use federation_protocol::keys::{KeyUse, PublicKey};
 use federation_protocol::member::MemberId;
 use federation_protocol::transparency::{
@@ -416,7 +416,7 @@ pub fn member_keys(
     members: &[MemberId],
 ) -> HashMap<String, Vec<PublicKey>> {
     let keys = |member: &MemberId| {
-        let keys = membership.keys_of(member);
+        let keys = membership.every_key_of(member);
         let keys = keys.filter(|key| key.key_use == KeyUse::Log);
         (
             member.to_string(),
@@ -430,20 +430,20 @@ pub fn member_keys(
 #[must_use]
 pub fn log_keys(membership: &Membership, checkpoints: &Checkpoints) -> Vec<PublicKey> {
     let me = checkpoints.origin();
-    let listed = membership
-        .member(me)
-        .map(|member| member.keys.as_slice())
-        .unwrap_or_default();
-    let listed = listed
+    let directory = membership.directory();
+    let chain = directory.chain(me).map(KeyChain::keys).unwrap_or_default();
+    let listed = chain
         .iter()
-        .filter(|key| key.key_use == KeyUse::Log)
-        .filter_map(|key| key.public_key());
-    let archive = &membership.directory().document().archive;
+        .filter(|key| key.statement.key_use == KeyUse::Log)
+        .filter_map(|key| key.statement.public_key());
+    let archive = &directory.document().archive;
     let archived = archive
         .iter()
         .filter(|key| key.member == *me && key.key_use == KeyUse::Log)
         .filter_map(|key| PublicKey::from_x(&key.x).ok());
-    let mut keys: Vec<_> = listed.chain(archived).chain(checkpoints.public()).collect();
+    let mut keys: Vec<_> = listed.chain(archived).collect();
+    keys.push(checkpoints.public());
+    keys.sort_by(|one, other| one.bytes().cmp(other.bytes()));
     keys.dedup();
     keys
 }

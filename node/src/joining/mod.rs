@@ -1,4 +1,5 @@
-//! How this node becomes a member: hands its application in, asks how it stands, leaves.
+//! How this node becomes a member: hands its application in, asks how it stands, changes its keys,
+//! leaves.
 //!
 //! Owns what is kept of that: the join token and the number of the application. Decides nothing: the
 //! approvers do.
@@ -6,6 +7,7 @@
 //! Source: PROTOCOL section 3; `docs/WIRE.md` section 6.
 
 mod kept;
+mod rekeying;
 
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ use federation_service::registry_client::RegistryClient;
 use serde::Deserialize;
 
 pub use kept::{Kept, KeptError};
+pub use rekeying::{RekeyError, Rekeyer, Rekeying};
 
 /// How long one answer of the registry may take.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -52,6 +55,9 @@ pub enum JoinError {
         /// What is not in order.
         detail: Option<String>,
     },
+    /// No node would take this change of keys.
+    #[error("the registry did not take it: {0}")]
+    KeysRefused(String),
     /// There is nothing for this node at the registry.
     #[error("the registry knows nothing of this")]
     NothingHere,

@@ -1,18 +1,25 @@
-//! The node's private keys: made once, kept in files that nobody else can read, used here only.
+//! The node's private keys: made once, rotated, kept in files that nobody else can read, used here only.
 //!
 //! Owns alone: private key bytes. Others get a signer, an opener or public keys, never the bytes;
 //! what holds them is zeroized on drop and has no `Debug`, `Clone` or `Serialize`.
 
 mod files;
+mod generations;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use federation_protocol::directory::{Membership, ROTATED_USES};
 use federation_protocol::keys::{
-    KeyId, KeyUse, PublicKey, SealPublicKey, SealSecretKey, SecretKey, Sign,
+    KeyId, KeyUse, PublicKey, SealPublicKey, SealSecretKey, SecretKey,
 };
+use federation_protocol::member::MemberId;
+use federation_service::clock::SharedClock;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
+
+use generations::Generations;
 
 const SIGN_FILE: &str = "sign.pem";
 const CONSENT_FILE: &str = "consent.pem";
@@ -49,6 +56,9 @@ pub enum KeysError {
     /// A file does not hold the key that its name promises.
     #[error("{} does not hold a key of the right kind", .0.display())]
     Malformed(PathBuf),
+    /// Keys of this use do not rotate.
+    #[error("a {0} key does not rotate")]
+    Use(KeyUse),
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     Entropy,
@@ -65,10 +75,10 @@ pub enum NodePublicKey {
 
 /// The node's private keys, opened.
 pub struct Keys {
-    sign: SecretKey,
-    consent: SecretKey,
-    log: SecretKey,
-    recovery: Option<SecretKey>,
+    sign: Generations,
+    consent: Generations,
+    log: Generations,
+    recovery: Option<Arc<SecretKey>>,
     seal: SealSecretKey,
     code: Zeroizing<[u8; 32]>,
 }
@@ -130,42 +140,116 @@ impl Keys {
             .try_into()
             .map_err(|_length| KeysError::Malformed(code_path))?;
         let recovery = match directory.join(RECOVERY_FILE).exists() {
-            true => Some(signing(RECOVERY_FILE)?),
+            true => Some(Arc::new(signing(RECOVERY_FILE)?)),
             false => None,
         };
         Ok(Keys {
-            sign: signing(SIGN_FILE)?,
-            consent: signing(CONSENT_FILE)?,
-            log: signing(LOG_FILE)?,
+            sign: Generations::open(directory, KeyUse::Sign)?,
+            consent: Generations::open(directory, KeyUse::Consent)?,
+            log: Generations::open(directory, KeyUse::Log)?,
             recovery,
             seal,
             code: Zeroizing::new(code),
         })
     }
 
-    /// The key that signs requests, answers and link assertions.
-    pub fn sign(&self) -> &dyn Sign {
-        &self.sign
+    /// The key that signs requests, answers and link assertions now.
+    pub fn sign(&self) -> Arc<SecretKey> {
+        self.sign.current()
     }
 
-    /// The key that signs consent tokens and status lists.
-    pub fn consent(&self) -> &dyn Sign {
-        &self.consent
+    /// The key that signs consent tokens and status lists now.
+    pub fn consent(&self) -> Arc<SecretKey> {
+        self.consent.current()
     }
 
-    /// The key that signs checkpoints of the audit log.
-    pub fn log(&self) -> &dyn Sign {
-        &self.log
+    /// The key that signs checkpoints of the audit log now.
+    pub fn log(&self) -> Arc<SecretKey> {
+        self.log.current()
+    }
+
+    /// The `sign` key of this thumbprint, while it counts: a consent token is bound to one.
+    pub fn sign_as(&self, kid: &KeyId) -> Option<Arc<SecretKey>> {
+        self.sign.counting(kid)
     }
 
     /// The signer of one use; none for `Seal`, and none for `Recovery` once that key is offline.
-    pub fn signer(&self, key_use: KeyUse) -> Option<&dyn Sign> {
+    pub fn signer(&self, key_use: KeyUse) -> Option<Arc<SecretKey>> {
+        match key_use {
+            KeyUse::Recovery => self.recovery.clone(),
+            _ => self.generations(key_use).map(Generations::current),
+        }
+    }
+
+    /// Signs from now on with what `membership` lists of `me`, by this clock: the newest key of each
+    /// use that has begun. Opens the files of keys that came by rotation.
+    pub fn follow(&self, membership: &Membership, me: &MemberId, clock: &SharedClock) {
+        let Some(member) = membership.member(me) else {
+            return;
+        };
+        for key_use in ROTATED_USES {
+            let listed = member.keys.iter().filter(|key| key.key_use == key_use);
+            let unrevoked = listed.filter(|key| {
+                let key = membership.key(&key.kid);
+                key.is_some_and(|key| !key.revoked)
+            });
+            if let Some(generations) = self.generations(key_use) {
+                generations.follow(unrevoked.cloned().collect(), clock);
+            }
+        }
+    }
+
+    /// Makes the next key of a use that rotates, on the disk and nowhere else yet; or takes the one
+    /// that an earlier attempt left there. `is_known` says which kids the federation has seen.
+    ///
+    /// # Errors
+    /// `Use`, `File`, `Entropy`.
+    pub fn next(
+        &self,
+        key_use: KeyUse,
+        is_known: &dyn Fn(&KeyId) -> bool,
+    ) -> Result<SecretKey, KeysError> {
+        let generations = self.generations(key_use);
+        generations.ok_or(KeysError::Use(key_use))?.next(is_known)
+    }
+
+    /// The opened key of this use and thumbprint, whatever the directory says of it.
+    pub fn get(&self, key_use: KeyUse, kid: &KeyId) -> Option<Arc<SecretKey>> {
+        self.generations(key_use)?.get(kid)
+    }
+
+    /// Whether the private half of a listed key is here.
+    pub fn holds(&self, key_use: KeyUse, kid: &KeyId) -> bool {
+        match key_use {
+            KeyUse::Seal => self.seal.kid() == kid,
+            KeyUse::Recovery => self.recovery.as_ref().is_some_and(|key| key.kid() == kid),
+            _ => self
+                .generations(key_use)
+                .is_some_and(|keys| keys.holds(kid)),
+        }
+    }
+
+    /// Whether keys lie here that came by rotation: then the directory must be asked which signs.
+    ///
+    /// # Errors
+    /// `File`.
+    pub fn have_rotated(&self) -> Result<bool, KeysError> {
+        for key_use in ROTATED_USES {
+            if let Some(generations) = self.generations(key_use)
+                && !generations.kids_on_disk()?.is_empty()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    const fn generations(&self, key_use: KeyUse) -> Option<&Generations> {
         match key_use {
             KeyUse::Sign => Some(&self.sign),
             KeyUse::Consent => Some(&self.consent),
             KeyUse::Log => Some(&self.log),
-            KeyUse::Recovery => self.recovery.as_ref().map(|key| -> &dyn Sign { key }),
-            KeyUse::Seal => None,
+            KeyUse::Recovery | KeyUse::Seal => None,
         }
     }
 
@@ -174,12 +258,12 @@ impl Keys {
         (kid == self.seal.kid()).then_some(&self.seal)
     }
 
-    /// Every public key with its use; recovery only while its file is here.
+    /// Every public key that is used now, with its use; recovery only while its file is here.
     pub fn public_keys(&self) -> Vec<NodePublicKey> {
         let mut keys = vec![
-            NodePublicKey::Signing(KeyUse::Sign, self.sign.public()),
-            NodePublicKey::Signing(KeyUse::Consent, self.consent.public()),
-            NodePublicKey::Signing(KeyUse::Log, self.log.public()),
+            NodePublicKey::Signing(KeyUse::Sign, self.sign().public()),
+            NodePublicKey::Signing(KeyUse::Consent, self.consent().public()),
+            NodePublicKey::Signing(KeyUse::Log, self.log().public()),
         ];
         if let Some(recovery) = &self.recovery {
             keys.push(NodePublicKey::Signing(KeyUse::Recovery, recovery.public()));

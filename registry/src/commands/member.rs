@@ -10,6 +10,7 @@ use federation_service::clock::{Clock as _, SystemClock};
 use serde_json::json;
 
 use super::failure::{Exit, Failure};
+use super::keys::RevokeKey;
 use super::output::{Format, Output, pairs, print, print_json, table};
 use super::{ConfigFile, confirm, files, open, progress};
 use crate::database::{Connection, Database};
@@ -33,6 +34,8 @@ pub(super) enum Member {
     Maintain(Maintain),
     /// Ends a membership for ever.
     Revoke(Revoke),
+    /// Ends one key of a member at once and for ever.
+    RevokeKey(RevokeKey),
 }
 
 /// Admits a member.
@@ -156,6 +159,7 @@ impl Member {
             Self::Resume(Resume { step }) => step.run(MemberState::Active),
             Self::Maintain(Maintain { step }) => step.run(MemberState::Maintenance),
             Self::Revoke(revoke) => revoke.run(),
+            Self::RevokeKey(revoke) => revoke.run(),
         }
     }
 }

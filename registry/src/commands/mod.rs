@@ -15,6 +15,7 @@ mod failure;
 mod files;
 mod init;
 mod invite;
+mod keys;
 mod member;
 mod output;
 mod root;
@@ -58,6 +59,9 @@ enum Command {
     /// Who belongs.
     #[command(subcommand)]
     Member(member::Member),
+    /// The members' keys.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// What this registry has signed.
     #[command(subcommand)]
     Directory(directory::Directory),
@@ -105,6 +109,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Application(application) => application.run(),
         Command::Root(root) => root.run(),
         Command::Member(member) => member.run(),
+        Command::Keys(keys) => keys.run(),
         Command::Directory(directory) => directory.run(),
         Command::Witness(witness) => witness.run(),
         Command::Doctor(doctor) => doctor.run(),

@@ -10,11 +10,12 @@ use federation_protocol::directory::{
     Policy, Reading, Root, STATUS_LIFE_SECONDS, STATUS_TYP, SignedDocument, Status, StatusDocument,
 };
 use federation_protocol::jws::{Compact, General};
+use federation_protocol::keys::KeyId;
 use federation_protocol::member::{MemberId, MemberState};
 use federation_protocol::time::Timestamp;
 
 use super::published::Edition;
-use super::{Issue, Kind, OnlineKeys, PublishError, store};
+use super::{Issue, Kind, OnlineKeys, PublishError, archive, store};
 use crate::database::{Connection, Database, DatabaseError};
 use crate::members;
 
@@ -33,6 +34,9 @@ const STATUS_KEPT_SECONDS: i64 = 7 * 86_400;
 
 /// Old statuses are swept out once in so many.
 const SWEEP_EVERY: u64 = 64;
+
+/// How long the status names a revoked key: longer than any directory lives that still lists it.
+const REVOKED_SAID_SECONDS: i64 = 31 * 86_400;
 
 /// How often nodes ask for the status.
 const POLL_SECONDS: u32 = 20;
@@ -161,11 +165,14 @@ impl Issuer {
                 poll_seconds: POLL_SECONDS,
             },
         };
-        if let Some(last) = last {
-            let said: DirectoryDocument = payload(&last.document, DIRECTORY_TYP)?;
-            // Nothing takes a key off yet; what is in the archive stays.
-            document.archive.clone_from(&said.archive);
-            let unchanged = said.members == document.members && said.policy == document.policy;
+        let said = last.map(|last| payload::<DirectoryDocument>(&last.document, DIRECTORY_TYP));
+        let said = said.transpose()?;
+        let revoked = members::keys::revoked_at(db)?;
+        document.archive = archive::filled(said.as_ref(), &document, &revoked);
+        if let (Some(last), Some(said)) = (last, &said) {
+            let unchanged = said.members == document.members
+                && said.archive == document.archive
+                && said.policy == document.policy;
             if unchanged && !is_due(last.issued_at, DIRECTORY_EVERY_SECONDS, now) {
                 return Ok(last.clone());
             }
@@ -223,13 +230,14 @@ impl Issuer {
                 hash: directory.hash,
             },
             suspended: suspended_members(db)?,
-            revoked: Vec::new(),
+            revoked: revoked_keys(db, now)?,
             maintenance: Vec::new(),
         };
         if let Some(last) = last {
             let said: StatusDocument = payload(&last.document, STATUS_TYP)?;
-            let unchanged =
-                said.directory == document.directory && said.suspended == document.suspended;
+            let unchanged = said.directory == document.directory
+                && said.suspended == document.suspended
+                && said.revoked == document.revoked;
             if unchanged && !is_due(last.issued_at, STATUS_EVERY_SECONDS, now) {
                 return Ok(last);
             }
@@ -329,18 +337,28 @@ const fn whole_seconds(time: Timestamp) -> Timestamp {
 }
 
 fn listed_members(db: &mut Connection) -> Result<Vec<ListedMember>, PublishError> {
-    let list = |row: members::MemberRow| {
-        let entry = General::parse(row.entry.as_bytes(), LONGEST)
-            .or(Err(PublishError::Unreadable("member's entry")))?;
-        let since = whole_seconds(row.changed_at);
-        Ok(ListedMember {
-            state: row.state,
-            since,
-            entry,
-            pending: None,
-        })
-    };
-    members::all(db)?.into_iter().map(list).collect()
+    let rows = members::all(db)?;
+    rows.into_iter().map(|row| listed(db, &row)).collect()
+}
+
+fn listed(db: &mut Connection, row: &members::MemberRow) -> Result<ListedMember, PublishError> {
+    let entry = General::parse(row.entry.as_bytes(), LONGEST)
+        .or(Err(PublishError::Unreadable("member's entry")))?;
+    Ok(ListedMember {
+        state: row.state,
+        since: whole_seconds(row.changed_at),
+        entry,
+        key_changes: members::keys::changes(db, row)?,
+        pending: None,
+    })
+}
+
+/// Keys that were revoked as lately as somebody may still hold a directory that lists them.
+fn revoked_keys(db: &mut Connection, now: Timestamp) -> Result<Vec<KeyId>, PublishError> {
+    let since = now.plus_seconds(-REVOKED_SAID_SECONDS);
+    let lately = members::keys::revoked(db)?.into_iter();
+    let lately = lately.filter(|key| key.at >= since);
+    Ok(lately.map(|key| key.kid).collect())
 }
 
 fn suspended_members(db: &mut Connection) -> Result<Vec<MemberId>, PublishError> {

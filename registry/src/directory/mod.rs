@@ -4,6 +4,7 @@
 //! a transaction that is on the disk before anyone sees the document; so a registry that is killed
 //! at any moment never says two things under one `seq`.
 
+mod archive;
 mod issuer;
 mod keys;
 mod published;

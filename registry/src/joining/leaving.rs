@@ -1,13 +1,13 @@
 //! A member's last word.
 
-use federation_protocol::directory::Profile;
+use federation_protocol::directory::KeyChain;
 use federation_protocol::joining::{Leave, StatementError};
 use federation_protocol::keys::{KeyId, KeyUse, PublicKey};
 use federation_protocol::member::{MemberId, MemberState};
 use federation_protocol::time::Timestamp;
 
 use crate::database::{Connection, DatabaseError};
-use crate::members::{self, MemberError, MemberRow};
+use crate::members::{self, KeysError, MemberError, MemberRow};
 
 /// Why nobody leaves.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +45,11 @@ pub(super) fn leave(
     now: Timestamp,
 ) -> Result<MemberRow, LeaveError> {
     let row = members::find(db, id)?.ok_or(LeaveError::Unknown)?;
-    let profile = row.profile().ok_or(LeaveError::Unknown)?;
-    let said = Leave::verify(text, |kid| key_to_leave(&profile, kid, now), now)?;
+    let chain = members::keys::chain(db, &row).map_err(|error| match error {
+        KeysError::Database(error) => LeaveError::Database(error),
+        _ => LeaveError::Unknown,
+    })?;
+    let said = Leave::verify(text, |kid| key_to_leave(&chain, kid, now), now)?;
     if said.member != *id || said.iss != registry {
         return Err(LeaveError::Other);
     }
@@ -57,12 +60,12 @@ pub(super) fn leave(
     Ok(members::change_state(db, id, to, "by its own word", now)?)
 }
 
-fn key_to_leave(profile: &Profile, kid: &KeyId, now: Timestamp) -> Option<PublicKey> {
-    let has_recovery = profile.keys_for(KeyUse::Recovery, now).next().is_some();
+fn key_to_leave(chain: &KeyChain, kid: &KeyId, now: Timestamp) -> Option<PublicKey> {
+    let has_recovery = chain.counting(KeyUse::Recovery, now).next().is_some();
     let wanted = match has_recovery {
         true => KeyUse::Recovery,
         false => KeyUse::Sign,
     };
-    let key = profile.keys_for(wanted, now).find(|key| key.kid == *kid)?;
+    let key = chain.counting(wanted, now).find(|key| key.kid == *kid)?;
     key.public_key()
 }

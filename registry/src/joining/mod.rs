@@ -12,6 +12,7 @@ mod examiner;
 mod leaving;
 mod probe;
 mod rate;
+mod rekeying;
 pub(crate) mod routes;
 mod store;
 

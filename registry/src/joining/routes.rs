@@ -1,15 +1,16 @@
 //! Where strangers knock: `POST /v1/applications`, `GET /v1/applications/{id}`,
-//! `POST /v1/members/{id}/leave`.
+//! `POST /v1/members/{id}/leave`, `POST /v1/members/{id}/keys`.
 //!
 //! Whoever has no right code and no right key learns one thing: that there is nothing for them here.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
-use federation_protocol::directory::MemberDescription;
+use federation_protocol::directory::{LONGEST_KEY_CHANGE, MemberDescription};
 use federation_protocol::joining::{
     ApplicantRequest, ApplicationId, JoinRefusal, LONGEST_APPLICATION,
 };
@@ -21,15 +22,25 @@ use federation_service::problem::Problem;
 use super::application::{ApplyError, apply};
 use super::leaving::{LeaveError, leave};
 use super::rate::Rates;
+use super::rekeying::{RekeyError, rekey};
 use super::{ApplicationRow, store};
 use crate::database::{Connection, Database, DatabaseError};
+use crate::members::KeysError;
 
 /// The media type of signed statements.
 ///
 /// Source: RFC 7515 section 9.2.1.
 pub(crate) const JOSE: &str = "application/jose";
+/// The media type of statements that several keys sign.
+///
+/// Source: RFC 7515 section 9.2.2.
+const JOSE_JSON: &str = "application/jose+json";
 /// Before an applicant's signed question.
 const SCHEME: &str = "Musubi-Applicant ";
+/// What a statement of one key may be: its media type, and its length in bytes.
+const APPLICATION: (&str, usize) = (JOSE, LONGEST_APPLICATION);
+/// The same of a change of keys.
+const KEY_CHANGE: (&str, usize) = (JOSE_JSON, LONGEST_KEY_CHANGE);
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -38,16 +49,24 @@ pub(crate) struct Counter {
     database: Mutex<Database>,
     clock: SharedClock,
     registry: String,
+    /// Where the online keys are: what members say about their keys is listed at once.
+    state: PathBuf,
     rates: Rates,
 }
 
 impl Counter {
     /// A counter of the registry with this id.
-    pub(crate) fn new(database: Database, clock: SharedClock, registry: &str) -> Self {
+    pub(crate) fn new(
+        database: Database,
+        clock: SharedClock,
+        registry: &str,
+        state: PathBuf,
+    ) -> Self {
         Self {
             database: Mutex::new(database),
             clock,
             registry: registry.to_owned(),
+            state,
             rates: Rates::new(),
         }
     }
@@ -65,7 +84,8 @@ impl Counter {
 pub(crate) fn configure(app: &mut web::ServiceConfig) {
     app.route("/v1/applications", web::post().to(post_application))
         .route("/v1/applications/{id}", web::get().to(get_application))
-        .route("/v1/members/{id}/leave", web::post().to(post_leave));
+        .route("/v1/members/{id}/leave", web::post().to(post_leave))
+        .route("/v1/members/{id}/keys", web::post().to(post_keys));
 }
 
 /// `POST /v1/applications`: new, or handed in again.
@@ -74,7 +94,7 @@ async fn post_application(
     payload: web::Payload,
     counter: web::Data<Counter>,
 ) -> HttpResponse {
-    let text = match admitted_text(&http, payload, &counter).await {
+    let text = match admitted_text(&http, payload, &counter, APPLICATION).await {
         Ok(text) => text,
         Err(refused) => return refused.to_response(),
     };
@@ -132,7 +152,7 @@ async fn post_leave(
     id: web::Path<String>,
     counter: web::Data<Counter>,
 ) -> HttpResponse {
-    let text = match admitted_text(&http, payload, &counter).await {
+    let text = match admitted_text(&http, payload, &counter, APPLICATION).await {
         Ok(text) => text,
         Err(refused) => return refused.to_response(),
     };
@@ -156,6 +176,60 @@ async fn post_leave(
     }
 }
 
+/// `POST /v1/members/{id}/keys`: a rotation or revocation of keys, by the member's own word.
+async fn post_keys(
+    http: HttpRequest,
+    payload: web::Payload,
+    id: web::Path<String>,
+    counter: web::Data<Counter>,
+) -> HttpResponse {
+    let text = match admitted_text(&http, payload, &counter, KEY_CHANGE).await {
+        Ok(text) => text,
+        Err(refused) => return refused.to_response(),
+    };
+    let Ok(id) = id.parse::<MemberId>() else {
+        return nothing_here();
+    };
+    let changed = web::block(move || {
+        let now = counter.clock.now();
+        let database = counter.database.lock();
+        let mut database = database.unwrap_or_else(PoisonError::into_inner);
+        rekey(&mut database, &counter.state, (&id, &text), now)
+    })
+    .await;
+    match changed {
+        Ok(Ok(done)) => {
+            let member = done.change.member();
+            tracing::warn!(member.id = %member, "{member} has changed its keys by its own word");
+            let body = serde_json::json!({ "member": member, "directory": done.directory });
+            reply(StatusCode::OK, &body)
+        }
+        Ok(Err(error)) => refuse_keys(&error),
+        Err(_stopping) => busy(),
+    }
+}
+
+/// Whoever has no key of the member learns nothing; who has one, what is not in order.
+fn refuse_keys(error: &RekeyError) -> HttpResponse {
+    match error {
+        RekeyError::Keys(KeysError::Refused(_) | KeysError::KnownKey { .. }) => {
+            let title = "No node would take this change of keys";
+            let refused = Problem::new(StatusCode::CONFLICT, "key_change_refused", title);
+            refused
+                .with_detail(error.to_string().as_str())
+                .to_response()
+        }
+        RekeyError::Malformed
+        | RekeyError::Keys(
+            KeysError::Unknown(_) | KeysError::Stranger(_) | KeysError::NoSuchKey { .. },
+        ) => nothing_here(),
+        RekeyError::Keys(KeysError::Database(error)) | RekeyError::Database(error) => {
+            unavailable(error)
+        }
+        RekeyError::Publish(error) => unavailable(error),
+    }
+}
+
 /// Whether the applicant of `row` signed this question about it, just now.
 fn is_applicants(row: &ApplicationRow, statement: &str, now: Timestamp) -> bool {
     let description = MemberDescription::verify(&row.description);
@@ -172,14 +246,15 @@ async fn admitted_text(
     http: &HttpRequest,
     payload: web::Payload,
     counter: &Counter,
+    (wanted, longest): (&str, usize),
 ) -> Result<String, Problem> {
     knock(http, counter)?;
     let malformed = || problem(JoinRefusal::Malformed);
     let kind = http.headers().get(CONTENT_TYPE);
-    if kind.is_none_or(|kind| kind != JOSE) {
+    if kind.is_none_or(|kind| kind != wanted) {
         return Err(malformed());
     }
-    let whole = payload.to_bytes_limited(LONGEST_APPLICATION);
+    let whole = payload.to_bytes_limited(longest);
     match tokio::time::timeout(BODY_TIMEOUT, whole).await {
         Ok(Ok(Ok(body))) => String::from_utf8(body.to_vec()).map_err(|_other| malformed()),
         _ => Err(malformed()),

@@ -12,11 +12,13 @@ use crate::database::{Connection, DatabaseError};
 
 mod admission;
 mod certificate;
+pub(crate) mod keys;
 mod store;
 
 pub(crate) use admission::admit;
 pub use admission::{Admission, AdmissionError};
 pub use certificate::CertificateError;
+pub use keys::KeysError;
 
 /// A member as the registry keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,8 @@ use federation_protocol::time::Timestamp;
 use super::{Change, MemberRow};
 use crate::database::DatabaseError;
 
+pub(super) mod keys;
+
 diesel::table! {
     member (id) {
         id -> Text,

@@ -20,7 +20,7 @@ use federation_protocol::transparency::{
 
 use crate::database::{Connection, Database, DatabaseError};
 use crate::directory::{OnlineKeys, PublishError, read_key};
-use crate::members::{self, MemberError};
+use crate::members::{self, KeysError, MemberError};
 
 pub use store::{Head, Reset};
 
@@ -123,11 +123,11 @@ fn log_keys(
         MemberError::Database(error) => CosignError::Database(error),
         _ => CosignError::UnknownLog,
     })?;
-    let profile = row.profile().ok_or(CosignError::UnknownLog)?;
-    let counts = profile
-        .keys
-        .iter()
-        .filter(|key| key.key_use == KeyUse::Log && key.holds_at(now));
+    let chain = members::keys::chain(db, &row).map_err(|error| match error {
+        KeysError::Database(error) => CosignError::Database(error),
+        _ => CosignError::UnknownLog,
+    })?;
+    let counts = chain.counting(KeyUse::Log, now);
     Ok(counts.filter_map(|key| key.public_key()).collect())
 }
 

@@ -31,7 +31,7 @@ impl EvilNode {
         let answering = Arc::new(Mutex::new(as_it_should));
         let (signer, says) = (hospital.envoy(), Arc::clone(&answering));
         serve(config.federation.bind, acceptor, move |asked| {
-            let right = signed(&asked.binding(), &body, signer.keys.sign(), now);
+            let right = signed(&asked.binding(), &body, &*signer.keys.sign(), now);
             let mut says = says.lock().unwrap();
             says(asked, right)
         });

@@ -151,7 +151,7 @@ async fn check_3_a_member_that_asks_too_often_is_told_when_to_come_again() {
 async fn check_4_a_signature_not_built_as_the_protocol_fixes_it_is_refused() {
     let town = town(Store::Sqlite).await;
     let minato = town.at("minato").envoy();
-    let key = minato.keys.sign();
+    let key = &*minato.keys.sign();
     let right = echo(&town, &minato);
     let input = right.header("signature-input").to_owned();
     let other_label = |header: &str| header.replacen("fed=", "sig1=", 1);
@@ -213,7 +213,7 @@ async fn check_5_a_clock_that_is_61_seconds_off_is_told_the_time_here() {
             format!("expires={}", created + 60),
             format!("expires={created}"),
         );
-        at(offset).signed_again(minato.keys.sign(), &old, &new)
+        at(offset).signed_again(&*minato.keys.sign(), &old, &new)
     };
     let too_long = {
         let created = now.unix_seconds();
@@ -221,7 +221,7 @@ async fn check_5_a_clock_that_is_61_seconds_off_is_told_the_time_here() {
             format!("expires={}", created + 60),
             format!("expires={}", created + 61),
         );
-        at(0).signed_again(minato.keys.sign(), &old, &new)
+        at(0).signed_again(&*minato.keys.sign(), &old, &new)
     };
     for wrong in [at(61), at_once(61), at_once(-61), at(-121), too_long] {
         refused_by_door(&town, &wrong, 401, "signature_time_invalid").await;
@@ -249,11 +249,11 @@ async fn check_6_a_key_that_the_member_may_not_sign_with_is_unknown() {
         from: shirakaba.id.clone(),
         ..draft()
     };
-    let consent = minato.keys.signer(KeyUse::Consent).unwrap();
+    let consent = &*minato.keys.signer(KeyUse::Consent).unwrap();
     for wrong in [
         Envoy::sign_with(&SecretKey::from_seed([7; 32]), draft(), now),
         Envoy::sign_with(consent, draft(), now),
-        Envoy::sign_with(shirakaba.keys.sign(), draft(), now),
+        Envoy::sign_with(&*shirakaba.keys.sign(), draft(), now),
         minato.sign(in_the_name_of_another.clone(), now),
         // Rightly signed by Shirakaba, over Minato's connection.
         shirakaba.sign(in_the_name_of_another, now),

@@ -29,7 +29,7 @@ fn header(key: &dyn Sign) -> Value {
 async fn a_token_out_of_shape_is_malformed() {
     let scene = Scene::set(Store::Sqlite).await;
     let minato = scene.envoy("minato");
-    let key = minato.keys.consent();
+    let key = &*minato.keys.consent();
     let claims = serde_json::to_value(scene.claims()).unwrap();
     let with = |name: &str, value: Value| {
         let mut changed = claims.clone();
@@ -83,7 +83,7 @@ async fn a_token_out_of_shape_is_malformed() {
 async fn a_token_with_another_header_is_refused_by_its_header() {
     let scene = Scene::set(Store::Sqlite).await;
     let minato = scene.envoy("minato");
-    let key = minato.keys.consent();
+    let key = &*minato.keys.consent();
     let claims = serde_json::to_string(&scene.claims()).unwrap();
     let with = |name: &str, value: Value| {
         let mut changed = header(key);
@@ -120,9 +120,9 @@ async fn a_token_of_an_issuer_or_key_that_may_not_issue_is_unknown() {
     for wrong in [
         minted(&minato, &nobody),
         claims.sign(&SecretKey::from_seed([7; 32])).unwrap(),
-        claims.sign(minato.keys.sign()).unwrap(),
+        claims.sign(&*minato.keys.sign()).unwrap(),
         claims
-            .sign(minato.keys.signer(KeyUse::Log).unwrap())
+            .sign(&*minato.keys.signer(KeyUse::Log).unwrap())
             .unwrap(),
         minted(&kawabe, &claims),
         minted(&minato, &long_ago),

@@ -242,6 +242,7 @@ fn membership(hospitals: &[&Hospital], suspended: &MemberId, now: Timestamp) -> 
         state: MemberState::Active,
         since: now,
         entry: Entry::new(REGISTRY, 1, hospital.profile(now), now).sign(&[&key]),
+        key_changes: Vec::new(),
         pending: None,
     });
     let directory = DirectoryDocument {

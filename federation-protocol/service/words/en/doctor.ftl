@@ -113,6 +113,10 @@ keys-not-here = the directory lists keys that are not here: { $uses }
     .mend = bring them back from their copy; if they are lost, ask the registry to revoke them
 key-ended = the key for { $uses } has ended ({ $until })
     .mend = have the entry renewed: { $program } describe
+key-run-out = the { $uses } key { $kid } has ended ({ $until })
+    .mend = replace it with the recovery key: { $program } keys revoke { $kid } --recovery-key FILE --replace --config { $config }
+key-rotate-soon = the { $uses } key { $kid } ends in { $days } days ({ $until })
+    .mend = put a new one in its place: { $program } keys rotate --use { $uses } --config { $config }
 key-ends-soon = the key for { $uses } ends in { $days } days ({ $until })
     .mend = have the entry renewed: { $program } describe
 

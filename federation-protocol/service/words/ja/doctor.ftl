@@ -113,6 +113,10 @@ keys-not-here = 名簿にある鍵がここにありません: { $uses }
     .mend = 控えから戻す。失ったなら登録局に失効を頼む
 key-ended = 鍵 { $uses } の期限が切れました（{ $until }）
     .mend = { $program } describe で登録を更新する
+key-run-out = { $uses } の鍵 { $kid } の期限が切れました（{ $until }）
+    .mend = 回復用の鍵で取り替える: { $program } keys revoke { $kid } --recovery-key FILE --replace --config { $config }
+key-rotate-soon = { $uses } の鍵 { $kid } はあと { $days } 日で切れます（{ $until }）
+    .mend = 新しい鍵に替える: { $program } keys rotate --use { $uses } --config { $config }
 key-ends-soon = 鍵 { $uses } はあと { $days } 日で切れます（{ $until }）
     .mend = { $program } describe で登録を更新する
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::keys::KeyId;
 
 /// The directory after [`before`], with one change.
-fn after(
+pub(super) fn after(
     registry: &SampleRegistry,
     before: &Directory,
     change: impl FnOnce(&mut DirectoryDocument),
@@ -27,7 +27,7 @@ fn after(
     )
 }
 
-fn before(registry: &SampleRegistry) -> Directory {
+pub(super) fn before(registry: &SampleRegistry) -> Directory {
     accept(registry, &registry.directory_document(), None).unwrap()
 }
 
@@ -83,6 +83,7 @@ fn a_member_may_be_added_with_an_approved_entry() {
         state: MemberState::Active,
         since: NOW,
         entry,
+        key_changes: Vec::new(),
         pending: None,
     };
     let second = after(&registry, &first, |document| document.members.push(listed)).unwrap();

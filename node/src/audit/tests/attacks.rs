@@ -180,7 +180,7 @@ async fn a_line_that_was_put_between_the_old_ones_is_named() {
 async fn an_older_copy_of_the_whole_is_refused_by_the_witness() {
     on_each_async(async |database| {
         let house = two_checkpoints(database).await;
-        let key = house.checkpoints.public().unwrap();
+        let key = house.checkpoints.public();
         let first = house.checkpoints.submission(0).await.unwrap().unwrap();
         let seen = judge_submission(&first, ME, [&key], None).unwrap();
         assert_eq!(seen.size, 20);

@@ -81,7 +81,7 @@ impl House {
     fn signers(&self) -> Signers {
         Signers {
             origin: ME.to_owned(),
-            log: self.checkpoints.public().into_iter().collect(),
+            log: vec![self.checkpoints.public()],
             ..Signers::default()
         }
     }

@@ -6,7 +6,7 @@ use federation_protocol::time::Timestamp;
 
 use super::{AskError, Asking, hospital};
 use crate::access::Act;
-use crate::federation::exchange::random;
+use crate::federation::exchange::{key_bound_by, random};
 use crate::federation::held::{HeldGrant, HeldToken};
 use crate::federation::merge::split_cursors;
 use crate::federation::outbound::{Asked, in_order};
@@ -128,6 +128,18 @@ impl Asking {
         })
     }
 
+    /// A token that is bound to a key of this node that ended, or was revoked, is over.
+    fn usable(&self, token: HeldToken, now: Timestamp) -> HeldToken {
+        let bound = key_bound_by(&token.token);
+        match bound.and_then(|kid| self.parts.keys.sign_as(&kid)) {
+            Some(_) => token,
+            None => HeldToken {
+                expires_at: now.min(token.expires_at),
+                ..token
+            },
+        }
+    }
+
     /// The tokens of the grant, new ones in the place of those that are over. A hospital whose
     /// token is over and has no new one stays in the list: its silence is said.
     async fn renewed(
@@ -137,6 +149,10 @@ impl Asking {
         now: Timestamp,
     ) -> Vec<(MemberId, Option<HeldToken>)> {
         let soon = now.plus_seconds(RENEWED_BEFORE_SECONDS);
+        let tokens: Vec<_> = tokens
+            .into_iter()
+            .map(|token| self.usable(token, now))
+            .collect();
         let fresh = |tokens: Vec<HeldToken>, limit: Timestamp| {
             tokens
                 .into_iter()

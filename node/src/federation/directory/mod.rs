@@ -36,6 +36,7 @@ use tokio::sync::Notify;
 use super::metrics::FederationMetrics;
 use super::peers::Peers;
 use crate::audit::{Audit, Kind, Line};
+use crate::keys::Keys;
 use cache::Cache;
 
 /// A node that a peer is ahead of fetches at once, but not more often than this, seconds.
@@ -122,6 +123,8 @@ struct Shared {
     root_asked_at: Mutex<Option<Timestamp>>,
     neighbours: Mutex<Option<(MemberId, Arc<Peers>)>>,
     told: Mutex<BTreeSet<String>>,
+    /// The keys that sign as this directory lists them.
+    keys: Mutex<Option<(MemberId, Arc<Keys>)>>,
 }
 
 /// What was accepted last. `membership` is there as soon as all three documents are.
@@ -160,6 +163,7 @@ impl MemberDirectory {
                 root_asked_at: Mutex::default(),
                 neighbours: Mutex::default(),
                 told: Mutex::default(),
+                keys: Mutex::default(),
             }),
         };
         directory.count();
@@ -184,6 +188,19 @@ impl MemberDirectory {
         let now = self.shared.clock.now();
         self.membership()
             .is_some_and(|membership| membership.freshness(now) != Freshness::Current)
+    }
+
+    /// Lets the keys of `me` sign as this directory lists them, from now on with each new one.
+    pub fn tell_keys(&self, me: MemberId, keys: Arc<Keys>) {
+        *lock(&self.shared.keys) = Some((me, keys));
+        self.tell_what_is_listed();
+    }
+
+    fn tell_what_is_listed(&self) {
+        let told = lock(&self.shared.keys).clone();
+        if let (Some((me, keys)), Some(membership)) = (told, self.membership()) {
+            keys.follow(&membership, &me, &self.shared.clock);
+        }
     }
 
     /// What an answer names as its ground; zeros until something was accepted.
@@ -270,6 +287,7 @@ impl MemberDirectory {
             .accepted
             .write()
             .unwrap_or_else(PoisonError::into_inner) = accepted;
+        self.tell_what_is_listed();
         self.count();
     }
 

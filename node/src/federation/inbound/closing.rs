@@ -162,8 +162,9 @@ impl Inbound {
         content_type: &str,
         body: Vec<u8>,
     ) -> Result<SignedAnswer, DraftError> {
+        let key = self.parts.keys.sign();
         let answering = Answering {
-            key: self.parts.keys.sign(),
+            key: &*key,
             directory: self.parts.directory.position(),
             now: self.now(),
         };

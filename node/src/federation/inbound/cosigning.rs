@@ -1,8 +1,6 @@
 //! `POST /federation/v1/checkpoints`: where the log is now, the nonce and the audit line are one
 //! transaction, and the cosignature is given out after it.
 
-use std::sync::Arc;
-
 use federation_protocol::Verified;
 use federation_protocol::refusal::Refusal;
 use federation_protocol::signature::{Request, SignedAnswer};
@@ -24,13 +22,8 @@ impl Inbound {
             Err(refusal) => return Err(self.written(request, refusal, Some(pair)).await),
         };
         let line = self.line(request, Kind::Witness);
-        let (me, keys, now) = (
-            self.parts.me.clone(),
-            Arc::clone(&self.parts.keys),
-            self.now(),
-        );
-        let judge =
-            move |connection: &mut _| asked.judge(connection, (&me, &keys), line.clone(), now);
+        let (me, now) = (self.parts.me.clone(), self.now());
+        let judge = move |connection: &mut _| asked.judge(connection, &me, line.clone(), now);
         match self.once(request, pair, judge).await? {
             Some(reply) => self.sign_json(request, &reply),
             None => Err(Refusal::QueryNotAllowed),

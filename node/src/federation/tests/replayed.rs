@@ -33,7 +33,7 @@ fn signed_at(town: &Town, nonce: u8, now: Timestamp) -> SignedRequest {
         traceparent: "00-00000000000000000000000000000001-0000000000000001-01".into(),
         body: b"{}".to_vec(),
     }
-    .sign(from.keys.sign(), now, [nonce; 16])
+    .sign(&*from.keys.sign(), now, [nonce; 16])
     .unwrap()
 }
 

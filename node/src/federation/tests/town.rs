@@ -424,7 +424,7 @@ impl Town {
             let chart = hospital.chart("p").await;
             hospital
                 .linkage
-                .link_at_counter(chart, "p", &home.me, &mut phone, hospital.keys.sign())
+                .link_at_counter(chart, "p", &home.me, &mut phone, &*hospital.keys.sign())
                 .await
                 .unwrap();
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use federation_protocol::directory::Membership;
+use federation_protocol::directory::{KeyStatement, Membership};
 use federation_protocol::keys::{KeyUse, PublicKey};
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
@@ -50,11 +50,8 @@ pub(super) async fn submit(
     let reply = WitnessReply::from_json(&answer.body).map_err(|error| silent(error.to_string()))?;
     match reply {
         WitnessReply::Cosigned(line) => {
-            let keys = membership.keys_of(member);
-            let keys: Vec<PublicKey> = keys
-                .filter(|key| key.may(KeyUse::Log, now))
-                .map(|key| key.public.clone())
-                .collect();
+            let keys = membership.keys_of(member, KeyUse::Log, now);
+            let keys: Vec<PublicKey> = keys.filter_map(KeyStatement::public_key).collect();
             cosignature(member.as_str(), &keys, submission, &line).map(Answer::Cosigned)
         }
         WitnessReply::Size(size) => Ok(Answer::Elsewhere(size)),
