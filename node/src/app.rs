@@ -100,7 +100,9 @@ impl Rooms {
     /// The first room that cannot be used.
     pub fn open(config: Config, clock: SharedClock) -> Result<Self, StartError> {
         let me: MemberId = config.member_urn().parse()?;
-        let keys = Arc::new(Keys::load(&config.state_dir.join("keys"))?);
+        let passphrase = config.passphrase.passphrase().map_err(KeysError::from)?;
+        let folder = config.state_dir.join("keys");
+        let keys = Arc::new(Keys::open(&folder, passphrase.as_deref())?);
         let validator = Validator::open(&config.records)?;
         let before = before_change(&config, clock.as_ref());
         let url = config.database.as_str();

@@ -7,6 +7,9 @@ federation_service::checkup_codes! {
     KEYS_MODE = Problem "keys-mode";
     KEYS_MISSING = Problem "keys-missing";
     KEYS_MALFORMED = Problem "keys-malformed";
+    KEYS_CLOSED = Problem "keys-closed";
+    KEYS_PLAIN = Warning "keys-plain";
+    KEYS_WITHOUT_PASSPHRASE = Warning "keys-without-passphrase";
     RECOVERY_KEY_HERE = Warning "recovery-key-here";
     CERTIFICATE_FILE = Problem "certificate-file";
     CERTIFICATE_KEY_MISMATCH = Problem "certificate-key-mismatch";

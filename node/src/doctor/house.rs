@@ -9,6 +9,7 @@ use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 use federation_service::checkup::steps::{days_left, free_bytes, host_of, judge_certificate};
 use federation_service::checkup::{Checkup, Said};
+use federation_service::key_file::{KeyFileError, Passphrase};
 use federation_service::tls::{TlsError, TlsIdentity};
 
 use super::codes::*;
@@ -17,7 +18,7 @@ use crate::config::{Config, ConfigError, TlsFiles};
 use crate::database::DatabaseError;
 use crate::database::backup::Folder;
 use crate::database::look::{self, Schema};
-use crate::keys::{Keys, KeysError};
+use crate::keys::{Keys, KeysError, plain_files};
 
 /// How long the database's first answer may take.
 const OPENING: Duration = Duration::from_secs(15);
@@ -43,10 +44,12 @@ pub(super) fn settings(file: &Path) -> Result<((Config, MemberId), Said), Said> 
     Ok(((config, me), Said::well(file.display())))
 }
 
-pub(super) fn keys(folder: &Path) -> Result<(Keys, Said), Said> {
-    let keys = Keys::load(folder).map_err(|error| match &error {
-        KeysError::Mode { path, mode, wanted } => keys_mode(path, *mode, *wanted),
-        KeysError::Malformed(path) => Said::code(KEYS_MALFORMED).with("path", path.display()),
+/// The passphrase, the folder, and every key in it.
+pub(super) fn keys(config: &Config) -> Result<(Keys, Said), Said> {
+    let folder = config.state_dir.join("keys");
+    let passphrase = config.passphrase.passphrase().map_err(|error| key_file(&error))?;
+    let keys = Keys::open(&folder, passphrase.as_deref()).map_err(|error| match &error {
+        KeysError::File(error) => key_file(error),
         _ => Said::code(KEYS_MISSING).with("reason", &error),
     })?;
     let said = match keys.signer(KeyUse::Recovery) {
@@ -56,6 +59,34 @@ pub(super) fn keys(folder: &Path) -> Result<(Keys, Said), Said> {
         None => Said::well(folder.display()),
     };
     Ok((keys, said))
+}
+
+/// Whether a stolen copy of the disk is a stolen hospital: keys that no passphrase seals.
+pub(super) fn seals(config: &Config) -> Said {
+    if !config.passphrase.is_set() {
+        return KEYS_WITHOUT_PASSPHRASE.into();
+    }
+    let tls = [config.federation.tls.key.clone()];
+    match plain_files(&config.state_dir.join("keys"), &tls) {
+        Err(error) => Said::code(KEYS_MISSING).with("reason", error),
+        Ok(plain) => match plain.first() {
+            None => Said::well("PBES2"),
+            Some(first) => Said::code(KEYS_PLAIN)
+                .with("path", first.display())
+                .with("number", plain.len()),
+        },
+    }
+}
+
+fn key_file(error: &KeyFileError) -> Said {
+    match error {
+        KeyFileError::Mode { path, mode, wanted } => keys_mode(path, *mode, *wanted),
+        KeyFileError::Malformed(path) => Said::code(KEYS_MALFORMED).with("path", path.display()),
+        KeyFileError::NoPassphrase(_)
+        | KeyFileError::WrongPassphrase(_)
+        | KeyFileError::Passphrase { .. } => Said::code(KEYS_CLOSED).with("reason", error),
+        _ => Said::code(KEYS_MISSING).with("reason", error),
+    }
 }
 
 fn keys_mode(path: &Path, mode: u32, wanted: u32) -> Said {
@@ -69,15 +100,19 @@ fn keys_mode(path: &Path, mode: u32, wanted: u32) -> Said {
 /// seen what they say.
 pub(super) fn certificate(
     tls: &TlsFiles,
+    passphrase: Option<&Passphrase>,
     endpoint: &str,
     now: Timestamp,
 ) -> Result<(Option<TlsIdentity>, Said), Said> {
     let unusable = |error: TlsError| match &error {
-        TlsError::KeyMode { path, mode } => keys_mode(path, *mode, 0o600),
+        TlsError::Key(error @ KeyFileError::File { .. }) => {
+            Said::code(CERTIFICATE_FILE).with("reason", error)
+        }
+        TlsError::Key(error) => key_file(error),
         TlsError::KeyMismatch => CERTIFICATE_KEY_MISMATCH.into(),
         _ => Said::code(CERTIFICATE_FILE).with("reason", &error),
     };
-    let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key).map_err(unusable)?;
+    let identity = TlsIdentity::open(&tls.certificate, &tls.key, passphrase).map_err(unusable)?;
     let der = identity.certificate_der().map_err(unusable)?;
     let said = judge_certificate(&der, &host_of(endpoint), now);
     Ok((Some(identity), said))

@@ -89,15 +89,20 @@ pub async fn examine(
 }
 
 async fn open(checkup: &mut Checkup, config: Config, me: MemberId, clock: SharedClock) -> Case {
-    let folder = config.state_dir.join("keys");
+    let settings = config.clone();
     let keys = checkup
-        .bring("keys", FILES, move || house::keys(&folder))
+        .bring("keys", FILES, move || house::keys(&settings))
         .await;
+    let settings = config.clone();
+    checkup
+        .check_blocking("keys.seals", FILES, move || house::seals(&settings))
+        .await;
+    let passphrase = config.passphrase.passphrase().ok().flatten();
     let (tls, endpoint) = (config.federation.tls.clone(), endpoint(&config));
     let now = clock.now();
     let identity = checkup
         .bring("certificate", FILES, move || {
-            house::certificate(&tls, &endpoint, now)
+            house::certificate(&tls, passphrase.as_deref(), &endpoint, now)
         })
         .await;
     let (folder, pin) = (
