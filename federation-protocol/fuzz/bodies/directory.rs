@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use federation_protocol::directory::{
     DESCRIPTION_TYP, DIRECTORY_TYP, Directory, ENTRY_TYP, Entry, MemberDescription, Membership,
-    ROOT_TYP, Reading, Root, STATUS_TYP, Status,
+    ROOT_TYP, Reading, ReplacementRequest, Root, STATUS_TYP, Status,
 };
 use federation_protocol::jws::{General, PayloadHash, sign_compact};
 use federation_protocol::link::{LINK_TYP, LinkAssertion};
@@ -22,6 +22,7 @@ pub(crate) fn run(data: &[u8]) {
     let _ = ROOT.successor(data, Reading::Fresh, NOW);
     if let Ok(text) = std::str::from_utf8(data) {
         read(text, text, text, text);
+        let _ = ReplacementRequest::read(text);
     }
 
     let root = General::new(data)
@@ -30,6 +31,11 @@ pub(crate) fn run(data: &[u8]) {
     let _ = Root::pinned(root.as_bytes(), &PayloadHash::of(data), Reading::Fresh, NOW);
     let entry = General::new(data).signed(ENTRY_TYP, &REGISTRY.approver);
     let _ = Entry::verify(&entry, ROOT.document());
+    let request = ReplacementRequest {
+        description: std::str::from_utf8(data).ok().map(str::to_owned),
+        entry,
+    };
+    let _ = request.check(&MEMBER.profile());
     read(
         &sign_compact(DIRECTORY_TYP, data, &REGISTRY.directory),
         &sign_compact(STATUS_TYP, data, &REGISTRY.status),

@@ -7,6 +7,7 @@
 
 mod facts;
 mod shown;
+mod watched;
 
 use std::any::Any;
 use std::fmt;
@@ -44,6 +45,7 @@ use crate::key_file::{self, KeyFileError, Passphrase};
 
 pub use facts::CertificateFacts;
 pub use shown::Shown;
+pub use watched::WatchedFiles;
 
 /// Largest certificate file that is read.
 const MAX_PEM_BYTES: u64 = 256 * 1024;

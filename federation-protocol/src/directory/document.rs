@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::jws::{Compact, General, PayloadHash, sign_compact};
-use crate::keys::{KeyId, KeyUse, PublicKey, Sign};
+use crate::keys::{Fingerprint, KeyId, KeyUse, PublicKey, Sign};
 use crate::member::{MemberId, MemberState};
 use crate::time::Timestamp;
 
@@ -171,6 +171,15 @@ impl Directory {
             (fits && public.kid() == key.kid).then(|| (key.member.clone(), public))
         });
         listed.chain(archived).next()
+    }
+
+    /// Whether the entry in force of a member names this certificate.
+    #[must_use]
+    pub fn lists_certificate(&self, id: &MemberId, fingerprint: &Fingerprint) -> bool {
+        self.entries.get(id).is_some_and(|accepted| {
+            let mut named = accepted.entry.member.certificates.iter();
+            named.any(|certificate| certificate.fingerprint() == *fingerprint)
+        })
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (&MemberId, &Accepted)> {

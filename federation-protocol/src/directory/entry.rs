@@ -67,7 +67,7 @@ impl Entry {
     }
 
     /// Signs with approver keys. When it replaces another, the member signs too:
-    /// `General::signed(ENTRY_TYP, key)` with a `sign` or `recovery` key of its entry before.
+    /// `General::signed(ENTRY_TYP, key)` with a `recovery` key of its entry before.
     #[must_use]
     pub fn sign(&self, approvers: &[&dyn Sign]) -> General {
         let unsigned = General::new(&payload(self));
@@ -99,13 +99,16 @@ impl Entry {
         Ok((entry, PayloadHash::of(&open.payload)))
     }
 
-    /// Whether a `sign` or `recovery` key of this entry, valid at `at`, signed `replacement` too.
-    pub(super) fn vouches_for(&self, replacement: &General, at: Timestamp) -> bool {
+    /// Whether a `recovery` key of this entry, valid at `at`, signed `replacement` too. No other key
+    /// will do: a `sign` key lies on the node's machine, and whoever steals it must not be able to
+    /// give this member other keys, certificates or another address.
+    #[must_use]
+    pub fn vouches_for(&self, replacement: &General, at: Timestamp) -> bool {
         let own: Vec<(&KeyId, PublicKey)> = self
             .member
             .keys
             .iter()
-            .filter(|key| matches!(key.key_use, KeyUse::Sign | KeyUse::Recovery))
+            .filter(|key| key.key_use == KeyUse::Recovery)
             .filter(|key| key.holds_at(at))
             .filter_map(|key| Some((&key.kid, key.public_key()?)))
             .collect();

@@ -12,6 +12,7 @@ mod document;
 mod entry;
 mod membership;
 mod profile;
+mod request;
 mod root;
 mod status;
 
@@ -32,6 +33,7 @@ pub use membership::{Freshness, KeyEntry, Member, Membership};
 pub use profile::{
     Certificate, Endpoints, KeyStatement, Names, Profile, ProfileError, ProtocolRange,
 };
+pub use request::{ReplacementError, ReplacementRequest};
 pub use root::{
     DocumentKind, KeyQuorum, NamedKey, OnlineKey, ROOT_TYP, RegistryTls, Root, RootDocument,
 };

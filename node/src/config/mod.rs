@@ -235,6 +235,28 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+impl TlsFiles {
+    /// Where the next certificate and its key wait, beside these: `federation.next.crt` beside
+    /// `federation.crt`.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self {
+            certificate: next_to(&self.certificate),
+            key: next_to(&self.key),
+        }
+    }
+}
+
+fn next_to(path: &Path) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(".next");
+    if let Some(ending) = path.extension() {
+        name.push(".");
+        name.push(ending);
+    }
+    path.with_file_name(name)
+}
+
 /// How the log looks.
 #[derive(Clone, Debug)]
 pub struct LogSettings {

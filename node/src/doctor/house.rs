@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use federation_protocol::keys::KeyUse;
@@ -9,15 +10,17 @@ use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 use federation_service::checkup::steps::{days_left, free_bytes, host_of, judge_certificate};
 use federation_service::checkup::{Checkup, Said};
-use federation_service::key_file::{KeyFileError, Passphrase};
+use federation_service::key_file::KeyFileError;
 use federation_service::tls::{TlsError, TlsIdentity};
 
 use super::codes::*;
 use super::{Case, FILES};
-use crate::config::{Config, ConfigError, TlsFiles};
+use crate::config::{Config, ConfigError};
 use crate::database::DatabaseError;
 use crate::database::backup::Folder;
 use crate::database::look::{self, Schema};
+use crate::federation::certificates::{CertificateSettings, Certificates};
+use crate::federation::directory::Stored;
 use crate::keys::{Keys, KeysError, plain_files};
 
 /// How long the database's first answer may take.
@@ -96,14 +99,23 @@ fn keys_mode(path: &Path, mode: u32, wanted: u32) -> Said {
         .with("wanted", format!("{wanted:04o}"))
 }
 
+/// What the running node shows: the present certificate, or the next once it is time.
+fn shown(
+    settings: CertificateSettings,
+    stored: Option<&Stored>,
+) -> Result<Arc<TlsIdentity>, TlsError> {
+    let membership = stored.and_then(|stored| stored.membership.as_deref());
+    Ok(Certificates::open(settings, membership)?.shown().now())
+}
+
 /// The certificate, also one that has ended: peers are asked with it all the same, so that it is
 /// seen what they say.
 pub(super) fn certificate(
-    tls: &TlsFiles,
-    passphrase: Option<&Passphrase>,
+    settings: CertificateSettings,
+    stored: Option<&Stored>,
     endpoint: &str,
     now: Timestamp,
-) -> Result<(Option<TlsIdentity>, Said), Said> {
+) -> Result<(Arc<TlsIdentity>, Said), Said> {
     let unusable = |error: TlsError| match &error {
         TlsError::Key(error @ KeyFileError::File { .. }) => {
             Said::code(CERTIFICATE_FILE).with("reason", error)
@@ -112,10 +124,10 @@ pub(super) fn certificate(
         TlsError::KeyMismatch => CERTIFICATE_KEY_MISMATCH.into(),
         _ => Said::code(CERTIFICATE_FILE).with("reason", &error),
     };
-    let identity = TlsIdentity::open(&tls.certificate, &tls.key, passphrase).map_err(unusable)?;
+    let identity = shown(settings, stored).map_err(unusable)?;
     let der = identity.certificate_der().map_err(unusable)?;
     let said = judge_certificate(&der, &host_of(endpoint), now);
-    Ok((Some(identity), said))
+    Ok((identity, said))
 }
 
 pub(super) async fn database(checkup: &mut Checkup, case: &Case, min_free: Option<u64>) {

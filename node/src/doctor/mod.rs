@@ -22,6 +22,7 @@ use federation_service::outbound::OutboundRules;
 use federation_service::tls::TlsIdentity;
 
 use crate::config::Config;
+use crate::federation::certificates::CertificateSettings;
 use crate::federation::directory::Stored;
 use crate::keys::Keys;
 
@@ -97,21 +98,28 @@ async fn open(checkup: &mut Checkup, config: Config, me: MemberId, clock: Shared
     checkup
         .check_blocking("keys.seals", FILES, move || house::seals(&settings))
         .await;
-    let passphrase = config.passphrase.passphrase().ok().flatten();
-    let (tls, endpoint) = (config.federation.tls.clone(), endpoint(&config));
     let now = clock.now();
-    let identity = checkup
-        .bring("certificate", FILES, move || {
-            house::certificate(&tls, passphrase.as_deref(), &endpoint, now)
-        })
-        .await;
     let (folder, pin) = (
         config.state_dir.join("directory"),
         config.registry.root_sha256,
     );
+    let documents = (folder.clone(), pin);
     let stored = checkup
         .bring("directory.stored", FILES, move || {
             listing::stored(&folder, pin, now)
+        })
+        .await;
+    let settings = CertificateSettings {
+        me: me.clone(),
+        files: config.federation.tls.clone(),
+        passphrase: config.passphrase.clone(),
+        documents,
+        clock: clock.clone(),
+    };
+    let (endpoint, known) = (endpoint(&config), stored.clone());
+    let identity = checkup
+        .bring("certificate", FILES, move || {
+            house::certificate(settings, known.as_ref(), &endpoint, now)
         })
         .await;
     Case {
@@ -120,7 +128,7 @@ async fn open(checkup: &mut Checkup, config: Config, me: MemberId, clock: Shared
         me,
         clock,
         keys: keys.map(Arc::new),
-        identity: identity.flatten().map(Arc::new),
+        identity,
         stored,
     }
 }

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod asking;
 pub mod breaker;
+pub mod certificates;
 pub mod delivery;
 pub mod directory;
 pub mod echo;
@@ -45,7 +46,7 @@ use federation_protocol::refusal::Refusal;
 use federation_service::clock::SharedClock;
 use federation_service::outbound::OutboundRules;
 use federation_service::signed::RateLimit;
-use federation_service::tls::TlsIdentity;
+use federation_service::tls::Shown;
 use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 
@@ -90,7 +91,7 @@ pub struct FederationParts<'a> {
     /// The `[registry]` settings.
     pub registry: &'a RegistrySettings,
     /// What this node shows peers in TLS.
-    pub identity: TlsIdentity,
+    pub shown: Shown,
     /// What time it is.
     pub clock: SharedClock,
     /// Signs requests, answers and manifests; opens what is sealed to this node.
@@ -144,6 +145,13 @@ pub struct Tasks {
     handles: Vec<JoinHandle<()>>,
 }
 
+impl Tasks {
+    /// Another task that ends with these. Call it inside a runtime.
+    pub(crate) fn add(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.handles.push(tokio::spawn(task));
+    }
+}
+
 impl Drop for Tasks {
     fn drop(&mut self) {
         for handle in &self.handles {
@@ -186,7 +194,7 @@ impl Federation {
             me.clone(),
         );
         let witnessing = Witnessing::new(checkpoints, directory.clone(), parts.audit);
-        let peers = Arc::new(Peers::new(parts.identity, rules, settings.max_answer));
+        let peers = Arc::new(Peers::new(parts.shown, rules, settings.max_answer));
         directory.know_neighbours(me.clone(), Arc::clone(&peers));
         let exchanges = Exchanges::new(
             me.clone(),

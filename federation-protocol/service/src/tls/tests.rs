@@ -273,3 +273,26 @@ fn a_sealed_key_is_opened_by_its_passphrase_alone() {
         TlsError::Key(KeyFileError::WrongPassphrase(_))
     ));
 }
+
+#[test]
+fn files_are_read_again_when_others_lie_there_and_half_of_them_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (certificate, key) = (path("tls.pem"), path("tls.key"));
+    let mut watched =
+        WatchedFiles::new(&certificate, &key, crate::key_file::PassphraseSource::Absent);
+    assert!(watched.look().unwrap().is_none(), "nothing is there yet");
+    identity().write_pem(&certificate, &key).unwrap();
+    assert!(watched.look().unwrap().is_some());
+    assert!(watched.look().unwrap().is_none(), "as it was");
+
+    let next = identity();
+    next.write_pem(&path("next.pem"), &path("next.key")).unwrap();
+    std::fs::rename(path("next.pem"), &certificate).unwrap();
+    assert!(matches!(watched.look().err().unwrap(), TlsError::KeyMismatch));
+    assert!(watched.look().unwrap().is_none(), "told once");
+    std::fs::rename(path("next.key"), &key).unwrap();
+
+    let read = watched.look().unwrap().unwrap();
+    assert_eq!(read.fingerprint().unwrap(), next.fingerprint().unwrap());
+}

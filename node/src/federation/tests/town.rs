@@ -17,7 +17,7 @@ use federation_protocol::purpose::Purpose;
 use federation_protocol::sample::{NOW, SampleRegistry, profile};
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{ManualClock, SharedClock};
-use federation_service::tls::{TlsIdentity, federation_acceptor, remember_peer};
+use federation_service::tls::{Shown, TlsIdentity, federation_acceptor, remember_peer};
 use prometheus_client::registry::Registry;
 
 use crate::access::{Access, Act, HousePolicy};
@@ -90,7 +90,9 @@ impl Ground {
             directory_folder: &self.documents,
             settings: &self.config.federation,
             registry: &self.config.registry,
-            identity: TlsIdentity::from_pem_files(&tls.certificate, &tls.key).unwrap(),
+            shown: Shown::new(Arc::new(
+                TlsIdentity::from_pem_files(&tls.certificate, &tls.key).unwrap(),
+            )),
             clock: Arc::clone(&self.clock),
             keys: Arc::clone(&self.keys),
             database,
