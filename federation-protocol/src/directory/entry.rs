@@ -99,6 +99,15 @@ impl Entry {
         Ok((entry, PayloadHash::of(&open.payload)))
     }
 
+    /// How many of root's approvers rightly signed; 0 also when a signature in the name of one does
+    /// not fit.
+    #[must_use]
+    pub fn approvals(jws: &General, root: &RootDocument) -> usize {
+        let opened = jws.open(ENTRY_TYP).ok();
+        let counted = opened.and_then(|open| open.count(root.approvers.keys()).ok());
+        counted.unwrap_or(0)
+    }
+
     /// Whether a `recovery` key of this entry, valid at `at`, signed `replacement` too. No other key
     /// will do: a `sign` key lies on the node's machine, and whoever steals it must not be able to
     /// give this member other keys, certificates or another address.

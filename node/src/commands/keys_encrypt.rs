@@ -1,12 +1,11 @@
 //! `musubi-node keys encrypt`: plain keys sealed, sealed ones sealed anew.
 
-use federation_service::key_file::Passphrase;
+use federation_service::key_file::{Passphrase, Sealed, seal_files};
 
 use super::cli::keys_encrypt::{EncryptArgs, KeysCommand};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{line, note};
 use super::{passphrase, settings};
-use crate::keys::{Sealed, seal_files};
 
 /// `musubi-node keys …`
 pub(super) fn keys(command: &KeysCommand) -> Result<(), Failure> {

@@ -14,6 +14,8 @@ federation_service::checkup_codes! {
     CERTIFICATE_FILE = Problem "certificate-file";
     CERTIFICATE_KEY_MISMATCH = Problem "certificate-key-mismatch";
     CERTIFICATE_NOT_LISTED = Problem "certificate-not-listed";
+    REPLACEMENT_HELD = Warning "replacement-held";
+    OWN_REPLACEMENT_HELD = Problem "own-replacement-held";
     NOT_JOINED = Problem "not-joined";
     DIRECTORY_NONE = Warning "directory-none";
     DIRECTORY_DAMAGED = Problem "directory-damaged";

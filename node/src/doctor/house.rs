@@ -10,7 +10,7 @@ use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 use federation_service::checkup::steps::{days_left, free_bytes, host_of, judge_certificate};
 use federation_service::checkup::{Checkup, Said};
-use federation_service::key_file::KeyFileError;
+use federation_service::key_file::{KeyFileError, plain_files};
 use federation_service::tls::{TlsError, TlsIdentity};
 
 use super::codes::*;
@@ -21,7 +21,7 @@ use crate::database::backup::Folder;
 use crate::database::look::{self, Schema};
 use crate::federation::certificates::{CertificateSettings, Certificates};
 use crate::federation::directory::Stored;
-use crate::keys::{Keys, KeysError, plain_files};
+use crate::keys::{Keys, KeysError};
 
 /// How long the database's first answer may take.
 const OPENING: Duration = Duration::from_secs(15);

@@ -4,7 +4,6 @@
 //! what holds them is zeroized on drop and has no `Debug`, `Clone` or `Serialize`.
 
 mod files;
-mod sealing;
 
 use std::path::Path;
 
@@ -17,8 +16,6 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use files::KeyFolder;
-
-pub use sealing::{Sealed, SealingError, plain_files, seal_files};
 
 const SIGN_FILE: &str = "sign.pem";
 const CONSENT_FILE: &str = "consent.pem";

@@ -11,6 +11,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use federation_service::key_file::{Sealed, plain_files, seal_files};
+
 use super::*;
 
 fn made() -> (tempfile::TempDir, PathBuf, Keys) {

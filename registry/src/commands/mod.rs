@@ -15,8 +15,10 @@ mod failure;
 mod files;
 mod init;
 mod invite;
+mod keys;
 mod member;
 mod output;
+mod replace;
 mod root;
 mod run;
 mod witness;
@@ -58,6 +60,9 @@ enum Command {
     /// Who belongs.
     #[command(subcommand)]
     Member(member::Member),
+    /// The private keys on this machine.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// What this registry has signed.
     #[command(subcommand)]
     Directory(directory::Directory),
@@ -105,6 +110,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Application(application) => application.run(),
         Command::Root(root) => root.run(),
         Command::Member(member) => member.run(),
+        Command::Keys(keys) => keys.run(),
         Command::Directory(directory) => directory.run(),
         Command::Witness(witness) => witness.run(),
         Command::Doctor(doctor) => doctor.run(),
@@ -129,7 +135,7 @@ fn progress(line: std::fmt::Arguments<'_>) {
 fn open(config: &ConfigFile, now: Timestamp) -> Result<(Database, Issuer), Failure> {
     let config = config.load()?;
     let mut database = Database::open(&config.database_path()?)?;
-    let issuer = Issuer::load(&mut database, &config.state.dir, now)?;
+    let issuer = Issuer::load(&mut database, &config.key_folder(), now)?;
     Ok((database, issuer))
 }
 

@@ -3,18 +3,19 @@
 //! Everything happens inside one transaction: read what is so, count the next `seq`, sign, write.
 //! The signature leaves this file only after the commit.
 
-use std::path::Path;
+use std::collections::HashMap;
 
 use federation_protocol::directory::{
     DIRECTORY_TYP, DOCUMENT_VERSION, Directory, DirectoryDocument, DirectoryPosition, ListedMember,
-    Policy, Reading, Root, STATUS_LIFE_SECONDS, STATUS_TYP, SignedDocument, Status, StatusDocument,
+    Pending, Policy, Reading, Root, STATUS_LIFE_SECONDS, STATUS_TYP, SignedDocument, Status, StatusDocument,
 };
 use federation_protocol::jws::{Compact, General};
 use federation_protocol::member::{MemberId, MemberState};
 use federation_protocol::time::Timestamp;
 
 use super::published::Edition;
-use super::{Issue, Kind, OnlineKeys, PublishError, store};
+use super::{Issue, Kind, OnlineKeys, PublishError, archive, store};
+use crate::config::KeyFolder;
 use crate::database::{Connection, Database, DatabaseError};
 use crate::members;
 
@@ -62,7 +63,7 @@ impl Issuer {
     /// `Database`, `NoRoot`, `Root`, `Key`.
     pub(crate) fn load(
         database: &mut Database,
-        state: &Path,
+        folder: &KeyFolder,
         now: Timestamp,
     ) -> Result<Self, PublishError> {
         let issue = database
@@ -72,7 +73,7 @@ impl Issuer {
         // /readyz, is better than falling silent.
         let root = Root::pinned(issue.document.as_bytes(), &issue.hash, Reading::Stored, now)
             .map_err(PublishError::Root)?;
-        let keys = OnlineKeys::load(state, root.document())?;
+        let keys = OnlineKeys::load(folder, root.document())?;
         Ok(Self { root, keys })
     }
 
@@ -122,6 +123,7 @@ impl Issuer {
         if root.hash != self.root.hash() {
             return Err(PublishError::RootChanged);
         }
+        members::put_due_in_force(db, now)?;
         let last = store::newest(db, Kind::Directory)?;
         let (directory, trouble) = match self.directory(db, last.as_ref(), now) {
             Ok(directory) => (directory, None),
@@ -137,6 +139,7 @@ impl Issuer {
             root: root.into(),
             directory: directory.into(),
             status: status.into(),
+            next_in_force: next_in_force(db)?,
             trouble,
         })
     }
@@ -163,8 +166,7 @@ impl Issuer {
         };
         if let Some(last) = last {
             let said: DirectoryDocument = payload(&last.document, DIRECTORY_TYP)?;
-            // Nothing takes a key off yet; what is in the archive stays.
-            document.archive.clone_from(&said.archive);
+            document.archive = archive::of(&said, &document);
             let unchanged = said.members == document.members && said.policy == document.policy;
             if unchanged && !is_due(last.issued_at, DIRECTORY_EVERY_SECONDS, now) {
                 return Ok(last.clone());
@@ -329,18 +331,41 @@ const fn whole_seconds(time: Timestamp) -> Timestamp {
 }
 
 fn listed_members(db: &mut Connection) -> Result<Vec<ListedMember>, PublishError> {
+    let mut held = held(db)?;
     let list = |row: members::MemberRow| {
         let entry = General::parse(row.entry.as_bytes(), LONGEST)
             .or(Err(PublishError::Unreadable("member's entry")))?;
         let since = whole_seconds(row.changed_at);
+        let pending = held.remove(&row.id);
         Ok(ListedMember {
             state: row.state,
             since,
             entry,
-            pending: None,
+            pending,
         })
     };
     members::all(db)?.into_iter().map(list).collect()
+}
+
+/// What is on hold, by member; what waits for approvers is nobody else's business.
+fn held(db: &mut Connection) -> Result<HashMap<MemberId, Pending>, PublishError> {
+    let mut held = HashMap::new();
+    for row in members::replacements(db)? {
+        let Some(in_force_at) = row.in_force_at else {
+            continue;
+        };
+        let entry = row
+            .statement()
+            .ok_or(PublishError::Unreadable("replacement"))?;
+        held.insert(row.member, Pending { in_force_at, entry });
+    }
+    Ok(held)
+}
+
+/// When the next replacement has been held long enough.
+fn next_in_force(db: &mut Connection) -> Result<Option<Timestamp>, DatabaseError> {
+    let all = members::replacements(db)?;
+    Ok(all.into_iter().filter_map(|row| row.in_force_at).min())
 }
 
 fn suspended_members(db: &mut Connection) -> Result<Vec<MemberId>, PublishError> {

@@ -8,6 +8,12 @@ use federation_protocol::time::Timestamp;
 use super::{Change, MemberRow};
 use crate::database::DatabaseError;
 
+mod replacement;
+
+pub(crate) use replacement::{
+    claim_key, forget_replacement, keep_replacement, replacement_of, replacements,
+};
+
 diesel::table! {
     member (id) {
         id -> Text,
@@ -154,6 +160,17 @@ pub(crate) fn set_entry(
         .set(member::entry.eq(entry))
         .execute(db)?;
     Ok(())
+}
+
+/// Writes into the history what was done to a member whose state stays as it is.
+pub(crate) fn note(
+    db: &mut SqliteConnection,
+    id: &MemberId,
+    state: MemberState,
+    reason: &str,
+    at: Timestamp,
+) -> Result<(), DatabaseError> {
+    append_change(db, id, Some(state), state, reason, at)
 }
 
 fn append_change(

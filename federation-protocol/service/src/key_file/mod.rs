@@ -5,6 +5,7 @@
 //! process killed at any moment leaves the old content or the new, never neither. Never logs, prints
 //! or keeps what it opens.
 
+mod folder;
 mod passphrase;
 mod sealing;
 
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+pub use folder::{Sealed, SealingError, plain_files, seal_files};
 pub use passphrase::{Passphrase, PassphraseSource, SHORTEST_PASSPHRASE};
 pub use sealing::{is_sealed, open, seal};
 

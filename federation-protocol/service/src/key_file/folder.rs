@@ -6,8 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
-use federation_service::key_file::{self, DRAFT_ENDING, KeyFileError, Passphrase};
 use zeroize::Zeroizing;
+
+use super::{
+    DRAFT_ENDING, KeyFileError, Passphrase, check_mode, is_sealed_at, read, replace_sealed,
+};
 
 /// What was done with one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +65,7 @@ fn key_files(folder: &Path) -> Result<Vec<PathBuf>, SealingError> {
 pub fn plain_files(folder: &Path, others: &[PathBuf]) -> Result<Vec<PathBuf>, SealingError> {
     let mut plain = Vec::new();
     for path in key_files(folder)?.iter().chain(others) {
-        if !key_file::is_sealed_at(path)? {
+        if !is_sealed_at(path)? {
             plain.push(path.clone());
         }
     }
@@ -80,7 +83,7 @@ pub fn seal_files(
     present: Option<&Passphrase>,
     next: &Passphrase,
 ) -> Result<Vec<(PathBuf, Sealed)>, SealingError> {
-    key_file::check_mode(folder, 0o700)?;
+    check_mode(folder, 0o700)?;
     clear_drafts(folder)?;
     let mut done = Vec::new();
     for path in key_files(folder)?.into_iter().chain(others.iter().cloned()) {
@@ -110,16 +113,16 @@ fn seal_file(
     present: Option<&Passphrase>,
     next: &Passphrase,
 ) -> Result<Sealed, SealingError> {
-    let (key, what): (Zeroizing<Vec<u8>>, Sealed) = match key_file::is_sealed_at(path)? {
-        false => (key_file::read(path, None)?, Sealed::Newly),
-        true => match (key_file::read(path, Some(next)), present) {
+    let (key, what): (Zeroizing<Vec<u8>>, Sealed) = match is_sealed_at(path)? {
+        false => (read(path, None)?, Sealed::Newly),
+        true => match (read(path, Some(next)), present) {
             (Ok(_), _) => return Ok(Sealed::Already),
             (Err(KeyFileError::WrongPassphrase(_)), Some(present)) => {
-                (key_file::read(path, Some(present))?, Sealed::Anew)
+                (read(path, Some(present))?, Sealed::Anew)
             }
             (Err(error), _) => return Err(error.into()),
         },
     };
-    key_file::replace_sealed(path, &key, next)?;
+    replace_sealed(path, &key, next)?;
     Ok(what)
 }
