@@ -232,12 +232,16 @@ impl Node {
     pub async fn start(rooms: Rooms) -> Result<Self, StartError> {
         let rooms = Arc::new(rooms);
         rooms.audit.append(began(&rooms)).await?;
-        let known = rooms.directory().map_err(FederationError::from)?.membership();
+        let known = rooms
+            .directory()
+            .map_err(FederationError::from)?
+            .membership();
         let certificates = Arc::new(rooms.certificates(known.as_deref())?);
         let acceptor = federation_service::tls::federation_acceptor_of(&certificates.shown())?;
         let mut registry = Registry::default();
         rooms.validator.register(&mut registry);
-        let federation = Arc::new(open_federation(&rooms, certificates.shown(), &mut registry).await?);
+        let federation =
+            Arc::new(open_federation(&rooms, certificates.shown(), &mut registry).await?);
         let exports = Exports::new(
             rooms.database.clone(),
             rooms.records.clone(),

@@ -12,8 +12,8 @@ use actix_web::middleware::{self, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, Error, HttpResponse, HttpServer};
 use federation_service::clock::Stopwatch;
-use federation_service::problem::Problem;
 use federation_service::key_file::PassphraseSource;
+use federation_service::problem::Problem;
 use federation_service::tls::{Shown, TlsError, WatchedFiles};
 use futures_util::future::BoxFuture;
 use openssl::ssl::SslAcceptorBuilder;
@@ -213,7 +213,10 @@ impl Watched {
             Ok(None) => {}
             Ok(Some(identity)) => {
                 self.shown.show(identity);
-                tracing::info!(listener, "the {listener} listener shows another certificate");
+                tracing::info!(
+                    listener,
+                    "the {listener} listener shows another certificate"
+                );
             }
             Err(error) => tracing::error!(
                 listener,

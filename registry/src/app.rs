@@ -93,8 +93,7 @@ impl Registry {
         );
         let prober = Prober::load(&config, issuer.root().document(), clock.clone())?;
         let waiting = Database::open(&path)?;
-        let (published, publisher) =
-            Publisher::start(database, issuer, keys, clock.clone())?;
+        let (published, publisher) = Publisher::start(database, issuer, keys, clock.clone())?;
         let desk = Desk {
             published,
             archive,

@@ -44,7 +44,9 @@ impl Ahead {
 
 impl Clock for Ahead {
     fn now(&self) -> Timestamp {
-        SystemClock.now().plus_seconds(self.0.load(Ordering::SeqCst))
+        SystemClock
+            .now()
+            .plus_seconds(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -135,7 +137,11 @@ impl Town {
     fn approved(&self, file: &str, profile: &Profile) -> serde_json::Value {
         let (key, number) = (self.at("approver.pem"), comparison_number(profile));
         let output = self.replace(file, &["--approver-key", &key, "--fingerprint", &number]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
@@ -172,7 +178,11 @@ async fn what_the_recovery_key_signed_counts_from_the_next_directory_on() {
     let file = town.request(&profile, 2, &town.recovery);
     // Nobody is asked for digits: the recovery key has spoken.
     let output = town.replace(&file, &["--approver-key", &town.at("approver.pem")]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(said["state"], "in-force");
     assert_eq!(town.certificates(), 2);
@@ -205,7 +215,10 @@ async fn what_nobody_at_the_hospital_signed_is_listed_at_once_and_counts_after_a
     let listed = town.house.json(&["member", "list"]);
     assert_eq!(listed[0]["replacement"]["in_force_at"], said["in_force_at"]);
     // Typed once more, the day does not begin anew; another one does not push it aside.
-    assert_eq!(town.approved(&file, &profile)["in_force_at"], said["in_force_at"]);
+    assert_eq!(
+        town.approved(&file, &profile)["in_force_at"],
+        said["in_force_at"]
+    );
     let other = town.renewed();
     let elsewhere = town.write("other.jws", &town.description(&other));
     let (key, number) = (town.at("approver.pem"), comparison_number(&other));
@@ -230,14 +243,24 @@ async fn what_is_on_hold_is_taken_back_before_it_counts() {
     let profile = town.renewed();
     let file = town.write("new.jws", &town.description(&profile));
     town.approved(&file, &profile);
-    let output = town.house.command(&["member", "replace", "--cancel", MINATO]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = town
+        .house
+        .command(&["member", "replace", "--cancel", MINATO]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let after = town.serves(4).await;
     assert_eq!(after.held().count(), 0);
     town.clock.advance(HOLD_SECONDS + 60);
     town.serves(5).await;
     assert_eq!(town.certificates(), 1);
-    let (exit, said) = failure(&town.house.command(&["member", "replace", "--cancel", MINATO]));
+    let (exit, said) = failure(
+        &town
+            .house
+            .command(&["member", "replace", "--cancel", MINATO]),
+    );
     assert!(exit == 1 && said.contains("no replacement"), "{said}");
     town.registry.stop().await;
 }
@@ -248,7 +271,8 @@ async fn a_stolen_sign_key_does_not_spare_the_day_and_a_suspension_does() {
     let profile = town.renewed();
     let file = town.request(&profile, 2, &town.minato.sign);
     assert_eq!(town.approved(&file, &profile)["state"], "held");
-    town.house.json(&["member", "suspend", MINATO, "--reason", "keys stolen"]);
+    town.house
+        .json(&["member", "suspend", MINATO, "--reason", "keys stolen"]);
     assert_eq!(town.approved(&file, &profile)["state"], "in-force");
     assert_eq!(town.certificates(), 2);
     let served = town.serves(5).await;
@@ -259,9 +283,13 @@ async fn a_stolen_sign_key_does_not_spare_the_day_and_a_suspension_does() {
 #[tokio::test]
 async fn a_key_that_leaves_the_entry_stays_in_the_archive() {
     let town = Town::start().await;
-    town.house.json(&["member", "suspend", MINATO, "--reason", "keys stolen"]);
+    town.house
+        .json(&["member", "suspend", MINATO, "--reason", "keys stolen"]);
     let mut profile = town.profile.clone();
-    let gone = profile.keys.iter().position(|key| key.key_use == KeyUse::Consent);
+    let gone = profile
+        .keys
+        .iter()
+        .position(|key| key.key_use == KeyUse::Consent);
     let gone = profile.keys.remove(gone.unwrap());
     let file = town.request(&profile, 2, &town.minato.sign);
     town.approved(&file, &profile);
@@ -277,26 +305,52 @@ async fn a_request_that_is_not_in_order_replaces_nothing() {
     let town = Town::start().await;
     let key = town.at("approver.pem");
     let stranger = SecretKey::from_seed([99; 32]);
-    std::fs::write(town.house.path("stranger.pem"), &*stranger.to_pkcs8_pem().unwrap()).unwrap();
+    std::fs::write(
+        town.house.path("stranger.pem"),
+        &*stranger.to_pkcs8_pem().unwrap(),
+    )
+    .unwrap();
     std::os::unix::fs::PermissionsExt::set_mode(
-        &mut std::fs::metadata(town.house.path("stranger.pem")).unwrap().permissions(),
+        &mut std::fs::metadata(town.house.path("stranger.pem"))
+            .unwrap()
+            .permissions(),
         0o600,
     );
     let refused = |file: &str, more: &[&str]| failure(&town.replace(file, more));
     let rightly = town.request(&town.renewed(), 2, &town.recovery);
     let (exit, said) = refused(&rightly, &[]);
     assert!(exit == 4 && said.contains("too few approvers"), "{said}");
-    let (exit, _) = refused(&town.request(&town.renewed(), 3, &town.recovery), &["--approver-key", &key]);
+    let (exit, _) = refused(
+        &town.request(&town.renewed(), 3, &town.recovery),
+        &["--approver-key", &key],
+    );
     assert_eq!(exit, 3, "a version that does not follow");
     let mut with_key = town.renewed();
-    with_key.keys.push(Hospital::new("0110000002", 2).profile().keys[0].clone());
-    let (exit, said) = refused(&town.request(&with_key, 2, &town.recovery), &["--approver-key", &key]);
-    assert!(exit == 3 && said.contains("without the description"), "{said}");
+    with_key
+        .keys
+        .push(Hospital::new("0110000002", 2).profile().keys[0].clone());
+    let (exit, said) = refused(
+        &town.request(&with_key, 2, &town.recovery),
+        &["--approver-key", &key],
+    );
+    assert!(
+        exit == 3 && said.contains("without the description"),
+        "{said}"
+    );
     let mut elsewhere = town.renewed();
     elsewhere.endpoints.federation = "https://thief.example".to_owned();
-    let (exit, said) = refused(&town.request(&elsewhere, 2, &town.recovery), &["--approver-key", &key]);
-    assert!(exit == 3 && said.contains("subject alternative name"), "{said}");
-    let (exit, _) = refused(&town.write("nonsense", "{\"entry\":7}"), &["--approver-key", &key]);
+    let (exit, said) = refused(
+        &town.request(&elsewhere, 2, &town.recovery),
+        &["--approver-key", &key],
+    );
+    assert!(
+        exit == 3 && said.contains("subject alternative name"),
+        "{said}"
+    );
+    let (exit, _) = refused(
+        &town.write("nonsense", "{\"entry\":7}"),
+        &["--approver-key", &key],
+    );
     assert_eq!(exit, 3);
     assert_eq!(town.certificates(), 1);
     town.registry.stop().await;
@@ -313,15 +367,40 @@ fn ask_for_two(house: &House) {
     let (draft, signed) = (path("draft.json"), path("root.json"));
     let done = |words: &[&str]| {
         let output = house.command(words);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     };
     let x = second.public().x();
-    done(&["root", "draft", "--add-approver", &x, "--approver-threshold", "2", "--out", &draft]);
+    done(&[
+        "root",
+        "draft",
+        "--add-approver",
+        &x,
+        "--approver-threshold",
+        "2",
+        "--out",
+        &draft,
+    ]);
     let by_root = Command::new(env!("CARGO_BIN_EXE_musubi-registry"))
-        .args(["root", "sign", &draft, "--key", &path("root.pem"), "--out", &signed])
+        .args([
+            "root",
+            "sign",
+            &draft,
+            "--root-key",
+            &path("root.pem"),
+            "--out",
+            &signed,
+        ])
         .output()
         .unwrap();
-    assert!(by_root.status.success(), "{}", String::from_utf8_lossy(&by_root.stderr));
+    assert!(
+        by_root.status.success(),
+        "{}",
+        String::from_utf8_lossy(&by_root.stderr)
+    );
     let second = path("approver2.pem");
     done(&["root", "rotate", &signed, "--approver-key", &second]);
 }
@@ -334,26 +413,47 @@ async fn two_approvers_on_two_machines_replace_an_entry_and_one_alone_does_not()
     let file = town.request(&profile, 2, &town.recovery);
     // The first signs at the registry: the entry waits, and nobody is alarmed.
     assert_eq!(town.approved(&file, &profile)["state"], "waiting");
-    assert_eq!(town.approved(&file, &profile)["signatures"], 1, "the same one twice is one");
+    assert_eq!(
+        town.approved(&file, &profile)["signatures"],
+        1,
+        "the same one twice is one"
+    );
     assert_eq!(town.certificates(), 1);
     // The second on a machine that has neither the registry's folder nor its settings.
     let (statement, signed) = (town.at("statement.json"), town.at("signed.json"));
     let exported = town.replace(&file, &["--export", &statement]);
-    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    assert!(
+        exported.status.success(),
+        "{}",
+        String::from_utf8_lossy(&exported.stderr)
+    );
     let number = comparison_number(&profile);
     let elsewhere = Command::new(env!("CARGO_BIN_EXE_musubi-registry"))
         .args(["application", "sign", &statement, "--out", &signed])
-        .args(["--approver-key", &town.at("approver2.pem"), "--fingerprint", &number])
+        .args([
+            "--approver-key",
+            &town.at("approver2.pem"),
+            "--fingerprint",
+            &number,
+        ])
         .output()
         .unwrap();
-    assert!(elsewhere.status.success(), "{}", String::from_utf8_lossy(&elsewhere.stderr));
+    assert!(
+        elsewhere.status.success(),
+        "{}",
+        String::from_utf8_lossy(&elsewhere.stderr)
+    );
     // A statement about something else is not taken for it.
     let other = town.write("other.json", "{\"payload\":\"e30\",\"signatures\":[]}");
     let (exit, _) = failure(&town.replace(&file, &["--statement", &other]));
     assert_eq!(exit, 3);
 
     let output = town.replace(&file, &["--statement", &signed]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(town.certificates(), 2);
     town.registry.stop().await;
 }
@@ -372,15 +472,29 @@ async fn online_keys_are_sealed_and_the_registry_starts_with_the_passphrase_alon
         command.output().unwrap()
     };
     assert!(with(word, &["keys", "encrypt"]).status.success());
-    for file in ["keys/directory.pem", "keys/status.pem", "keys/probe.pem", "tls/key.pem"] {
+    for file in [
+        "keys/directory.pem",
+        "keys/status.pem",
+        "keys/probe.pem",
+        "tls/key.pem",
+    ] {
         let text = std::fs::read_to_string(house.path("registry").join(file)).unwrap();
-        assert!(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"), "{file}");
+        assert!(
+            text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"),
+            "{file}"
+        );
     }
     let suspend = ["member", "suspend", MINATO];
     let (exit, said) = failure(&house.command(&suspend));
-    assert!(exit == 78 && said.contains("no passphrase is set"), "{said}");
+    assert!(
+        exit == 78 && said.contains("no passphrase is set"),
+        "{said}"
+    );
     let (exit, said) = failure(&with("a passphrase of another", &suspend));
-    assert!(exit == 78 && said.contains("not opened by the passphrase"), "{said}");
+    assert!(
+        exit == 78 && said.contains("not opened by the passphrase"),
+        "{said}"
+    );
     assert!(with(word, &suspend).status.success());
 
     // From a file, as the service manager lends it; one that others can read is refused.
@@ -391,7 +505,10 @@ async fn online_keys_are_sealed_and_the_registry_starts_with_the_passphrase_alon
         std::fs::set_permissions(&file, narrow).unwrap();
     };
     let mut settings = std::fs::read_to_string(house.config_file()).unwrap();
-    settings.push_str(&format!("\n[keys]\npassphrase_file = \"{}\"\n", file.display()));
+    settings.push_str(&format!(
+        "\n[keys]\npassphrase_file = \"{}\"\n",
+        file.display()
+    ));
     std::fs::write(house.config_file(), settings).unwrap();
     mode(0o644);
     let (exit, said) = failure(&house.command(&["member", "resume", MINATO]));

@@ -32,8 +32,8 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{
-    AlpnError, ClientHelloResponse, SslAcceptor, SslAcceptorBuilder, SslMethod, SslOptions,
-    SslRef, SslSessionCacheMode, SslVerifyMode, SslVersion,
+    AlpnError, ClientHelloResponse, SslAcceptor, SslAcceptorBuilder, SslMethod, SslOptions, SslRef,
+    SslSessionCacheMode, SslVerifyMode, SslVersion,
 };
 use openssl::x509::extension::{
     BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,

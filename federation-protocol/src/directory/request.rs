@@ -100,7 +100,12 @@ impl ReplacementRequest {
         }
         let known = |profile: &Profile| {
             let mut keys = profile.keys.iter();
-            keys.all(|key| before.keys.iter().any(|one| one.kid == key.kid && one.key_use == key.key_use))
+            keys.all(|key| {
+                before
+                    .keys
+                    .iter()
+                    .any(|one| one.kid == key.kid && one.key_use == key.key_use)
+            })
         };
         match &self.description {
             None if known(&entry.member) => Ok(entry),

@@ -60,7 +60,9 @@ fn new(args: &CertificateNewArgs) -> Result<(), Failure> {
     identity
         .write(&next.certificate, &next.key, passphrase.as_deref())
         .or_failure(Exit::Failure, "check who may write there")?;
-    let print = identity.fingerprint().or_failure(Exit::Failure, "report this as a bug")?;
+    let print = identity
+        .fingerprint()
+        .or_failure(Exit::Failure, "report this as a bug")?;
     line(&print.to_string());
     note(
         "next: musubi-node certificate request --recovery-key FILE --out entry.json, and give that \
@@ -132,8 +134,13 @@ fn list(args: &CertificateListArgs) -> Result<(), Failure> {
         named.any(|named| named.fingerprint() == one.fingerprint())
     };
     let files = &rooms.config.federation.tls;
-    let rows = [(Some(&here.present), files.clone()), (here.next.as_ref(), files.next())];
-    let rows = rows.into_iter().filter_map(|(one, files)| Some((one?, files)));
+    let rows = [
+        (Some(&here.present), files.clone()),
+        (here.next.as_ref(), files.next()),
+    ];
+    let rows = rows
+        .into_iter()
+        .filter_map(|(one, files)| Some((one?, files)));
     let rows: Vec<_> = rows
         .map(|(one, TlsFiles { certificate, .. })| {
             let shown = one.fingerprint() == here.shown.fingerprint();
@@ -153,7 +160,10 @@ fn list(args: &CertificateListArgs) -> Result<(), Failure> {
             for (print, listed, shown, file) in rows {
                 let listed = if listed { "listed" } else { "not listed" };
                 let shown = if shown { "shown" } else { "not shown" };
-                line(&format!("{print}  {listed:<10}  {shown:<9}  {}", file.display()));
+                line(&format!(
+                    "{print}  {listed:<10}  {shown:<9}  {}",
+                    file.display()
+                ));
             }
             Ok(())
         }
@@ -166,7 +176,9 @@ fn request(args: &CertificateRequestArgs) -> Result<(), Failure> {
     let here = here(&rooms, &membership)?;
     let certificates = wanted(here, args.drop_old)?;
     let brought = args.recovery_key.as_deref();
-    let brought = brought.map(|path| join::key_file(path, &rooms.config)).transpose()?;
+    let brought = brought
+        .map(|path| join::key_file(path, &rooms.config))
+        .transpose()?;
     let here_still = rooms.keys.signer(KeyUse::Recovery);
     let recovery: Option<&dyn Sign> = match &brought {
         Some(key) => Some(key),
@@ -175,7 +187,10 @@ fn request(args: &CertificateRequestArgs) -> Result<(), Failure> {
     if let Some(key) = recovery.filter(|key| !is_recovery_of(member, *key)) {
         return Err(Failure::new(
             Exit::NotAuthorised,
-            format!("{} is not the recovery key that the directory lists", key.kid()),
+            format!(
+                "{} is not the recovery key that the directory lists",
+                key.kid()
+            ),
             "bring the recovery key that this member joined with; without it, leave the option \
              out: the change is then held for 24 hours",
         ));
@@ -296,7 +311,10 @@ fn drop_old(args: &CertificateDropArgs) -> Result<(), Failure> {
     let present = certificates::open_present(tls, &rooms.config.passphrase);
     let present = present
         .and_then(|identity| identity.fingerprint())
-        .or_failure(Exit::Config, "check federation.tls_certificate_file and its key")?;
+        .or_failure(
+            Exit::Config,
+            "check federation.tls_certificate_file and its key",
+        )?;
     // Where the certificate was moved already and its key was not, the present one is the next.
     if next.certificate.exists() {
         let mut named = member.certificates.iter();

@@ -22,9 +22,14 @@ pub(super) fn check_config(args: &CheckConfigArgs) -> Result<(), Failure> {
         Exit::Config,
         "check federation.tls_certificate_file and its key",
     )?;
-    for tls in [&config.hospital.tls, &config.patient.tls].into_iter().flatten() {
-        TlsIdentity::open(&tls.certificate, &tls.key, passphrase.as_deref())
-            .or_failure(Exit::Config, "check the listener's tls_certificate_file and its key")?;
+    for tls in [&config.hospital.tls, &config.patient.tls]
+        .into_iter()
+        .flatten()
+    {
+        TlsIdentity::open(&tls.certificate, &tls.key, passphrase.as_deref()).or_failure(
+            Exit::Config,
+            "check the listener's tls_certificate_file and its key",
+        )?;
     }
     let packages = fhir_validation::list(&config.records.profiles);
     let packages = packages.or_failure(Exit::Config, super::PROFILES)?;

@@ -50,7 +50,10 @@ pub(super) fn settings(file: &Path) -> Result<((Config, MemberId), Said), Said> 
 /// The passphrase, the folder, and every key in it.
 pub(super) fn keys(config: &Config) -> Result<(Keys, Said), Said> {
     let folder = config.state_dir.join("keys");
-    let passphrase = config.passphrase.passphrase().map_err(|error| key_file(&error))?;
+    let passphrase = config
+        .passphrase
+        .passphrase()
+        .map_err(|error| key_file(&error))?;
     let keys = Keys::open(&folder, passphrase.as_deref()).map_err(|error| match &error {
         KeysError::File(error) => key_file(error),
         _ => Said::code(KEYS_MISSING).with("reason", &error),

@@ -145,9 +145,12 @@ impl Certificates {
         let (Some(membership), Some((fingerprint, _))) = (membership, &waiting.held) else {
             return Listing::Unlisted;
         };
-        let lists = membership
-            .member(&self.settings.me)
-            .is_some_and(|member| member.certificates.iter().any(|one| one.fingerprint() == *fingerprint));
+        let lists = membership.member(&self.settings.me).is_some_and(|member| {
+            member
+                .certificates
+                .iter()
+                .any(|one| one.fingerprint() == *fingerprint)
+        });
         if !lists {
             waiting.listed_since = None;
             return Listing::Unlisted;
@@ -269,7 +272,10 @@ mod tests {
         let since = |seconds: i64| Listing::Since(NOW.plus_seconds(-seconds));
         let chosen = |present, next| choose(present, next, NOW);
         assert_eq!(chosen(since(9_999), Listing::Unlisted), Which::Present);
-        assert_eq!(chosen(since(9_999), since(LISTED_SECONDS - 1)), Which::Present);
+        assert_eq!(
+            chosen(since(9_999), since(LISTED_SECONDS - 1)),
+            Which::Present
+        );
         assert_eq!(chosen(since(9_999), since(LISTED_SECONDS)), Which::Next);
         assert_eq!(chosen(Listing::Unlisted, since(0)), Which::Next);
         // Neither is listed: what was shown so far goes on.

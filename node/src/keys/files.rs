@@ -57,8 +57,8 @@ impl<'a> KeyFolder<'a> {
     /// The same as text.
     pub(super) fn read_text(&self, name: &str) -> Result<Zeroizing<String>, KeysError> {
         let bytes = self.read(name)?;
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|_not| KeyFileError::Malformed(self.file(name)))?;
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_not| KeyFileError::Malformed(self.file(name)))?;
         Ok(Zeroizing::new(text.to_owned()))
     }
 }

@@ -128,7 +128,9 @@ fn passphrase(text: &str) -> Passphrase {
 fn held(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let files = fs::read_dir(directory).unwrap();
     let files = files.map(|entry| entry.unwrap().path());
-    let mut held: Vec<_> = files.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    let mut held: Vec<_> = files
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
     held.sort();
     held
 }
@@ -141,17 +143,27 @@ fn keys_that_are_made_with_a_passphrase_never_lie_plain() {
     let made = Keys::create_sealed(&directory, Some(&right)).unwrap();
     assert_eq!(plain_files(&directory, &[]).unwrap(), Vec::<PathBuf>::new());
     for (path, bytes) in held(&directory) {
-        assert!(bytes.starts_with(b"-----BEGIN ENCRYPTED"), "{}", path.display());
+        assert!(
+            bytes.starts_with(b"-----BEGIN ENCRYPTED"),
+            "{}",
+            path.display()
+        );
     }
     let opened = Keys::open(&directory, Some(&right)).unwrap();
     assert_eq!(opened.sign().kid(), made.sign().kid());
-    assert_eq!(opened.code_digest("0123456789"), made.code_digest("0123456789"));
+    assert_eq!(
+        opened.code_digest("0123456789"),
+        made.code_digest("0123456789")
+    );
 
     let refused = |error: KeysError| error.to_string();
     let without = Keys::open(&directory, None).err().map(refused).unwrap();
     assert!(without.contains("keys.passphrase_file"), "{without}");
     let other = passphrase("a passphrase of another");
-    let wrong = Keys::open(&directory, Some(&other)).err().map(refused).unwrap();
+    let wrong = Keys::open(&directory, Some(&other))
+        .err()
+        .map(refused)
+        .unwrap();
     assert!(wrong.contains("not opened by the passphrase"), "{wrong}");
 }
 
@@ -178,12 +190,18 @@ fn plain_keys_are_sealed_once_and_open_as_before() {
 #[test]
 fn a_passphrase_is_changed_and_the_old_one_opens_nothing() {
     let (_state, directory, made) = made();
-    let (old, new) = (passphrase("the passphrase before"), passphrase("the passphrase after"));
+    let (old, new) = (
+        passphrase("the passphrase before"),
+        passphrase("the passphrase after"),
+    );
     seal_files(&directory, &[], None, &old).unwrap();
     let done = seal_files(&directory, &[], Some(&old), &new).unwrap();
     assert!(done.iter().all(|(_, what)| *what == Sealed::Anew));
     assert!(Keys::open(&directory, Some(&old)).is_err());
-    assert_eq!(Keys::open(&directory, Some(&new)).unwrap().log().kid(), made.log().kid());
+    assert_eq!(
+        Keys::open(&directory, Some(&new)).unwrap().log().kid(),
+        made.log().kid()
+    );
     // Whoever has neither passphrase changes nothing.
     let before = held(&directory);
     let stranger = passphrase("a passphrase of another");
@@ -195,7 +213,10 @@ fn a_passphrase_is_changed_and_the_old_one_opens_nothing() {
 #[test]
 fn whatever_moment_it_was_killed_at_the_same_command_finishes_the_work() {
     let (_state, directory, made) = made();
-    let (old, new) = (passphrase("the passphrase before"), passphrase("the passphrase after"));
+    let (old, new) = (
+        passphrase("the passphrase before"),
+        passphrase("the passphrase after"),
+    );
     seal_files(&directory, &[], None, &old).unwrap();
     let before = held(&directory);
     seal_files(&directory, &[], Some(&old), &new).unwrap();

@@ -246,7 +246,8 @@ impl Show {
         let (member, history) = database.read(|db| members::show(db, &self.id))?;
         let waiting = database.read(members::replacements)?;
         let waiting = waiting.iter().find(|one| one.member == self.id);
-        self.output.with(&member, &profile(&member)?, &history, waiting)
+        self.output
+            .with(&member, &profile(&member)?, &history, waiting)
     }
 }
 
@@ -317,7 +318,9 @@ fn said_of(row: &ReplacementRow) -> String {
 }
 
 fn replacement_as_json(row: &ReplacementRow) -> serde_json::Value {
-    let profile = row.statement().and_then(|statement| members::profile_of(&statement));
+    let profile = row
+        .statement()
+        .and_then(|statement| members::profile_of(&statement));
     json!({
         "asked_at": row.asked_at.to_string(),
         "in_force_at": row.in_force_at.map(|at| at.to_string()),

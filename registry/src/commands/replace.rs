@@ -112,7 +112,10 @@ impl Replace {
     /// What the member's own recovery key signed needs nobody's ear.
     fn confirm(&self, shown: &Replacement) -> Result<(), Failure> {
         let profile = &shown.profile;
-        let prints = profile.certificates.iter().map(|one| one.fingerprint().to_string());
+        let prints = profile
+            .certificates
+            .iter()
+            .map(|one| one.fingerprint().to_string());
         let mut facts = vec![
             ["member".to_owned(), profile.id.to_string()],
             ["name".to_owned(), profile.names.ja.clone()],

@@ -52,7 +52,9 @@ impl Keys {
         self.source = match (&self.passphrase_file, self.passphrase.take()) {
             (None, None) => PassphraseSource::Absent,
             (Some(_), Some(_)) => {
-                return Err(refuse("keys.passphrase_file is given too: keep one of them"));
+                return Err(refuse(
+                    "keys.passphrase_file is given too: keep one of them",
+                ));
             }
             (None, Some(Hidden(held))) => {
                 let read = Passphrase::from_variable(&held, VARIABLE);

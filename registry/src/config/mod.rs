@@ -289,8 +289,9 @@ url = "sqlite:registry.db"
         for key in KEYS.iter().filter(|key| **key != "keys.passphrase") {
             let name = key.rsplit('.').next().unwrap();
             assert!(
-                text.lines()
-                    .any(|line| line.trim_start_matches("# ").starts_with(&format!("{name} = "))),
+                text.lines().any(|line| line
+                    .trim_start_matches("# ")
+                    .starts_with(&format!("{name} = "))),
                 "{key}"
             );
         }

@@ -38,5 +38,7 @@ pub(super) fn of(said: &DirectoryDocument, next: &DirectoryDocument) -> Vec<Arch
 }
 
 fn profiles(members: &[ListedMember]) -> impl Iterator<Item = Profile> {
-    members.iter().filter_map(|listed| profile_of(&listed.entry))
+    members
+        .iter()
+        .filter_map(|listed| profile_of(&listed.entry))
 }

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use federation_protocol::directory::{
     DIRECTORY_TYP, DOCUMENT_VERSION, Directory, DirectoryDocument, DirectoryPosition, ListedMember,
-    Pending, Policy, Reading, Root, STATUS_LIFE_SECONDS, STATUS_TYP, SignedDocument, Status, StatusDocument,
+    Pending, Policy, Reading, Root, STATUS_LIFE_SECONDS, STATUS_TYP, SignedDocument, Status,
+    StatusDocument,
 };
 use federation_protocol::jws::{Compact, General};
 use federation_protocol::member::{MemberId, MemberState};

@@ -8,14 +8,14 @@ use federation_protocol::directory::{DocumentKind, Root};
 use federation_protocol::time::Timestamp;
 use federation_service::checkup::steps::{STEP, host_of, judge_certificate};
 use federation_service::checkup::{Checkup, Said};
-use federation_service::outbound::probe::Target;
 use federation_service::key_file::{self, KeyFileError};
+use federation_service::outbound::probe::Target;
 use federation_service::tls::{TlsError, TlsIdentity};
 
 use super::FILES;
 use super::codes::*;
-use crate::config::{Config, ConfigError};
 use crate::config::KeyFolder;
+use crate::config::{Config, ConfigError};
 use crate::directory::{OnlineKeys, read_online_key};
 
 /// A disk with less is no place for a database, however small it is.
@@ -143,8 +143,7 @@ fn judge(config: &Config, root: Option<&Root>, now: Timestamp) -> Result<Said, S
     let passphrase = config.key_folder().passphrase();
     let passphrase = passphrase.map_err(|error| unusable(error.into()))?;
     let (certificate, key) = (&http.tls_certificate_file, &http.tls_key_file);
-    let identity =
-        TlsIdentity::open(certificate, key, passphrase.as_deref()).map_err(unusable)?;
+    let identity = TlsIdentity::open(certificate, key, passphrase.as_deref()).map_err(unusable)?;
     let der = identity.certificate_der().map_err(unusable)?;
     let named = root.map(|root| &root.document().registry.certificates);
     let is_named = named.is_none_or(|named| named.iter().any(|one| one.der() == der));

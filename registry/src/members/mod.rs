@@ -18,10 +18,10 @@ mod store;
 pub(crate) use admission::admit;
 pub use admission::{Admission, AdmissionError};
 pub use certificate::CertificateError;
-pub use replacement::{ReplaceError, Replaced, ReplacementRow};
 pub(crate) use replacement::{
     Asked, Replacement, begin, cancel, prepare, put_due_in_force, replace,
 };
+pub use replacement::{ReplaceError, Replaced, ReplacementRow};
 
 /// A member as the registry keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]

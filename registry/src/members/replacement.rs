@@ -77,7 +77,9 @@ pub enum ReplaceError {
     #[error(transparent)]
     Admission(#[from] AdmissionError),
     /// It was written for another registry, or for another entry than the one in force.
-    #[error("it follows version {found} of registry {registry}, not the entry in force, version {version}")]
+    #[error(
+        "it follows version {found} of registry {registry}, not the entry in force, version {version}"
+    )]
     OtherVersion {
         /// The version that it would follow.
         found: u64,

@@ -9,7 +9,6 @@
 pub(crate) mod routes;
 mod store;
 
-
 use federation_protocol::keys::{KeyUse, PublicKey, SecretKey};
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;

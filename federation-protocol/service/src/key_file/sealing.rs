@@ -51,8 +51,7 @@ pub fn seal(
     let data = parameters
         .encrypt(passphrase.bytes(), document.as_bytes())
         .map_err(|_unsealed| malformed())?;
-    let data =
-        pkcs8::der::asn1::OctetStringRef::new(&data).map_err(|_long| malformed())?;
+    let data = pkcs8::der::asn1::OctetStringRef::new(&data).map_err(|_long| malformed())?;
     let sealed = EncryptedPrivateKeyInfoRef {
         encryption_algorithm: parameters.into(),
         encrypted_data: data,
@@ -80,14 +79,13 @@ pub fn open(
     if label != SEALED_LABEL {
         return Err(malformed());
     }
-    let sealed = EncryptedPrivateKeyInfoRef::from_der(document.as_bytes())
-        .map_err(|_not| malformed())?;
+    let sealed =
+        EncryptedPrivateKeyInfoRef::from_der(document.as_bytes()).map_err(|_not| malformed())?;
     let parameters = sealed.encryption_algorithm.pbes2().ok_or_else(malformed)?;
     if !is_bearable(&parameters.kdf) {
         return Err(malformed());
     }
-    let passphrase =
-        passphrase.ok_or_else(|| KeyFileError::NoPassphrase(path.to_path_buf()))?;
+    let passphrase = passphrase.ok_or_else(|| KeyFileError::NoPassphrase(path.to_path_buf()))?;
     // CBC has no seal of its own: a wrong passphrase shows in the padding, and where that fits by
     // chance, in that no key stands there.
     sealed

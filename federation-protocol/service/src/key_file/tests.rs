@@ -116,7 +116,10 @@ fn a_passphrase_is_the_first_line_of_a_file_that_nobody_else_reads() {
         std::fs::write(&path, unfit).unwrap();
         set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         let refused = source.passphrase().err().unwrap();
-        assert!(matches!(refused, KeyFileError::Passphrase { .. }), "{unfit:?}");
+        assert!(
+            matches!(refused, KeyFileError::Passphrase { .. }),
+            "{unfit:?}"
+        );
     }
     std::fs::remove_file(&path).unwrap();
     assert!(source.passphrase().is_err(), "never on without");
@@ -128,7 +131,11 @@ fn nothing_that_is_shown_holds_the_passphrase() {
     let source = PassphraseSource::Variable(held);
     assert!(!format!("{source:?}").contains("secret"));
     let sealed = seal(Path::new("key"), &keys()[0], &right()).unwrap();
-    let refused = open(Path::new("key"), &sealed, source.passphrase().unwrap().as_deref());
+    let refused = open(
+        Path::new("key"),
+        &sealed,
+        source.passphrase().unwrap().as_deref(),
+    );
     let refused = refused.err().unwrap();
     assert!(!format!("{refused:?} {refused}").contains("secret"));
 }

@@ -115,7 +115,10 @@ fn an_identity_written_is_the_identity_read() {
         read.fingerprint().unwrap(),
         made.certificate().unwrap().fingerprint()
     );
-    assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_eq!(
+        std::fs::metadata(&key).unwrap().permissions().mode() & 0o7777,
+        0o600
+    );
     assert!(matches!(
         made.write_pem(&certificate, &key),
         Err(TlsError::Key(KeyFileError::Exists(_)))
@@ -132,7 +135,9 @@ fn a_key_that_others_may_read_is_refused() {
         let refused = TlsIdentity::from_pem_files(&certificate, &key)
             .err()
             .unwrap();
-        assert!(matches!(refused, TlsError::Key(KeyFileError::Mode { mode: seen, .. }) if seen == mode));
+        assert!(
+            matches!(refused, TlsError::Key(KeyFileError::Mode { mode: seen, .. }) if seen == mode)
+        );
     }
     std::fs::set_permissions(&key, Permissions::from_mode(0o400)).unwrap();
     assert!(TlsIdentity::from_pem_files(&certificate, &key).is_ok());
@@ -209,7 +214,13 @@ fn facts_are_read_of_a_certificate_or_of_nothing() {
 /// The certificate that a listener shows in a handshake of its own.
 fn seen(listener: &Listener) -> Vec<u8> {
     let connection = connect(listener, connector(None)).unwrap();
-    connection.0.ssl().peer_certificate().unwrap().to_der().unwrap()
+    connection
+        .0
+        .ssl()
+        .peer_certificate()
+        .unwrap()
+        .to_der()
+        .unwrap()
 }
 
 #[test]
@@ -226,7 +237,11 @@ fn a_certificate_is_exchanged_without_ending_a_connection() {
         shown.show(Arc::clone(&new));
 
         assert_eq!(seen(&listener), new.certificate_der().unwrap());
-        assert_eq!(open.write(GET).read().body, b"a stranger", "the old one drains");
+        assert_eq!(
+            open.write(GET).read().body,
+            b"a stranger",
+            "the old one drains"
+        );
     }
 }
 
@@ -237,8 +252,12 @@ fn a_certificate_of_another_kind_of_key_takes_the_place_of_the_old_one() {
     let mut builder = X509Builder::new().unwrap();
     builder.set_version(2).unwrap();
     builder.set_pubkey(&key).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
+    builder
+        .set_not_before(&Asn1Time::days_from_now(0).unwrap())
+        .unwrap();
+    builder
+        .set_not_after(&Asn1Time::days_from_now(1).unwrap())
+        .unwrap();
     builder.sign(&key, MessageDigest::sha256()).unwrap();
     let other = TlsIdentity {
         certificate: builder.build(),
@@ -279,17 +298,24 @@ fn files_are_read_again_when_others_lie_there_and_half_of_them_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (certificate, key) = (path("tls.pem"), path("tls.key"));
-    let mut watched =
-        WatchedFiles::new(&certificate, &key, crate::key_file::PassphraseSource::Absent);
+    let mut watched = WatchedFiles::new(
+        &certificate,
+        &key,
+        crate::key_file::PassphraseSource::Absent,
+    );
     assert!(watched.look().unwrap().is_none(), "nothing is there yet");
     identity().write_pem(&certificate, &key).unwrap();
     assert!(watched.look().unwrap().is_some());
     assert!(watched.look().unwrap().is_none(), "as it was");
 
     let next = identity();
-    next.write_pem(&path("next.pem"), &path("next.key")).unwrap();
+    next.write_pem(&path("next.pem"), &path("next.key"))
+        .unwrap();
     std::fs::rename(path("next.pem"), &certificate).unwrap();
-    assert!(matches!(watched.look().err().unwrap(), TlsError::KeyMismatch));
+    assert!(matches!(
+        watched.look().err().unwrap(),
+        TlsError::KeyMismatch
+    ));
     assert!(watched.look().unwrap().is_none(), "told once");
     std::fs::rename(path("next.key"), &key).unwrap();
 

@@ -276,7 +276,10 @@ fn a_hold_is_not_shortened_by_dating_ahead_by_another_number_or_by_leaving_it_ou
     })
     .unwrap();
     assert_eq!(silent.held().count(), 0);
-    refused(in_force(&silent, NOW.plus_seconds(HOLD_SECONDS + 60)), not_held());
+    refused(
+        in_force(&silent, NOW.plus_seconds(HOLD_SECONDS + 60)),
+        not_held(),
+    );
     // Listed anew it is held anew.
     let again = after(&registry, &silent, |document| {
         document.iat = NOW.plus_seconds(120);
@@ -312,7 +315,10 @@ fn request(change: impl FnOnce(&mut Profile), description: Option<String>) -> Re
 #[test]
 fn a_request_without_new_keys_needs_no_proof_and_is_read_as_it_was_written() {
     let certificates = yukimi().profile().certificates;
-    let made = request(|profile| profile.certificates.clone_from(&certificates), None);
+    let made = request(
+        |profile| profile.certificates.clone_from(&certificates),
+        None,
+    );
     let read = ReplacementRequest::read(&format!("\n {} \n", made.to_json())).unwrap();
     assert_eq!(read, made);
     let entry = read.check(&minato().profile()).unwrap();

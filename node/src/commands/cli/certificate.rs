@@ -28,7 +28,9 @@ pub(crate) enum CertificateCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  musubi-node certificate new --config /etc/musubi-node/node.toml")]
+#[command(
+    after_help = "Example:\n  musubi-node certificate new --config /etc/musubi-node/node.toml"
+)]
 pub(crate) struct CertificateNewArgs {
     #[command(flatten)]
     pub(crate) node: ConfigArgs,

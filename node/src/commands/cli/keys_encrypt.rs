@@ -13,10 +13,12 @@ pub(crate) enum KeysCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Killed at any moment it loses no key: the same command once more finishes \
+#[command(
+    after_help = "Killed at any moment it loses no key: the same command once more finishes \
     the work.\n\nExamples:\n  \
     musubi-node keys encrypt --config /etc/musubi-node/node.toml\n  \
-    musubi-node keys encrypt --new-passphrase-file /root/passphrase.new")]
+    musubi-node keys encrypt --new-passphrase-file /root/passphrase.new"
+)]
 pub(crate) struct EncryptArgs {
     #[command(flatten)]
     pub(crate) node: ConfigArgs,
