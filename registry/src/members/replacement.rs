@@ -4,8 +4,8 @@
 //! Source: PROTOCOL section 2, "Who can add a member".
 
 use federation_protocol::directory::{
-    ENTRY_TYP, Entry, EntryError, HOLD_SECONDS, MemberDescription, Profile, ReplacementError,
-    ReplacementRequest, RootDocument,
+    ENTRY_TYP, Entry, EntryError, HOLD_SECONDS, KeyStatement, MemberDescription, Profile,
+    ReplacementError, ReplacementRequest, RootDocument,
 };
 use federation_protocol::jws::General;
 use federation_protocol::keys::Sign;
@@ -182,7 +182,7 @@ pub(crate) fn prepare(
         Asked::Described(described) => Entry::new(
             registry,
             before.version.saturating_add(1),
-            described.member.clone(),
+            since_before(described.member.clone(), &before.member),
             now,
         ),
     };
@@ -231,6 +231,18 @@ fn written(
         });
     }
     Ok(next)
+}
+
+/// A description dates every key anew; one that was listed counts since then, or what it signed would
+/// be worth nothing from now on.
+fn since_before(mut next: Profile, before: &Profile) -> Profile {
+    for key in &mut next.keys {
+        let known = |one: &&KeyStatement| one.kid == key.kid && one.key_use == key.key_use;
+        if let Some(listed) = before.keys.iter().find(known) {
+            key.not_before = key.not_before.min(listed.not_before);
+        }
+    }
+    next
 }
 
 /// No key of the next entry is, or once was, somebody else's.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{KeyFileError, check_mode, read_bounded};
+use super::{KeyFileError, LENT_MODE, check_mode, read_bounded, widest_for};
 
 /// Characters that a passphrase has at least. It is made by a machine and read by a machine, so there
 /// is no reason for one that can be guessed.
@@ -16,12 +16,15 @@ pub const SHORTEST_PASSPHRASE: usize = 16;
 pub struct Passphrase(Zeroizing<Vec<u8>>);
 
 impl Passphrase {
-    /// The first line of a file that its owner alone can reach (`widest` 0600; 0440 for what the
-    /// service manager lends: it grants us access by a list that shows as the group's bits).
+    /// The first line of a file that its owner alone can reach.
     ///
     /// # Errors
     /// `Mode`, `File`, `Passphrase`.
-    pub fn read(path: &Path, widest: u32) -> Result<Self, KeyFileError> {
+    pub fn read(path: &Path) -> Result<Self, KeyFileError> {
+        Self::read_within(path, widest_for(path))
+    }
+
+    fn read_within(path: &Path, widest: u32) -> Result<Self, KeyFileError> {
         check_mode(path, widest)?;
         let held = read_bounded(path)?;
         let line = held.split(|byte| *byte == b'\n').next();
@@ -80,8 +83,8 @@ impl PassphraseSource {
     pub fn passphrase(&self) -> Result<Option<Arc<Passphrase>>, KeyFileError> {
         Ok(match self {
             Self::Absent => None,
-            Self::File(path) => Some(Arc::new(Passphrase::read(path, 0o600)?)),
-            Self::Credential(path) => Some(Arc::new(Passphrase::read(path, 0o640)?)),
+            Self::File(path) => Some(Arc::new(Passphrase::read(path)?)),
+            Self::Credential(path) => Some(Arc::new(Passphrase::read_within(path, LENT_MODE)?)),
             Self::Variable(held) => Some(Arc::clone(held)),
         })
     }
