@@ -9,10 +9,11 @@ use prometheus_client::registry::Registry;
 
 use federation_protocol::base64url;
 use federation_protocol::digest::sha256;
+use federation_protocol::directory::Membership;
 use federation_protocol::member::{MemberId, MemberIdError};
 use federation_service::clock::{Clock, SharedClock};
 use federation_service::outbound::OutboundRules;
-use federation_service::tls::{TlsError, TlsIdentity};
+use federation_service::tls::{Shown, TlsError};
 
 use crate::access::{Access, HousePolicy};
 use crate::audit::{Audit, Kind, Line};
@@ -21,6 +22,7 @@ use crate::consent::Consents;
 use crate::database::backup::{BeforeChange, Folder, Occasion};
 use crate::database::{Company, Database, DatabaseError};
 use crate::export::{ExportError, Exports};
+use crate::federation::certificates::{CertificateSettings, Certificates};
 use crate::federation::directory::{DirectoryError, DirectorySettings, MemberDirectory};
 use crate::federation::exchange::Exchanges;
 use crate::federation::metrics::FederationMetrics;
@@ -100,7 +102,9 @@ impl Rooms {
     /// The first room that cannot be used.
     pub fn open(config: Config, clock: SharedClock) -> Result<Self, StartError> {
         let me: MemberId = config.member_urn().parse()?;
-        let keys = Arc::new(Keys::load(&config.state_dir.join("keys"))?);
+        let passphrase = config.passphrase.passphrase().map_err(KeysError::from)?;
+        let folder = config.state_dir.join("keys");
+        let keys = Arc::new(Keys::open(&folder, passphrase)?);
         let validator = Validator::open(&config.records)?;
         let before = before_change(&config, clock.as_ref());
         let url = config.database.as_str();
@@ -175,15 +179,15 @@ impl Rooms {
     pub fn reconciling(&self) -> Result<Reconciling, StartError> {
         let directory = self.directory().map_err(FederationError::from)?;
         let settings = &self.config.federation;
-        let tls = &settings.tls;
-        let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key)?;
+        let membership = directory.membership();
+        let shown = self.certificates(membership.as_deref())?.shown();
         let rules = OutboundRules::new(settings.allow_cidrs.iter().copied());
         let exchanges = Exchanges::new(
             self.me.clone(),
             Arc::clone(&self.clock),
             Arc::clone(&self.keys),
             directory.clone(),
-            Arc::new(Peers::new(identity, rules, settings.max_answer)),
+            Arc::new(Peers::new(shown, rules, settings.max_answer)),
             FederationMetrics::register(&mut Registry::default()),
         );
         Ok(Reconciling::new(
@@ -193,6 +197,21 @@ impl Rooms {
             directory,
             exchanges,
         ))
+    }
+
+    /// What this node shows its peers in TLS, as `membership` asks for.
+    ///
+    /// # Errors
+    /// The present certificate or its key cannot be used.
+    pub fn certificates(&self, membership: Option<&Membership>) -> Result<Certificates, TlsError> {
+        let settings = CertificateSettings {
+            me: self.me.clone(),
+            files: self.config.federation.tls.clone(),
+            passphrase: self.config.passphrase.clone(),
+            documents: (self.directory_folder(), self.config.registry.root_sha256),
+            clock: Arc::clone(&self.clock),
+        };
+        Certificates::open(settings, membership)
     }
 
     /// Where accepted documents are kept, those of the past too.
@@ -220,12 +239,16 @@ impl Node {
     pub async fn start(rooms: Rooms) -> Result<Self, StartError> {
         let rooms = Arc::new(rooms);
         rooms.audit.append(began(&rooms)).await?;
-        let tls = &rooms.config.federation.tls;
-        let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key)?;
-        let acceptor = federation_service::tls::federation_acceptor(&identity)?;
+        let known = rooms
+            .directory()
+            .map_err(FederationError::from)?
+            .membership();
+        let certificates = Arc::new(rooms.certificates(known.as_deref())?);
+        let acceptor = federation_service::tls::federation_acceptor_of(&certificates.shown())?;
         let mut registry = Registry::default();
         rooms.validator.register(&mut registry);
-        let federation = Arc::new(open_federation(&rooms, identity, &mut registry).await?);
+        let federation =
+            Arc::new(open_federation(&rooms, certificates.shown(), &mut registry).await?);
         let exports = Exports::new(
             rooms.database.clone(),
             rooms.records.clone(),
@@ -248,7 +271,8 @@ impl Node {
             metrics: Arc::new(Metrics::over(registry)),
         };
         let listeners = Listeners::open(&rooms.config, acceptor, &house)?;
-        let tasks = federation.spawn_tasks();
+        let mut tasks = federation.spawn_tasks();
+        tasks.add(certificates.keep_shown(federation.directory().clone()));
         exports.go_on().await?;
         let indexing = rooms.records.keep_indexing();
         let Addresses {
@@ -322,7 +346,7 @@ pub(crate) fn before_change(config: &Config, clock: &dyn Clock) -> Option<Before
 
 async fn open_federation(
     rooms: &Rooms,
-    identity: TlsIdentity,
+    shown: Shown,
     registry: &mut Registry,
 ) -> Result<Federation, FederationError> {
     Federation::open(FederationParts {
@@ -331,7 +355,7 @@ async fn open_federation(
         settings: &rooms.config.federation,
         registry: &rooms.config.registry,
         witnessing: &rooms.config.audit,
-        identity,
+        shown,
         clock: Arc::clone(&rooms.clock),
         keys: Arc::clone(&rooms.keys),
         database: rooms.database.clone(),

@@ -12,8 +12,9 @@ use actix_web::middleware::{self, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, Error, HttpResponse, HttpServer};
 use federation_service::clock::Stopwatch;
+use federation_service::key_file::PassphraseSource;
 use federation_service::problem::Problem;
-use federation_service::tls::{TlsError, TlsIdentity};
+use federation_service::tls::{Shown, TlsError, WatchedFiles};
 use futures_util::future::BoxFuture;
 use openssl::ssl::SslAcceptorBuilder;
 use serde_json::json;
@@ -37,6 +38,8 @@ const CONNECTIONS: usize = 8_192;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A request's head that takes longer to arrive is not waited for.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often the files of certificates are looked at.
+const LOOK: Duration = Duration::from_secs(1);
 /// Who does not take the end of a connection in this time is left alone.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -92,6 +95,7 @@ pub(crate) struct Listeners {
     addresses: Addresses,
     handles: Vec<ServerHandle>,
     servers: Vec<JoinHandle<io::Result<()>>>,
+    watching: JoinHandle<()>,
 }
 
 impl Listeners {
@@ -105,9 +109,11 @@ impl Listeners {
         house: &House,
     ) -> Result<Self, ListenError> {
         let served = Served::of(house);
-        let room = Room {
+        let mut room = Room {
             house,
             shutdown_timeout: settings.shutdown_timeout,
+            passphrase: settings.passphrase.clone(),
+            watched: Vec::new(),
         };
         let for_peers = config::Listener {
             bind: settings.federation.bind,
@@ -141,10 +147,12 @@ impl Listeners {
         }
         let handles = bound.iter().map(Server::handle).collect();
         let servers = bound.into_iter().map(tokio::spawn).collect();
+        let watching = tokio::spawn(keep_watching(room.watched));
         Ok(Self {
             addresses,
             handles,
             servers,
+            watching,
         })
     }
 
@@ -156,6 +164,7 @@ impl Listeners {
     /// Takes no new connections, and waits for what is in flight.
     pub(crate) async fn stop(self) {
         federation_service::shutdown::stop_all(&self.handles).await;
+        self.watching.abort();
         for server in self.servers {
             match server.await {
                 Ok(Ok(())) => {}
@@ -170,20 +179,73 @@ impl Listeners {
 struct Room<'a> {
     house: &'a House,
     shutdown_timeout: Duration,
+    passphrase: PassphraseSource,
+    watched: Vec<Watched>,
+}
+
+/// A listener's certificate on disk, and where it is shown.
+struct Watched {
+    listener: &'static str,
+    files: WatchedFiles,
+    shown: Shown,
+}
+
+/// Shows what somebody puts in the place of a certificate, such as what a public authority renewed.
+/// Connections that are open stay; what cannot be used is told once, and the one before goes on.
+async fn keep_watching(mut watched: Vec<Watched>) {
+    while !watched.is_empty() {
+        tokio::time::sleep(LOOK).await;
+        let looked = tokio::task::spawn_blocking(move || {
+            watched.iter_mut().for_each(Watched::look);
+            watched
+        });
+        match looked.await {
+            Ok(again) => watched = again,
+            Err(broken) => return tracing::error!("certificates are not watched: {broken}"),
+        }
+    }
+}
+
+impl Watched {
+    fn look(&mut self) {
+        let listener = self.listener;
+        match self.files.look() {
+            Ok(None) => {}
+            Ok(Some(identity)) => {
+                self.shown.show(identity);
+                tracing::info!(
+                    listener,
+                    "the {listener} listener shows another certificate"
+                );
+            }
+            Err(error) => tracing::error!(
+                listener,
+                "the {listener} listener's new certificate cannot be used, the one before stays: {error}"
+            ),
+        }
+    }
 }
 
 impl Room<'_> {
     /// A listener with the certificate that its settings name, if any.
     fn open(
-        &self,
+        &mut self,
         name: &'static str,
         settings: &config::Listener,
         routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
     ) -> Result<(SocketAddr, Server), ListenError> {
         let acceptor = match &settings.tls {
             Some(tls) => {
-                let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key)?;
-                Some(federation_service::tls::server_acceptor(&identity)?)
+                let passphrase = self.passphrase.clone();
+                let mut files = WatchedFiles::new(&tls.certificate, &tls.key, passphrase);
+                let shown = Shown::new(files.open()?);
+                let acceptor = federation_service::tls::server_acceptor_of(&shown)?;
+                self.watched.push(Watched {
+                    listener: name,
+                    files,
+                    shown,
+                });
+                Some(acceptor)
             }
             None => None,
         };

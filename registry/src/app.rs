@@ -66,11 +66,14 @@ impl Registry {
     pub fn start(config: Config, clock: SharedClock) -> Result<RunningRegistry, StartError> {
         let path = config.database_path()?;
         let mut database = Database::open(&path)?;
-        let issuer = Issuer::load(&mut database, &config.state.dir, clock.now())?;
+        let keys = config.key_folder();
+        let issuer = Issuer::load(&mut database, &keys, clock.now())?;
         let root_sha256 = issuer.root().hash().to_string();
-        let identity = TlsIdentity::from_pem_files(
+        let passphrase = keys.passphrase().map_err(TlsError::from)?;
+        let identity = TlsIdentity::open(
             &config.http.tls_certificate_file,
             &config.http.tls_key_file,
+            passphrase.as_deref(),
         )?;
         let named = &issuer.root().document().registry.certificates;
         let shown = identity.certificate_der()?;
@@ -80,19 +83,18 @@ impl Registry {
         let archive = Mutex::new(Database::open(&path)?);
         let witness = WitnessDesk {
             database: Mutex::new(Database::open(&path)?),
-            witness: Witness::load(issuer.root().registry(), &config.state.dir)?,
+            witness: Witness::load(issuer.root().registry(), &keys)?,
             clock: clock.clone(),
         };
         let counter = Counter::new(
             Database::open(&path)?,
             clock.clone(),
             issuer.root().registry(),
-            config.state.dir.clone(),
+            keys.clone(),
         );
         let prober = Prober::load(&config, issuer.root().document(), clock.clone())?;
         let waiting = Database::open(&path)?;
-        let (published, publisher) =
-            Publisher::start(database, issuer, &config.state.dir, clock.clone())?;
+        let (published, publisher) = Publisher::start(database, issuer, keys, clock.clone())?;
         let desk = Desk {
             published,
             archive,

@@ -561,3 +561,79 @@ async fn an_approver_signs_on_another_machine() {
     );
     registry.stop().await;
 }
+
+#[tokio::test]
+async fn two_approvers_on_two_machines_admit_a_hospital_and_one_alone_does_not() {
+    let (house, registry) = started();
+    let at = |file: &str| house.path(file).to_str().unwrap().to_owned();
+    let elsewhere = |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_musubi-registry"));
+        let output = command.args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        output
+    };
+    let done = |words: &[&str]| {
+        let output = house.command(words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+    };
+    let (first, second) = (at("approver.pem"), at("approver2.pem"));
+    let made = elsewhere(&["root", "new-key", "-o", "json", "--out", &second]);
+    let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    let (draft, root) = (at("draft.json"), at("root2.json"));
+    let x = made["x"].as_str().unwrap();
+    let four_eyes = [
+        "root",
+        "draft",
+        "--add-approver",
+        x,
+        "--approver-threshold",
+        "2",
+    ];
+    done(&[&four_eyes[..], &["--out", &draft]].concat());
+    elsewhere(&[
+        "root",
+        "sign",
+        &draft,
+        "--root-key",
+        &at("root.pem"),
+        "--out",
+        &root,
+    ]);
+    done(&["root", "rotate", &root]);
+
+    let door = door(&house, &registry).await;
+    let otaru = Applicant::new(OTARU, 2, NOBODY_LISTENS);
+    let reply = taken(&otaru.applies(&door, &invited(&house, OTARU)).await);
+    let (id, number) = (reply.id.to_string(), comparison_number(&otaru.profile));
+    let approve = [
+        "application",
+        "approve",
+        &id,
+        "--on-probation",
+        "--fingerprint",
+        &number,
+    ];
+    let is_member = || {
+        house
+            .command(&["member", "show", OTARU_ID])
+            .status
+            .success()
+    };
+    // One alone, as often as they like, is one.
+    for _ in 0..2 {
+        done(&[&approve[..], &["--approver-key", &first]].concat());
+        assert!(!is_member());
+    }
+    // The other on a machine that has neither the registry's folder nor its settings.
+    let (statement, signed) = (at("statement.json"), at("signed.json"));
+    done(&["application", "export", &id, "--out", &statement]);
+    let words = ["application", "sign", &statement, "--out", &signed];
+    let key = ["--approver-key", &second, "--fingerprint", &number];
+    elsewhere(&[&words[..], &key[..]].concat());
+    assert!(!is_member());
+    done(&[&approve[..], &["--statement", &signed]].concat());
+    assert!(is_member());
+    registry.stop().await;
+}

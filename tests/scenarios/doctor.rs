@@ -131,7 +131,14 @@ async fn a_healthy_town_has_no_problem_on_either_database() {
 
         assert_eq!(said.exit, 0, "{:#}", said.report);
         // What every new node is told; a strict look ends with 3 for it.
-        assert_eq!(said.bad(), ["backup-none", "recovery-key-here"]);
+        assert_eq!(
+            said.bad(),
+            [
+                "backup-none",
+                "keys-without-passphrase",
+                "recovery-key-here"
+            ]
+        );
         for check in ["dns", "tcp", "tls", "echo", "clock", "policy"] {
             let check = format!("peer.{check}");
             for peer in ["yukimi", "shirakaba"] {

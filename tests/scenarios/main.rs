@@ -12,6 +12,7 @@
 )]
 
 mod bad_input;
+mod certificates;
 mod decisions;
 mod doctor;
 mod doors;
@@ -31,6 +32,7 @@ mod other_clients;
 mod outage;
 mod real_input;
 mod reconciled;
+mod replacement;
 mod revocations;
 mod sameness;
 mod silent_hospital;

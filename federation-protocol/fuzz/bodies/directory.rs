@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use federation_protocol::directory::{
     DESCRIPTION_TYP, DIRECTORY_TYP, Directory, ENTRY_TYP, Entry, KEY_REVOCATION_TYP, KeyChange,
-    LONGEST_KEY_CHANGE, MemberDescription, Membership, ROOT_TYP, ROTATION_TYP, Reading, Root,
-    STATUS_TYP, Status,
+    LONGEST_KEY_CHANGE, MemberDescription, Membership, ROOT_TYP, ROTATION_TYP, Reading,
+    ReplacementRequest, Root, STATUS_TYP, Status,
 };
 use federation_protocol::jws::{General, PayloadHash, sign_compact};
 use federation_protocol::link::{LINK_TYP, LinkAssertion};
@@ -23,6 +23,7 @@ pub(crate) fn run(data: &[u8]) {
     let _ = ROOT.successor(data, Reading::Fresh, NOW);
     if let Ok(text) = std::str::from_utf8(data) {
         read(text, text, text, text);
+        let _ = ReplacementRequest::read(text);
     }
 
     let root = General::new(data)
@@ -41,6 +42,11 @@ pub(crate) fn run(data: &[u8]) {
         let signed = document.sign(&REGISTRY.directory);
         assert!(Directory::accept(&signed.jws, &ROOT, None, Reading::Fresh, NOW).is_err());
     }
+    let request = ReplacementRequest {
+        description: std::str::from_utf8(data).ok().map(str::to_owned),
+        entry,
+    };
+    let _ = request.check(&MEMBER.profile());
     read(
         &sign_compact(DIRECTORY_TYP, data, &REGISTRY.directory),
         &sign_compact(STATUS_TYP, data, &REGISTRY.status),

@@ -6,14 +6,17 @@
 //! leaves the directory stops counting on connections that are already open.
 
 mod facts;
+mod shown;
+mod watched;
 
 use std::any::Any;
 use std::fmt;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::net::IpAddr;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use actix_tls::accept::openssl::TlsStream;
 use actix_web::dev::Extensions;
@@ -29,7 +32,7 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{
-    AlpnError, ClientHelloResponse, SslAcceptor, SslAcceptorBuilder, SslMethod, SslOptions,
+    AlpnError, ClientHelloResponse, SslAcceptor, SslAcceptorBuilder, SslMethod, SslOptions, SslRef,
     SslSessionCacheMode, SslVerifyMode, SslVersion,
 };
 use openssl::x509::extension::{
@@ -38,9 +41,13 @@ use openssl::x509::extension::{
 use openssl::x509::{X509, X509Builder, X509Name, X509NameBuilder, X509Ref};
 use zeroize::Zeroizing;
 
-pub use facts::CertificateFacts;
+use crate::key_file::{self, KeyFileError, Passphrase};
 
-/// Largest certificate or key file that is read.
+pub use facts::CertificateFacts;
+pub use shown::Shown;
+pub use watched::WatchedFiles;
+
+/// Largest certificate file that is read.
 const MAX_PEM_BYTES: u64 = 256 * 1024;
 
 /// A certificate with its private key: what this process shows to the other side.
@@ -64,14 +71,9 @@ pub enum TlsError {
         /// What the system said.
         source: io::Error,
     },
-    /// Others than the owner can read the private key.
-    #[error("{} has mode {mode:04o}: a private key must be 0600 or 0400", path.display())]
-    KeyMode {
-        /// The key file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    /// The private key's file cannot be used: its mode, its passphrase, its content.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
     /// No certificate in the file.
     #[error("{} holds no certificate", .0.display())]
     NoCertificate(PathBuf),
@@ -144,18 +146,32 @@ impl TlsIdentity {
         })
     }
 
-    /// Reads a certificate (or a chain, leaf first) and its private key from PEM files.
+    /// Reads a certificate (or a chain, leaf first) and its private key from PEM files, the key not
+    /// sealed.
     ///
     /// # Errors
-    /// `File`, `KeyMode` when group or others may touch the key, `NoCertificate`, `KeyMismatch`,
-    /// `Openssl` when the PEM cannot be read.
+    /// As [`Self::open`].
     pub fn from_pem_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let certificates = read_bounded(certificate, false)?;
+        Self::open(certificate, key, None)
+    }
+
+    /// Reads a certificate (or a chain, leaf first) and its private key from PEM files. A sealed key
+    /// is opened with `passphrase`; a plain one needs none.
+    ///
+    /// # Errors
+    /// `File`, `Key` when group or others may touch the key or it cannot be opened,
+    /// `NoCertificate`, `KeyMismatch`, `Openssl` when the PEM cannot be read.
+    pub fn open(
+        certificate: &Path,
+        key: &Path,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Self, TlsError> {
+        let certificates = read_bounded(certificate)?;
         let mut certificates = X509::stack_from_pem(&certificates)?.into_iter();
         let leaf = certificates
             .next()
             .ok_or_else(|| TlsError::NoCertificate(certificate.to_path_buf()))?;
-        let key = PKey::private_key_from_pem(&read_bounded(key, true)?)?;
+        let key = PKey::private_key_from_pem(&key_file::read(key, passphrase)?)?;
         if !leaf.public_key()?.public_eq(&key) {
             return Err(TlsError::KeyMismatch);
         }
@@ -169,13 +185,24 @@ impl TlsIdentity {
     /// Writes the certificate (0644) and the key (0600, PKCS#8) to new files; never over old ones.
     ///
     /// # Errors
-    /// `File`, also when a file is already there; `Openssl`.
+    /// As [`Self::write`].
     pub fn write_pem(&self, certificate: &Path, key: &Path) -> Result<(), TlsError> {
-        write_new(
-            key,
-            0o600,
-            &Zeroizing::new(self.key.private_key_to_pem_pkcs8()?),
-        )?;
+        self.write(certificate, key, None)
+    }
+
+    /// Writes the certificate (0644) and the key (0600, PKCS#8, sealed where there is a passphrase)
+    /// to new files; never over old ones.
+    ///
+    /// # Errors
+    /// `File` and `Key`, also when a file is already there; `Openssl`.
+    pub fn write(
+        &self,
+        certificate: &Path,
+        key: &Path,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<(), TlsError> {
+        let pem = Zeroizing::new(self.key.private_key_to_pem_pkcs8()?);
+        key_file::write_new(key, &pem, passphrase)?;
         write_new(certificate, 0o644, &self.certificate_chain_pem()?)
     }
 
@@ -218,13 +245,23 @@ impl TlsIdentity {
             .map_err(|_unreadable| TlsError::KeyMismatch)
     }
 
-    fn install(&self, builder: &mut SslAcceptorBuilder) -> Result<(), ErrorStack> {
-        builder.set_private_key(&self.key)?;
-        builder.set_certificate(&self.certificate)?;
+    /// For one connection, in place of what its context shows.
+    fn show_on(&self, ssl: &mut SslRef) -> Result<(), ErrorStack> {
+        ssl.set_certificate(&self.certificate)?;
+        ssl.set_private_key(&self.key)?;
         for certificate in &self.chain {
-            builder.add_extra_chain_cert(certificate.clone())?;
+            ssl.add_chain_cert(certificate.clone())?;
         }
-        builder.check_private_key()
+        Ok(())
+    }
+
+    /// The same key and certificate, counted once more: no byte of the key is copied.
+    fn twin(&self) -> Self {
+        Self {
+            certificate: self.certificate.clone(),
+            chain: self.chain.clone(),
+            key: self.key.clone(),
+        }
     }
 }
 
@@ -243,7 +280,15 @@ impl TlsIdentity {
 ///
 /// Source: PROTOCOL section 1; RFC 8446 sections 4.3.2, 4.4.3, 4.6.1.
 pub fn federation_acceptor(identity: &TlsIdentity) -> Result<SslAcceptorBuilder, TlsError> {
-    let mut only_http_1 = between_members(identity)?;
+    federation_acceptor_of(&Shown::new(Arc::new(identity.twin())))
+}
+
+/// The same, showing at each handshake what is shown then: connections that are open stay.
+///
+/// # Errors
+/// `Openssl`.
+pub fn federation_acceptor_of(shown: &Shown) -> Result<SslAcceptorBuilder, TlsError> {
+    let mut only_http_1 = between_members()?;
     only_http_1.set_alpn_select_callback(|_ssl, offered| {
         const HTTP_1: &[u8] = b"\x08http/1.1";
         if offered.windows(HTTP_1.len()).any(|one| one == HTTP_1) {
@@ -253,11 +298,13 @@ pub fn federation_acceptor(identity: &TlsIdentity) -> Result<SslAcceptorBuilder,
         }
     });
     let only_http_1 = only_http_1.build().into_context();
-    let mut builder = between_members(identity)?;
+    let mut builder = between_members()?;
     // The HTTP server puts a callback of its own into the context it is given, one that prefers
     // HTTP/2; so each connection leaves that context before its offer is looked at.
+    let shown = shown.clone();
     builder.set_client_hello_callback(move |ssl, _alert| {
         ssl.set_ssl_context(&only_http_1)?;
+        shown.now().show_on(ssl)?;
         Ok(ClientHelloResponse::SUCCESS)
     });
     Ok(builder)
@@ -265,7 +312,10 @@ pub fn federation_acceptor(identity: &TlsIdentity) -> Result<SslAcceptorBuilder,
 
 /// What holds on each connection between members. Both contexts of a listener are made here: a
 /// connection takes its callbacks along from one to the other.
-fn between_members(identity: &TlsIdentity) -> Result<SslAcceptorBuilder, TlsError> {
+///
+/// Neither holds a certificate: a context with one of another kind of key would go on showing it
+/// beside the one that is shown now.
+fn between_members() -> Result<SslAcceptorBuilder, TlsError> {
     let mut builder = SslAcceptor::mozilla_modern_v5(SslMethod::tls_server())?;
     builder.set_min_proto_version(Some(SslVersion::TLS1_3))?;
     builder.set_max_proto_version(Some(SslVersion::TLS1_3))?;
@@ -274,7 +324,6 @@ fn between_members(identity: &TlsIdentity) -> Result<SslAcceptorBuilder, TlsErro
     builder.set_options(SslOptions::NO_TICKET);
     builder.set_session_cache_mode(SslSessionCacheMode::OFF);
     builder.set_num_tickets(0)?;
-    identity.install(&mut builder)?;
     Ok(builder)
 }
 
@@ -283,10 +332,22 @@ fn between_members(identity: &TlsIdentity) -> Result<SslAcceptorBuilder, TlsErro
 /// # Errors
 /// `Openssl`.
 pub fn server_acceptor(identity: &TlsIdentity) -> Result<SslAcceptorBuilder, TlsError> {
+    server_acceptor_of(&Shown::new(Arc::new(identity.twin())))
+}
+
+/// The same, showing at each handshake what is shown then.
+///
+/// # Errors
+/// `Openssl`.
+pub fn server_acceptor_of(shown: &Shown) -> Result<SslAcceptorBuilder, TlsError> {
     let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
     builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
     builder.set_options(SslOptions::NO_RENEGOTIATION | SslOptions::NO_COMPRESSION);
-    identity.install(&mut builder)?;
+    let shown = shown.clone();
+    builder.set_client_hello_callback(move |ssl, _alert| {
+        shown.now().show_on(ssl)?;
+        Ok(ClientHelloResponse::SUCCESS)
+    });
     Ok(builder)
 }
 
@@ -342,21 +403,13 @@ fn subject_name(host: &str) -> Result<X509Name, TlsError> {
     Ok(name.build())
 }
 
-fn read_bounded(path: &Path, is_key: bool) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+fn read_bounded(path: &Path) -> Result<Vec<u8>, TlsError> {
     let in_file = |source| TlsError::File {
         path: path.to_path_buf(),
         source,
     };
     let file = File::open(path).map_err(in_file)?;
-    let metadata = file.metadata().map_err(in_file)?;
-    let mode = metadata.mode() & 0o7777;
-    if is_key && mode & 0o077 != 0 {
-        return Err(TlsError::KeyMode {
-            path: path.to_path_buf(),
-            mode,
-        });
-    }
-    let mut bytes = Zeroizing::new(Vec::new());
+    let mut bytes = Vec::new();
     file.take(MAX_PEM_BYTES)
         .read_to_end(&mut bytes)
         .map_err(in_file)?;

@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::jws::{Compact, General, PayloadHash, sign_compact};
-use crate::keys::{KeyId, KeyUse, PublicKey, Sign};
+use crate::keys::{Fingerprint, KeyId, KeyUse, PublicKey, Sign};
 use crate::member::{MemberId, MemberState};
 use crate::time::Timestamp;
 
-use super::entry::{ENTRY_TYP, Entry};
+use super::entry::Entry;
 use super::key_chain::{KeyChain, RevokedElsewhere};
 use super::root::{DocumentKind, Root};
 use super::{AcceptError, Opened, Reading, SignedDocument, key_succession, payload};
@@ -144,22 +144,6 @@ pub(super) struct Accepted {
     pub(super) pending: Option<(PayloadHash, Timestamp)>,
 }
 
-impl Accepted {
-    /// Whether a `sign` or `recovery` key that counts at `at` signed `replacement` too.
-    fn vouches_for(&self, replacement: &General, at: Timestamp) -> bool {
-        let own = [KeyUse::Sign, KeyUse::Recovery]
-            .into_iter()
-            .flat_map(|key_use| self.chain.counting(key_use, at));
-        let own: Vec<_> = own
-            .filter_map(|key| Some((&key.kid, key.public_key()?)))
-            .collect();
-        let own = own.iter().map(|(kid, key)| (*kid, key));
-        replacement
-            .open(ENTRY_TYP)
-            .is_ok_and(|open| open.count(own).is_ok_and(|count| count > 0))
-    }
-}
-
 impl Directory {
     /// What it says.
     #[must_use]
@@ -212,6 +196,15 @@ impl Directory {
 
     pub(super) fn accepted(&self, id: &MemberId) -> Option<&Accepted> {
         self.entries.get(id)
+    }
+
+    /// Whether the entry in force of a member names this certificate.
+    #[must_use]
+    pub fn lists_certificate(&self, id: &MemberId, fingerprint: &Fingerprint) -> bool {
+        self.entries.get(id).is_some_and(|accepted| {
+            let mut named = accepted.entry.member.certificates.iter();
+            named.any(|certificate| certificate.fingerprint() == *fingerprint)
+        })
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (&MemberId, &Accepted)> {
@@ -287,7 +280,7 @@ impl Directory {
         let listed = self.document.members.iter();
         let signed_by_member = listed
             .filter(|listed| listed.entry.payload_hash() == Some(after.hash))
-            .any(|listed| before.vouches_for(&listed.entry, self.document.iat));
+            .any(|listed| before.chain.vouches_for(&listed.entry, self.document.iat));
         let held = before
             .pending
             .is_some_and(|(hash, at)| hash == after.hash && at <= self.document.iat);

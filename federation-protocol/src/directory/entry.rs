@@ -67,7 +67,7 @@ impl Entry {
     }
 
     /// Signs with approver keys. When it replaces another, the member signs too:
-    /// `General::signed(ENTRY_TYP, key)` with a `sign` or `recovery` key of its entry before.
+    /// `General::signed(ENTRY_TYP, key)` with a `recovery` key of its entry before.
     #[must_use]
     pub fn sign(&self, approvers: &[&dyn Sign]) -> General {
         let unsigned = General::new(&payload(self));
@@ -97,5 +97,14 @@ impl Entry {
         }
         entry.member.check()?;
         Ok((entry, PayloadHash::of(&open.payload)))
+    }
+
+    /// How many of root's approvers rightly signed; 0 also when a signature in the name of one does
+    /// not fit.
+    #[must_use]
+    pub fn approvals(jws: &General, root: &RootDocument) -> usize {
+        let opened = jws.open(ENTRY_TYP).ok();
+        let counted = opened.and_then(|open| open.count(root.approvers.keys()).ok());
+        counted.unwrap_or(0)
     }
 }

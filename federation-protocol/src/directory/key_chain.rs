@@ -155,6 +155,21 @@ impl KeyChain {
         self.keys.iter().filter(counts).map(|key| &key.statement)
     }
 
+    /// Whether a `recovery` key of this member that counts at `at` signed `replacement` of its entry
+    /// too. No other key will do: a `sign` key lies on the node's machine, and whoever steals it must
+    /// not be able to give this member other keys, certificates or another address.
+    #[must_use]
+    pub fn vouches_for(&self, replacement: &General, at: Timestamp) -> bool {
+        let own = self.counting(KeyUse::Recovery, at);
+        let own: Vec<_> = own
+            .filter_map(|key| Some((&key.kid, key.public_key()?)))
+            .collect();
+        let own = own.iter().map(|(kid, key)| (*kid, key));
+        replacement
+            .open(ENTRY_TYP)
+            .is_ok_and(|open| open.count(own).is_ok_and(|count| count > 0))
+    }
+
     /// The number that the next change carries.
     #[must_use]
     pub fn next_number(&self) -> u64 {

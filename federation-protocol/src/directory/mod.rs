@@ -15,6 +15,7 @@ mod key_change;
 mod key_succession;
 mod membership;
 mod profile;
+mod request;
 mod root;
 mod status;
 
@@ -42,6 +43,7 @@ pub use membership::{Freshness, KeyEntry, Member, Membership};
 pub use profile::{
     Certificate, Endpoints, KeyStatement, Names, Profile, ProfileError, ProtocolRange,
 };
+pub use request::{ReplacementError, ReplacementRequest};
 pub use root::{
     DocumentKind, KeyQuorum, NamedKey, OnlineKey, ROOT_TYP, RegistryTls, Root, RootDocument,
 };

@@ -1,25 +1,36 @@
 //! `musubi-node check-config`: are the settings usable.
 
+use federation_service::tls::TlsIdentity;
 use serde_json::json;
 
 use super::cli::{CheckConfigArgs, Output};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, line};
 use super::settings;
+use crate::federation::certificates::open_present;
 use crate::keys::Keys;
 
 /// Reads the settings and what they name; opens no database and no socket.
 pub(super) fn check_config(args: &CheckConfigArgs) -> Result<(), Failure> {
     let config = settings(&args.node)?;
-    Keys::load(&config.state_dir.join("keys")).or_failure(
+    let passphrase = super::passphrase(&config)?;
+    Keys::open(&config.state_dir.join("keys"), passphrase.clone()).or_failure(
         Exit::Config,
-        "run `musubi-node init` first, or give the key files back their modes",
+        "run `musubi-node init` first, or mend what is said about the key files",
     )?;
-    let tls = &config.federation.tls;
-    federation_service::tls::TlsIdentity::from_pem_files(&tls.certificate, &tls.key).or_failure(
+    open_present(&config.federation.tls, &config.passphrase).or_failure(
         Exit::Config,
         "check federation.tls_certificate_file and its key",
     )?;
+    for tls in [&config.hospital.tls, &config.patient.tls]
+        .into_iter()
+        .flatten()
+    {
+        TlsIdentity::open(&tls.certificate, &tls.key, passphrase.as_deref()).or_failure(
+            Exit::Config,
+            "check the listener's tls_certificate_file and its key",
+        )?;
+    }
     let packages = fhir_validation::list(&config.records.profiles);
     let packages = packages.or_failure(Exit::Config, super::PROFILES)?;
     let validation = config.records.validation.as_str();

@@ -2,11 +2,13 @@
 
 pub(crate) mod access;
 pub(crate) mod audit;
+pub(crate) mod certificate;
 pub(crate) mod consent;
 pub(crate) mod doctor;
 pub(crate) mod import;
 pub(crate) mod join;
 pub(crate) mod keys;
+pub(crate) mod keys_encrypt;
 pub(crate) mod link;
 pub(crate) mod person;
 pub(crate) mod upkeep;
@@ -53,7 +55,10 @@ pub(crate) enum Command {
     Join(Box<join::JoinArgs>),
     /// Leave the federation, for ever
     Leave(join::LeaveArgs),
-    /// This member's keys: list, rotate, revoke
+    /// The certificate that peers know this node by: the next one made, listed and shown
+    #[command(subcommand)]
+    Certificate(certificate::CertificateCommand),
+    /// This member's keys: list, rotate, revoke; seal their files
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     /// Load FHIR transaction bundles and NDJSON, without memory of what was loaded; see import
@@ -176,6 +181,10 @@ pub(crate) struct HouseArgs {
     /// sqlite:PATH or postgres://… [default: sqlite, in the directory]
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
+    /// File with the passphrase that seals the private keys; $CREDENTIALS_DIRECTORY/NAME is what
+    /// the service manager lends [default: keys are not sealed]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<String>,
     /// Private network that registry and peers may be in, for example 10.0.0.0/8; may be repeated
     #[arg(long = "allow-cidr", value_name = "CIDR")]
     pub(crate) allow_cidrs: Vec<String>,

@@ -10,13 +10,13 @@ use federation_protocol::keys::{KeyUse, Sign};
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{Clock, SystemClock};
-use federation_service::tls::TlsIdentity;
 
 use super::cli::DescribeArgs;
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{line, note};
 use super::settings;
 use crate::config::Config;
+use crate::federation::certificates::on_disk;
 use crate::federation::directory;
 use crate::keys::{Keys, NodePublicKey};
 
@@ -46,24 +46,29 @@ pub(super) fn describe(args: &DescribeArgs) -> Result<(), Failure> {
 
 /// The description as signed.
 pub(super) fn description(config: &Config, now: Timestamp) -> Result<String, Failure> {
-    let keys = Keys::load(&config.state_dir.join("keys")).or_failure(
+    let passphrase = super::passphrase(config)?;
+    let keys = Keys::open(&config.state_dir.join("keys"), passphrase).or_failure(
         Exit::Config,
-        "run `musubi-node init` first, or mend the files' modes",
+        "run `musubi-node init` first, or mend what is said about the key files",
     )?;
     follow_directory(config, &keys, now);
-    let tls = &config.federation.tls;
-    let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key).or_failure(
+    let (present, next) = on_disk(&config.federation.tls, &config.passphrase).or_failure(
         Exit::Config,
         "check federation.tls_certificate_file and its key",
     )?;
-    let der = identity
-        .certificate_der()
-        .or_failure(Exit::Config, "check federation.tls_certificate_file")?;
-    let profile = profile(config, &keys, der, now)?;
-    profile.check().or_failure(
-        Exit::Config,
-        "mend [organization] or [federation] in the settings",
-    )?;
+    let certificates = std::iter::once(present).chain(next).collect();
+    let profile = profile_of(config, &keys, certificates, now)?;
+    signed(&keys, profile, None, now)
+}
+
+/// The description of a profile, each of its keys proved; `brought` is a recovery key that does not
+/// lie here.
+pub(super) fn signed(
+    keys: &Keys,
+    profile: Profile,
+    brought: Option<&dyn Sign>,
+    now: Timestamp,
+) -> Result<String, Failure> {
     let mut jti = [0; 16];
     getrandom::fill(&mut jti).or_failure(Exit::TryAgain, "try again")?;
     let software = concat!("musubi-node/", env!("CARGO_PKG_VERSION"));
@@ -72,8 +77,11 @@ pub(super) fn description(config: &Config, now: Timestamp) -> Result<String, Fai
         .into_iter()
         .filter_map(|key_use| keys.signer(key_use))
         .collect();
-    let others: Vec<&dyn Sign> = others.iter().map(|key| -> &dyn Sign { &**key }).collect();
-    Ok(description.sign(&*keys.sign(), &others))
+    let is_here = |key: &dyn Sign| others.iter().any(|one| one.kid() == key.kid());
+    let brought = brought.filter(|key| !is_here(*key));
+    let mut all: Vec<&dyn Sign> = others.iter().map(|key| -> &dyn Sign { &**key }).collect();
+    all.extend(brought);
+    Ok(description.sign(&*keys.sign(), &all))
 }
 
 /// A member that rotated describes the keys that it has now, not its first.
@@ -86,7 +94,27 @@ fn follow_directory(config: &Config, keys: &Keys, now: Timestamp) {
     }
 }
 
-fn profile(config: &Config, keys: &Keys, der: Vec<u8>, now: Timestamp) -> Result<Profile, Failure> {
+/// What this house says of itself.
+pub(super) fn profile_of(
+    config: &Config,
+    keys: &Keys,
+    certificates: Vec<Certificate>,
+    now: Timestamp,
+) -> Result<Profile, Failure> {
+    let profile = profile(config, keys, certificates, now)?;
+    profile.check().or_failure(
+        Exit::Config,
+        "mend [organization] or [federation] in the settings",
+    )?;
+    Ok(profile)
+}
+
+fn profile(
+    config: &Config,
+    keys: &Keys,
+    certificates: Vec<Certificate>,
+    now: Timestamp,
+) -> Result<Profile, Failure> {
     let organization = &config.organization;
     let name = organization.name.clone();
     let or_name = |text: &Option<String>| text.clone().unwrap_or_else(|| name.clone());
@@ -117,7 +145,7 @@ fn profile(config: &Config, keys: &Keys, der: Vec<u8>, now: Timestamp) -> Result
             federation: endpoint.to_owned(),
         },
         keys: statements.collect(),
-        certificates: vec![Certificate::from_der(der)],
+        certificates,
         protocol: PROTOCOL,
         capabilities: Vec::new(),
     })

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use federation_protocol::time::Timestamp;
 use federation_service::clock::Clock;
 use federation_service::tls::TlsIdentity;
 use reqwest::Url;
@@ -61,24 +62,31 @@ fn furnish(settings: &Path, endpoint: &Url, clock: &dyn Clock) -> Result<(), Fai
         .or_failure(Exit::Config, "mend the option that this value came from")?;
     make_private(&config.state_dir)?;
     let keys = config.state_dir.join("keys");
-    Keys::create(&keys).or_failure(Exit::Failure, "choose a new --dir")?;
-    let now = clock.now();
-    let until = now.plus_seconds(CERTIFICATE_DAYS * SECONDS_PER_DAY);
-    let host = endpoint.host_str().unwrap_or_default();
-    let identity = TlsIdentity::generate(host, now, until)
-        .or_failure(Exit::Failure, "check the host of --endpoint")?;
+    let passphrase = super::passphrase(&config)?;
+    Keys::create_sealed(&keys, passphrase.clone())
+        .or_failure(Exit::Failure, "choose a new --dir")?;
+    let identity = certificate(endpoint, clock.now())?;
     let tls = &config.federation.tls;
     if let Some(folder) = tls.certificate.parent() {
         make_private(folder)?;
     }
     identity
-        .write_pem(&tls.certificate, &tls.key)
+        .write(&tls.certificate, &tls.key, passphrase.as_deref())
         .or_failure(Exit::Failure, "check that --dir is on a writable disk")?;
     crate::database::Database::open(config.database.as_str()).or_failure(
         Exit::Failure,
         "check --database: its server must run and let us in",
     )?;
     Ok(())
+}
+
+/// A key and a self-signed certificate for the host of an endpoint.
+pub(super) fn certificate(endpoint: &Url, now: Timestamp) -> Result<TlsIdentity, Failure> {
+    let until = now.plus_seconds(CERTIFICATE_DAYS * SECONDS_PER_DAY);
+    let host = endpoint.host_str().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    TlsIdentity::generate(host, now, until)
+        .or_failure(Exit::Failure, "check the host of the endpoint")
 }
 
 fn endpoint(text: &str) -> Result<Url, Failure> {
@@ -129,6 +137,9 @@ fn settings(args: &InitArgs, endpoint: &Url) -> Result<String, Failure> {
     };
     section("organization", &organization);
     section("state", &[("dir", "state")]);
+    if let Some(file) = &args.house.passphrase_file {
+        section("keys", &[("passphrase_file", file)]);
+    }
     let database = args
         .house
         .database

@@ -13,6 +13,7 @@ use federation_protocol::joining::{
 use federation_protocol::keys::{KeyUse, SecretKey, Sign};
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{Clock as _, SystemClock};
+use federation_service::key_file;
 use federation_service::outbound::OutboundRules;
 use federation_service::registry_client::{FirstContactError, fetch_roots_from_pin};
 use serde_json::json;
@@ -23,6 +24,7 @@ use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{json as print_json, line, note};
 use super::{describe, init, membership, rooms, run};
 use crate::app::Rooms;
+use crate::config::Config;
 use crate::joining::{Counter, DEADLINE, JoinError, Kept, is_of_registry};
 
 /// How often a waiting command asks.
@@ -94,7 +96,11 @@ pub(super) fn leave(args: &LeaveArgs) -> Result<(), Failure> {
         ));
     }
     let rooms = rooms(&args.node)?;
-    let brought = args.recovery_key.as_deref().map(key_file).transpose()?;
+    let brought = args
+        .recovery_key
+        .as_deref()
+        .map(|path| key_file(path, &rooms.config))
+        .transpose()?;
     let own = rooms.keys.signer(KeyUse::Recovery);
     let own = own.unwrap_or_else(|| rooms.keys.sign());
     let key: &dyn Sign = match &brought {
@@ -339,11 +345,18 @@ fn number(rooms: &Rooms) -> Result<String, Failure> {
     Ok(comparison_number(&described.member))
 }
 
-pub(super) fn key_file(path: &Path) -> Result<SecretKey, Failure> {
-    let pem = zeroize::Zeroizing::new(
-        std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?,
-    );
-    SecretKey::from_pkcs8_pem(&pem).or_failure(Exit::Config, "name the key's PEM file")
+/// A signing key that was brought back from its safe, sealed or not.
+pub(super) fn key_file(path: &Path, config: &Config) -> Result<SecretKey, Failure> {
+    // A medium may know no modes; what lies on it for a minute is its bearer's to guard.
+    let held = std::fs::read(path).map_err(|error| Failure::file(path, &error))?;
+    let mut pem = zeroize::Zeroizing::new(held);
+    if key_file::is_sealed(&pem) {
+        let passphrase = super::passphrase(config)?;
+        pem = key_file::open(path, &pem, passphrase.as_deref())
+            .or_failure(Exit::Config, "set the passphrase that it was sealed with")?;
+    }
+    let text = std::str::from_utf8(&pem).unwrap_or_default();
+    SecretKey::from_pkcs8_pem(text).or_failure(Exit::Config, "name the key's PEM file")
 }
 
 pub(super) fn join_failure(error: &JoinError) -> Failure {

@@ -12,7 +12,7 @@ use super::cli::keys::{KeysCommand, KeysListArgs, KeysRevokeArgs, KeysRotateArgs
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::join::{counter, join_failure, key_file, now};
 use super::output::{json as print_json, line, note};
-use super::{rooms, run};
+use super::{keys_encrypt, rooms, run};
 use crate::app::Rooms;
 use crate::audit::{Kind, Line};
 use crate::federation::directory::MemberDirectory;
@@ -32,6 +32,7 @@ pub(super) fn keys(command: &KeysCommand) -> Result<(), Failure> {
         KeysCommand::List(args) => list(args),
         KeysCommand::Rotate(args) => rotate(args),
         KeysCommand::Revoke(args) => revoke(args),
+        KeysCommand::Encrypt(args) => keys_encrypt::encrypt(args),
     }
 }
 
@@ -77,8 +78,8 @@ fn rotate(args: &KeysRotateArgs) -> Result<(), Failure> {
 }
 
 fn revoke(args: &KeysRevokeArgs) -> Result<(), Failure> {
-    let recovery = key_file(&args.recovery_key)?;
     let rooms = rooms(&args.node)?;
+    let recovery = key_file(&args.recovery_key, &rooms.config)?;
     let made = hand_in(&rooms, "revoke-key", |rekeyer| {
         rekeyer.revocation(&args.kids, &recovery, args.replace)
     })?;

@@ -4,6 +4,7 @@ mod access;
 mod ask;
 mod audit;
 mod backup;
+mod certificate;
 mod check_config;
 mod cli;
 mod code;
@@ -17,6 +18,7 @@ mod import;
 mod init;
 mod join;
 mod keys;
+mod keys_encrypt;
 mod link;
 mod load;
 mod output;
@@ -39,6 +41,7 @@ use federation_protocol::directory::Membership;
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_service::clock::SystemClock;
+use federation_service::key_file::Passphrase;
 
 use self::cli::{Cli, Command, ConfigArgs};
 use self::failure::{Exit, Failure, OrFailure as _};
@@ -76,6 +79,7 @@ fn obey(command: &Command) -> Result<(), Failure> {
         Command::CheckConfig(args) => check_config::check_config(args),
         Command::Describe(args) => describe::describe(args),
         Command::Doctor(args) => doctor::doctor(args),
+        Command::Certificate(command) => certificate::certificate(command),
         Command::Join(args) => join::join(args),
         Command::Leave(args) => join::leave(args),
         Command::Keys(command) => keys::keys(command),
@@ -104,6 +108,14 @@ fn settings(args: &ConfigArgs) -> Result<Config, Failure> {
     )
 }
 
+/// What the node's keys are sealed with, if the settings say so.
+fn passphrase(config: &Config) -> Result<Option<Arc<Passphrase>>, Failure> {
+    config.passphrase.passphrase().or_failure(
+        Exit::Config,
+        "mend keys.passphrase_file, or start as the user who may read it",
+    )
+}
+
 /// The rooms of the node, for one command.
 fn rooms(args: &ConfigArgs) -> Result<Rooms, Failure> {
     Rooms::open(settings(args)?, SystemClock::shared()).map_err(|error| start_failure(&error))
@@ -114,7 +126,7 @@ fn start_failure(error: &StartError) -> Failure {
         StartError::Member(_) => (Exit::Config, "mend organization.code in the settings"),
         StartError::Keys(_) => (
             Exit::Config,
-            "run `musubi-node init` first, or give the key files back their modes",
+            "run `musubi-node init` first, or mend what is said about the key files",
         ),
         StartError::Database(error) => return database_failure(error),
         StartError::Export(_) => (Exit::TryAgain, "check the database, then start again"),

@@ -5,6 +5,7 @@
 
 mod audit;
 mod error;
+mod passphrase;
 mod records;
 mod settings;
 mod values;
@@ -15,6 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use federation_service::key_file::PassphraseSource;
 use federation_service::outbound::Cidr;
 use reqwest::Url;
 
@@ -27,7 +29,7 @@ pub use values::OrganizationCode;
 pub(crate) use values::size;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 48] = [
+pub const KEYS: [&str; 50] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -35,6 +37,8 @@ pub const KEYS: [&str; 48] = [
     "organization.region",
     "organization.operator",
     "state.dir",
+    "keys.passphrase",
+    "keys.passphrase_file",
     "database.url",
     "database.url_file",
     "audit.cosign",
@@ -85,6 +89,8 @@ pub struct Config {
     pub organization: Organization,
     /// The folder of everything that this node keeps outside its database.
     pub state_dir: PathBuf,
+    /// Where the passphrase comes from that the private keys are sealed with.
+    pub passphrase: PassphraseSource,
     /// Where the records, consents and the audit stand.
     pub database: DatabaseUrl,
     /// How long the audit is kept, and who witnesses it.
@@ -231,6 +237,28 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+impl TlsFiles {
+    /// Where the next certificate and its key wait, beside these: `federation.next.crt` beside
+    /// `federation.crt`.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self {
+            certificate: next_to(&self.certificate),
+            key: next_to(&self.key),
+        }
+    }
+}
+
+fn next_to(path: &Path) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(".next");
+    if let Some(ending) = path.extension() {
+        name.push(".");
+        name.push(ending);
+    }
+    path.with_file_name(name)
+}
+
 /// How the log looks.
 #[derive(Clone, Debug)]
 pub struct LogSettings {
@@ -294,6 +322,7 @@ impl Config {
             backup: backup(settings, &beside)?,
             export: export(settings, &beside)?,
             records: records::records(settings, &beside)?,
+            passphrase: passphrase::passphrase(settings)?,
             database,
             registry: RegistrySettings {
                 url: settings.needed("registry.url", "the registry's https address", https)?,

@@ -13,6 +13,12 @@ use super::values;
 /// The environment's prefix: `MUSUBI_NODE_FEDERATION__BIND` is `federation.bind`.
 pub const ENVIRONMENT_PREFIX: &str = "MUSUBI_NODE";
 
+/// Where a value stands that came from the environment.
+pub(super) const ENVIRONMENT: &str = "the environment";
+
+/// How a path begins that the service manager lends (systemd `LoadCredential=`).
+pub(super) const CREDENTIALS: &str = "$CREDENTIALS_DIRECTORY/";
+
 /// Variables with the prefix that are not settings: the command line owns them.
 const NOT_SETTINGS: [&str; 2] = ["config", "token_file"];
 
@@ -20,6 +26,7 @@ const NOT_SETTINGS: [&str; 2] = ["config", "token_file"];
 pub(super) struct Settings {
     origin: String,
     folder: PathBuf,
+    credentials: Option<PathBuf>,
     given: BTreeMap<String, Value>,
 }
 
@@ -45,6 +52,10 @@ impl Settings {
         for (key, value) in tree {
             flatten(&origin, key, value, &mut given);
         }
+        let credentials = match &environment {
+            None => std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            Some(variables) => variables.get("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+        };
         let variables = Environment::with_prefix(ENVIRONMENT_PREFIX)
             .prefix_separator("_")
             .separator("__")
@@ -53,12 +64,12 @@ impl Settings {
             .collect()
             .map_err(|error| ConfigError::Invalid {
                 key: ENVIRONMENT_PREFIX.into(),
-                origin: "the environment".into(),
+                origin: ENVIRONMENT.into(),
                 problem: error.to_string(),
             })?;
         for (key, value) in variables {
             if !NOT_SETTINGS.contains(&key.as_str()) {
-                flatten("the environment", key, value, &mut given);
+                flatten(ENVIRONMENT, key, value, &mut given);
             }
         }
         refuse_unknown(&given, known)?;
@@ -67,6 +78,7 @@ impl Settings {
         Ok(Self {
             origin,
             folder,
+            credentials,
             given,
         })
     }
@@ -158,6 +170,27 @@ impl Settings {
         self.folder.join(path)
     }
 
+    /// A path as [`Self::path`], or one that the service manager lends.
+    pub(super) fn secret_path(&self, key: &str, path: &str) -> Result<PathBuf, ConfigError> {
+        let Some(name) = path.strip_prefix(CREDENTIALS) else {
+            return Ok(self.folder.join(path));
+        };
+        let lent = self.credentials.as_ref().map(|folder| folder.join(name));
+        lent.ok_or_else(|| {
+            self.invalid(
+                key,
+                "CREDENTIALS_DIRECTORY is not set: start by the service manager, with \
+                 LoadCredential= in the unit, or name the file itself",
+            )
+        })
+    }
+
+    /// Where the value of `key` stands.
+    pub(super) fn origin_of(&self, key: &str) -> &str {
+        let value = self.given.get(key);
+        value.and_then(Value::origin).unwrap_or(&self.origin)
+    }
+
     /// The setting `key`, or the first line of the file that `<key>_file` names; never both.
     pub(super) fn secret(&self, key: &str) -> Result<Option<String>, ConfigError> {
         let file_key = format!("{key}_file");
@@ -180,14 +213,9 @@ impl Settings {
 
     /// An error about `key`, naming where its value stands.
     pub(super) fn invalid(&self, key: &str, problem: impl Into<String>) -> ConfigError {
-        let origin = self
-            .given
-            .get(key)
-            .and_then(Value::origin)
-            .unwrap_or(&self.origin);
         ConfigError::Invalid {
             key: key.to_owned(),
-            origin: origin.to_owned(),
+            origin: self.origin_of(key).to_owned(),
             problem: problem.into(),
         }
     }

@@ -248,3 +248,53 @@ fn exports_have_bounds_and_a_folder_beside_the_database() {
     assert!(complaint(&with("jobs = 0"), &[]).contains("export.jobs"));
     assert!(complaint(&with("max_disc = \"1GiB\""), &[]).contains("export.max_disk"));
 }
+
+#[test]
+fn a_passphrase_comes_from_a_file_or_the_environment_and_never_from_the_settings() {
+    let word = "a passphrase of this test";
+    let variable = ("MUSUBI_NODE_KEYS__PASSPHRASE", word);
+    let source = |text: &str, environment: &[(&str, &str)]| {
+        let config = load(text, environment).unwrap();
+        let shown = format!("{config:?}");
+        assert!(!shown.contains(word), "nothing shows it");
+        format!("{:?}", config.passphrase)
+    };
+    assert_eq!(source(WHOLE, &[]), "none");
+    assert_eq!(source(WHOLE, &[variable]), "environment");
+    let file = format!("{WHOLE}\n[keys]\npassphrase_file = \"word\"\n");
+    let beside = source(&file, &[]);
+    assert!(
+        beside.starts_with("file ") && beside.ends_with("/word"),
+        "{beside}"
+    );
+    let lent = format!("{WHOLE}\n[keys]\npassphrase_file = \"$CREDENTIALS_DIRECTORY/word\"\n");
+    let manager = ("CREDENTIALS_DIRECTORY", "/run/lent");
+    assert_eq!(source(&lent, &[manager]), "credential /run/lent/word");
+
+    assert!(complaint(&lent, &[]).contains("LoadCredential="));
+    assert!(complaint(&file, &[variable]).contains("keep one of them"));
+    let short = [("MUSUBI_NODE_KEYS__PASSPHRASE", "fifteen letters")];
+    assert!(complaint(WHOLE, &short).contains("at least 16 characters"));
+    let plain = format!("{WHOLE}\n[keys]\npassphrase = \"{word}\"\n");
+    let said = complaint(&plain, &[]);
+    assert!(
+        said.contains("keys.passphrase_file") && !said.contains(word),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_next_certificate_lies_beside_the_present_one() {
+    let files = |certificate: &str, key: &str| TlsFiles {
+        certificate: certificate.into(),
+        key: key.into(),
+    };
+    assert_eq!(
+        files("/x/tls/federation.crt", "/x/tls/federation.key").next(),
+        files("/x/tls/federation.next.crt", "/x/tls/federation.next.key")
+    );
+    assert_eq!(
+        files("fullchain", "a.b.pem").next(),
+        files("fullchain.next", "a.b.next.pem")
+    );
+}

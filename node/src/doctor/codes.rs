@@ -7,10 +7,15 @@ federation_service::checkup_codes! {
     KEYS_MODE = Problem "keys-mode";
     KEYS_MISSING = Problem "keys-missing";
     KEYS_MALFORMED = Problem "keys-malformed";
+    KEYS_CLOSED = Problem "keys-closed";
+    KEYS_PLAIN = Warning "keys-plain";
+    KEYS_WITHOUT_PASSPHRASE = Warning "keys-without-passphrase";
     RECOVERY_KEY_HERE = Warning "recovery-key-here";
     CERTIFICATE_FILE = Problem "certificate-file";
     CERTIFICATE_KEY_MISMATCH = Problem "certificate-key-mismatch";
     CERTIFICATE_NOT_LISTED = Problem "certificate-not-listed";
+    REPLACEMENT_HELD = Warning "replacement-held";
+    OWN_REPLACEMENT_HELD = Problem "own-replacement-held";
     NOT_JOINED = Problem "not-joined";
     DIRECTORY_NONE = Warning "directory-none";
     DIRECTORY_DAMAGED = Problem "directory-damaged";

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use federation_protocol::keys::KeyUse;
@@ -9,14 +10,17 @@ use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 use federation_service::checkup::steps::{days_left, free_bytes, host_of, judge_certificate};
 use federation_service::checkup::{Checkup, Said};
+use federation_service::key_file::{KeyFileError, plain_files};
 use federation_service::tls::{TlsError, TlsIdentity};
 
 use super::codes::*;
 use super::{Case, FILES};
-use crate::config::{Config, ConfigError, TlsFiles};
+use crate::config::{Config, ConfigError};
 use crate::database::DatabaseError;
 use crate::database::backup::Folder;
 use crate::database::look::{self, Schema};
+use crate::federation::certificates::{CertificateSettings, Certificates};
+use crate::federation::directory::Stored;
 use crate::keys::{Keys, KeysError};
 
 /// How long the database's first answer may take.
@@ -43,10 +47,15 @@ pub(super) fn settings(file: &Path) -> Result<((Config, MemberId), Said), Said> 
     Ok(((config, me), Said::well(file.display())))
 }
 
-pub(super) fn keys(folder: &Path) -> Result<(Keys, Said), Said> {
-    let keys = Keys::load(folder).map_err(|error| match &error {
-        KeysError::Mode { path, mode, wanted } => keys_mode(path, *mode, *wanted),
-        KeysError::Malformed(path) => Said::code(KEYS_MALFORMED).with("path", path.display()),
+/// The passphrase, the folder, and every key in it.
+pub(super) fn keys(config: &Config) -> Result<(Keys, Said), Said> {
+    let folder = config.state_dir.join("keys");
+    let passphrase = config
+        .passphrase
+        .passphrase()
+        .map_err(|error| key_file(&error))?;
+    let keys = Keys::open(&folder, passphrase).map_err(|error| match &error {
+        KeysError::File(error) => key_file(error),
         _ => Said::code(KEYS_MISSING).with("reason", &error),
     })?;
     let said = match keys.signer(KeyUse::Recovery) {
@@ -58,6 +67,34 @@ pub(super) fn keys(folder: &Path) -> Result<(Keys, Said), Said> {
     Ok((keys, said))
 }
 
+/// Whether a stolen copy of the disk is a stolen hospital: keys that no passphrase seals.
+pub(super) fn seals(config: &Config) -> Said {
+    if !config.passphrase.is_set() {
+        return KEYS_WITHOUT_PASSPHRASE.into();
+    }
+    let tls = [config.federation.tls.key.clone()];
+    match plain_files(&config.state_dir.join("keys"), &tls) {
+        Err(error) => Said::code(KEYS_MISSING).with("reason", error),
+        Ok(plain) => match plain.first() {
+            None => Said::well("PBES2"),
+            Some(first) => Said::code(KEYS_PLAIN)
+                .with("path", first.display())
+                .with("number", plain.len()),
+        },
+    }
+}
+
+fn key_file(error: &KeyFileError) -> Said {
+    match error {
+        KeyFileError::Mode { path, mode, wanted } => keys_mode(path, *mode, *wanted),
+        KeyFileError::Malformed(path) => Said::code(KEYS_MALFORMED).with("path", path.display()),
+        KeyFileError::NoPassphrase(_)
+        | KeyFileError::WrongPassphrase(_)
+        | KeyFileError::Passphrase { .. } => Said::code(KEYS_CLOSED).with("reason", error),
+        _ => Said::code(KEYS_MISSING).with("reason", error),
+    }
+}
+
 fn keys_mode(path: &Path, mode: u32, wanted: u32) -> Said {
     Said::code(KEYS_MODE)
         .with("path", path.display())
@@ -65,22 +102,35 @@ fn keys_mode(path: &Path, mode: u32, wanted: u32) -> Said {
         .with("wanted", format!("{wanted:04o}"))
 }
 
+/// What the running node shows: the present certificate, or the next once it is time.
+fn shown(
+    settings: CertificateSettings,
+    stored: Option<&Stored>,
+) -> Result<Arc<TlsIdentity>, TlsError> {
+    let membership = stored.and_then(|stored| stored.membership.as_deref());
+    Ok(Certificates::open(settings, membership)?.shown().now())
+}
+
 /// The certificate, also one that has ended: peers are asked with it all the same, so that it is
 /// seen what they say.
 pub(super) fn certificate(
-    tls: &TlsFiles,
+    settings: CertificateSettings,
+    stored: Option<&Stored>,
     endpoint: &str,
     now: Timestamp,
-) -> Result<(Option<TlsIdentity>, Said), Said> {
+) -> Result<(Arc<TlsIdentity>, Said), Said> {
     let unusable = |error: TlsError| match &error {
-        TlsError::KeyMode { path, mode } => keys_mode(path, *mode, 0o600),
+        TlsError::Key(error @ KeyFileError::File { .. }) => {
+            Said::code(CERTIFICATE_FILE).with("reason", error)
+        }
+        TlsError::Key(error) => key_file(error),
         TlsError::KeyMismatch => CERTIFICATE_KEY_MISMATCH.into(),
         _ => Said::code(CERTIFICATE_FILE).with("reason", &error),
     };
-    let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key).map_err(unusable)?;
+    let identity = shown(settings, stored).map_err(unusable)?;
     let der = identity.certificate_der().map_err(unusable)?;
     let said = judge_certificate(&der, &host_of(endpoint), now);
-    Ok((Some(identity), said))
+    Ok((identity, said))
 }
 
 pub(super) async fn database(checkup: &mut Checkup, case: &Case, min_free: Option<u64>) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use federation_protocol::directory::{
-    AcceptError, Certificate, Freshness, KeyChain, KeyStatement, Member, ROTATED_USES,
+    AcceptError, Certificate, Freshness, KeyChain, KeyStatement, Member, Membership, ROTATED_USES,
 };
 use federation_protocol::keys::KeyUse;
 use federation_protocol::member::MemberState;
@@ -52,7 +52,12 @@ pub(super) fn own(checkup: &mut Checkup, case: &Case) {
         .and_then(|stored| stored.membership.as_ref());
     let mut chain = checkup.chain(None);
     let Some(membership) = membership else {
-        for check in ["directory.own", "directory.keys", "directory.certificate"] {
+        for check in [
+            "directory.own",
+            "directory.keys",
+            "directory.certificate",
+            "directory.held",
+        ] {
             chain.not_tried(check);
         }
         return checkup.take(chain);
@@ -80,7 +85,24 @@ pub(super) fn own(checkup: &mut Checkup, case: &Case) {
             chain.not_tried("directory.certificate");
         }
     }
+    chain.note("directory.held", held(case, membership));
     checkup.take(chain);
+}
+
+/// Replacements that their members did not sign: our own before those of others.
+fn held(case: &Case, membership: &Membership) -> Said {
+    let mut held: Vec<_> = membership.directory().held().collect();
+    held.sort_by_key(|(member, at)| (**member != case.me, *at));
+    match held.first() {
+        None => Said::well("-"),
+        Some((member, at)) => {
+            let code = match **member == case.me {
+                true => OWN_REPLACEMENT_HELD,
+                false => REPLACEMENT_HELD,
+            };
+            Said::code(code).with("member", member).with("at", at)
+        }
+    }
 }
 
 /// What this node shows in TLS.

@@ -22,6 +22,7 @@ use federation_service::outbound::OutboundRules;
 use federation_service::tls::TlsIdentity;
 
 use crate::config::Config;
+use crate::federation::certificates::CertificateSettings;
 use crate::federation::directory::Stored;
 use crate::keys::Keys;
 
@@ -89,21 +90,20 @@ pub async fn examine(
 }
 
 async fn open(checkup: &mut Checkup, config: Config, me: MemberId, clock: SharedClock) -> Case {
-    let folder = config.state_dir.join("keys");
+    let settings = config.clone();
     let keys = checkup
-        .bring("keys", FILES, move || house::keys(&folder))
+        .bring("keys", FILES, move || house::keys(&settings))
         .await;
-    let (tls, endpoint) = (config.federation.tls.clone(), endpoint(&config));
+    let settings = config.clone();
+    checkup
+        .check_blocking("keys.seals", FILES, move || house::seals(&settings))
+        .await;
     let now = clock.now();
-    let identity = checkup
-        .bring("certificate", FILES, move || {
-            house::certificate(&tls, &endpoint, now)
-        })
-        .await;
     let (folder, pin) = (
         config.state_dir.join("directory"),
         config.registry.root_sha256,
     );
+    let documents = (folder.clone(), pin);
     let stored = checkup
         .bring("directory.stored", FILES, move || {
             listing::stored(&folder, pin, now)
@@ -116,13 +116,26 @@ async fn open(checkup: &mut Checkup, config: Config, me: MemberId, clock: Shared
     if let (Some(keys), Some(membership)) = (&keys, membership) {
         keys.follow(membership, &me, &clock);
     }
+    let settings = CertificateSettings {
+        me: me.clone(),
+        files: config.federation.tls.clone(),
+        passphrase: config.passphrase.clone(),
+        documents,
+        clock: clock.clone(),
+    };
+    let (endpoint, known) = (endpoint(&config), stored.clone());
+    let identity = checkup
+        .bring("certificate", FILES, move || {
+            house::certificate(settings, known.as_ref(), &endpoint, now)
+        })
+        .await;
     Case {
         rules: OutboundRules::new(config.federation.allow_cidrs.iter().copied()),
         config,
         me,
         clock,
         keys: keys.map(Arc::new),
-        identity: identity.flatten().map(Arc::new),
+        identity,
         stored,
     }
 }

@@ -39,7 +39,7 @@ pub struct PeerAlone {
 /// What went wrong with the directory.
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 pub struct DirectoryAlarm {
-    /// `rollback`, `split_view`, `refused`.
+    /// `rollback`, `split_view`, `refused`, `replacement_held`.
     pub alarm: &'static str,
 }
 
@@ -68,6 +68,7 @@ pub struct FederationMetrics {
     status_age_seconds: Gauge,
     directory_seq: Gauge,
     status_seq: Gauge,
+    held: Gauge,
 }
 
 impl FederationMetrics {
@@ -86,6 +87,7 @@ impl FederationMetrics {
             status_age_seconds: Gauge::default(),
             directory_seq: Gauge::default(),
             status_seq: Gauge::default(),
+            held: Gauge::default(),
         };
         registry.register(
             "musubi_federation_refusals",
@@ -126,6 +128,11 @@ impl FederationMetrics {
             "musubi_directory_status_seq",
             "Number of the accepted status document",
             metrics.status_seq.clone(),
+        );
+        registry.register(
+            "musubi_directory_replacements_held",
+            "Members whose entry is to be replaced without their own signature",
+            metrics.held.clone(),
         );
         metrics.register_revocations(registry);
         metrics
@@ -208,6 +215,11 @@ impl FederationMetrics {
     /// A document of the registry was not accepted.
     pub fn directory_alarm(&self, alarm: &'static str) {
         self.alarms.get_or_create(&DirectoryAlarm { alarm }).inc();
+    }
+
+    /// So many members are to be replaced without their own signature.
+    pub fn replacements_held(&self, members: usize) {
+        self.held.set(i64::try_from(members).unwrap_or(i64::MAX));
     }
 
     /// What is known of the members now.

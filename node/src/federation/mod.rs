@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod asking;
 pub mod breaker;
+pub mod certificates;
 pub mod cosigning;
 pub mod delivery;
 pub mod directory;
@@ -46,7 +47,7 @@ use federation_protocol::refusal::Refusal;
 use federation_service::clock::SharedClock;
 use federation_service::outbound::OutboundRules;
 use federation_service::signed::RateLimit;
-use federation_service::tls::TlsIdentity;
+use federation_service::tls::Shown;
 use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 
@@ -93,7 +94,7 @@ pub struct FederationParts<'a> {
     /// The `[audit]` settings: who witnesses this log, and whether it witnesses others'.
     pub witnessing: &'a AuditSettings,
     /// What this node shows peers in TLS.
-    pub identity: TlsIdentity,
+    pub shown: Shown,
     /// What time it is.
     pub clock: SharedClock,
     /// Signs requests, answers and manifests; opens what is sealed to this node.
@@ -147,6 +148,13 @@ pub struct Tasks {
     handles: Vec<JoinHandle<()>>,
 }
 
+impl Tasks {
+    /// Another task that ends with these. Call it inside a runtime.
+    pub(crate) fn add(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.handles.push(tokio::spawn(task));
+    }
+}
+
 impl Drop for Tasks {
     fn drop(&mut self) {
         for handle in &self.handles {
@@ -188,7 +196,7 @@ impl Federation {
             Arc::clone(&keys),
             me.clone(),
         );
-        let peers = Arc::new(Peers::new(parts.identity, rules, settings.max_answer));
+        let peers = Arc::new(Peers::new(parts.shown, rules, settings.max_answer));
         directory.know_neighbours(me.clone(), Arc::clone(&peers));
         directory.tell_keys(me.clone(), Arc::clone(&keys));
         let exchanges = Exchanges::new(

@@ -9,14 +9,15 @@ use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 use federation_service::outbound::OutboundRules;
 use federation_service::peer_client::{EndpointError, PeerClient};
-use federation_service::tls::TlsIdentity;
+use federation_service::tls::{Shown, TlsIdentity};
 
 use super::breaker::{Breaker, Standing};
 
 /// The peers' clients and breakers. Made as they are needed, remade when the directory changes an
-/// endpoint or a certificate.
+/// endpoint or a certificate, or this node shows another one. Who has a client goes on with it to the
+/// end of what it asks.
 pub struct Peers {
-    identity: TlsIdentity,
+    shown: Shown,
     rules: OutboundRules,
     longest_answer: usize,
     known: RwLock<HashMap<MemberId, Arc<Peer>>>,
@@ -31,15 +32,16 @@ struct Peer {
 struct Connection {
     endpoint: String,
     certificates: Vec<Fingerprint>,
+    shown: Arc<TlsIdentity>,
     client: Arc<PeerClient>,
 }
 
 impl Peers {
-    /// Clients that show `identity`, obey `rules`, and read at most `longest_answer` bytes.
+    /// Clients that show what `shown` shows when they are asked for, obey `rules`, and read at most `longest_answer` bytes.
     #[must_use]
-    pub fn new(identity: TlsIdentity, rules: OutboundRules, longest_answer: usize) -> Self {
+    pub fn new(shown: Shown, rules: OutboundRules, longest_answer: usize) -> Self {
         Self {
-            identity,
+            shown,
             rules,
             longest_answer,
             known: RwLock::default(),
@@ -58,7 +60,9 @@ impl Peers {
             .iter()
             .map(Certificate::fingerprint)
             .collect();
+        let shown = self.shown.now();
         if let Some(made) = connection.as_ref()
+            && Arc::ptr_eq(&made.shown, &shown)
             && made.endpoint == member.federation_endpoint()
             && made.certificates == certificates
         {
@@ -67,13 +71,14 @@ impl Peers {
         let client = Arc::new(PeerClient::new(
             member.federation_endpoint(),
             &member.certificates,
-            &self.identity,
+            &shown,
             &self.rules,
             self.longest_answer,
         )?);
         *connection = Some(Connection {
             endpoint: member.federation_endpoint().to_owned(),
             certificates,
+            shown,
             client: Arc::clone(&client),
         });
         Ok(client)

@@ -1,88 +1,84 @@
-//! Key files: made 0600 in a 0700 directory, refused when others can reach them.
+//! One folder of key files: how a key's file is read and written here. The files themselves, their
+//! modes and their seals, are `federation-service/key_file`.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use federation_service::key_file::{self, KeyFileError, Passphrase};
 use zeroize::Zeroizing;
 
 use super::KeysError;
 
-/// A key file is far smaller; a longer one is not a key file.
-const LONGEST_KEY_FILE_BYTES: u64 = 16 * 1024;
-
-fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> KeysError {
-    let path = path.to_path_buf();
-    move |source| KeysError::File { path, source }
+/// The folder, and the passphrase that its files are sealed with, if one is set.
+#[derive(Clone)]
+pub(super) struct KeyFolder {
+    path: PathBuf,
+    passphrase: Option<Arc<Passphrase>>,
 }
 
-/// Makes `path` with mode 0700, parents included; an existing one must be that narrow.
-pub(super) fn make_directory(path: &Path) -> Result<(), KeysError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(file_error(path))?;
-    check_mode(path, 0o700)
-}
-
-/// Refuses what others than the owner can reach: `widest` is 0700 or 0600.
-pub(super) fn check_mode(path: &Path, widest: u32) -> Result<(), KeysError> {
-    let found = std::fs::metadata(path)
-        .map_err(file_error(path))?
-        .permissions()
-        .mode()
-        & 0o7777;
-    if found & !widest != 0 {
-        return Err(KeysError::Mode {
-            path: path.to_path_buf(),
-            mode: found,
-            wanted: widest,
-        });
+impl KeyFolder {
+    /// The folder as it is.
+    ///
+    /// # Errors
+    /// `File`; `Mode` when others can enter it.
+    pub(super) fn open(
+        path: &Path,
+        passphrase: Option<Arc<Passphrase>>,
+    ) -> Result<Self, KeysError> {
+        key_file::check_mode(path, 0o700)?;
+        Ok(Self {
+            path: path.to_owned(),
+            passphrase,
+        })
     }
-    Ok(())
-}
 
-/// Writes a new file with mode 0600, down to the disk; an existing one is never overwritten.
-pub(super) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), KeysError> {
-    let opened = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    let mut file = opened.map_err(|source| match source.kind() {
-        ErrorKind::AlreadyExists => KeysError::Exists(path.to_path_buf()),
-        _other => KeysError::File {
-            path: path.to_path_buf(),
-            source,
-        },
-    })?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(file_error(path))?;
-    if let Some(directory) = path.parent() {
-        File::open(directory)
-            .and_then(|opened| opened.sync_all())
-            .map_err(file_error(directory))?;
+    /// The folder, made with mode 0700 where it is not there.
+    ///
+    /// # Errors
+    /// As [`KeyFolder::open`].
+    pub(super) fn make(
+        path: &Path,
+        passphrase: Option<Arc<Passphrase>>,
+    ) -> Result<Self, KeysError> {
+        key_file::make_folder(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            passphrase,
+        })
     }
-    Ok(())
-}
 
-/// Reads a file that only its owner can reach.
-pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeysError> {
-    check_mode(path, 0o600)?;
-    let file = File::open(path).map_err(file_error(path))?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
-    file.take(LONGEST_KEY_FILE_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(file_error(path))?;
-    Ok(bytes)
-}
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
 
-/// The same as text.
-pub(super) fn read_secret_text(path: &Path) -> Result<Zeroizing<String>, KeysError> {
-    let bytes = read_secret(path)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_not| KeysError::Malformed(path.into()))?;
-    Ok(Zeroizing::new(text.to_owned()))
+    /// Where a key's file is.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a new file; an existing one is never overwritten.
+    pub(super) fn write(&self, name: &str, key: &[u8]) -> Result<(), KeysError> {
+        Ok(key_file::write_new(
+            &self.file(name),
+            key,
+            self.passphrase.as_deref(),
+        )?)
+    }
+
+    /// What a file holds, opened.
+    pub(super) fn read(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+        Ok(key_file::read(
+            &self.file(name),
+            self.passphrase.as_deref(),
+        )?)
+    }
+
+    /// The same as text.
+    pub(super) fn read_text(&self, name: &str) -> Result<Zeroizing<String>, KeysError> {
+        let bytes = self.read(name)?;
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_not| KeyFileError::Malformed(self.file(name)))?;
+        Ok(Zeroizing::new(text.to_owned()))
+    }
 }

@@ -3,15 +3,16 @@
 //! On disk `sign.pem`, then `sign.<kid>.pem`. Which of them signs is not for this node to say: it is
 //! the newest that the accepted directory lists, that has begun, and that no peer can fail to know.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use federation_protocol::directory::KeyStatement;
 use federation_protocol::keys::{KeyId, KeyUse, SecretKey};
 use federation_protocol::time::Timestamp;
 use federation_service::clock::SharedClock;
+use federation_service::key_file::KeyFileError;
 
-use super::{KeysError, files, random_32};
+use super::files::KeyFolder;
+use super::{KeysError, random_32};
 
 /// A new key is used so long after it began, in seconds: no clock in the federation may be further
 /// behind, and the old key counts that long yet.
@@ -20,7 +21,7 @@ const SETTLING_SECONDS: i64 = 60;
 /// The keys of one use.
 pub(super) struct Generations {
     key_use: KeyUse,
-    folder: PathBuf,
+    folder: KeyFolder,
     held: RwLock<Held>,
 }
 
@@ -34,11 +35,11 @@ struct Held {
 
 impl Generations {
     /// Opens the first key of this use; later ones are opened when the directory names them.
-    pub(super) fn open(folder: &Path, key_use: KeyUse) -> Result<Self, KeysError> {
-        let first = Arc::new(read(&folder.join(format!("{key_use}.pem")))?);
+    pub(super) fn open(folder: KeyFolder, key_use: KeyUse) -> Result<Self, KeysError> {
+        let first = Arc::new(read(&folder, &format!("{key_use}.pem"))?);
         Ok(Self {
             key_use,
-            folder: folder.to_owned(),
+            folder,
             held: RwLock::new(Held {
                 first,
                 later: Vec::new(),
@@ -111,17 +112,17 @@ impl Generations {
     }
 
     fn open_later(&self, kid: &KeyId) -> Option<Arc<SecretKey>> {
-        let path = self.place(kid);
-        if !path.exists() {
+        let name = self.file_name(kid);
+        if !self.folder.file(&name).exists() {
             return None;
         }
-        match read(&path) {
+        match read(&self.folder, &name) {
             Ok(key) if key.kid() == kid => {
                 tracing::info!(key.id = %kid, "{} key {kid} is opened", self.key_use);
                 Some(Arc::new(key))
             }
             Ok(_) => {
-                tracing::error!(key.id = %kid, "{} holds another key", path.display());
+                tracing::error!(key.id = %kid, "{name} holds another key");
                 None
             }
             Err(error) => {
@@ -138,11 +139,11 @@ impl Generations {
             return Ok(left);
         }
         let key = SecretKey::from_seed(random_32()?);
-        let path = self.place(key.kid());
+        let name = self.file_name(key.kid());
         let pem = key
             .to_pkcs8_pem()
-            .map_err(|_unwritable| KeysError::Malformed(path.clone()))?;
-        files::write_secret(&path, pem.as_bytes())?;
+            .map_err(|_unwritable| KeyFileError::Malformed(self.folder.file(&name)))?;
+        self.folder.write(&name, pem.as_bytes())?;
         Ok(key)
     }
 
@@ -153,7 +154,7 @@ impl Generations {
         for kid in self.kids_on_disk()? {
             // Half written by an attempt that was killed: it stays, and is nobody's.
             if !is_known(&kid)
-                && let Ok(key) = read(&self.place(&kid))
+                && let Ok(key) = read(&self.folder, &self.file_name(&kid))
                 && *key.kid() == kid
             {
                 return Ok(Some(key));
@@ -164,12 +165,12 @@ impl Generations {
 
     /// The later keys that lie in the folder, by the names of their files.
     pub(super) fn kids_on_disk(&self) -> Result<Vec<KeyId>, KeysError> {
-        let failed = |source| KeysError::File {
-            path: self.folder.clone(),
+        let failed = |source| KeyFileError::File {
+            path: self.folder.path().to_owned(),
             source,
         };
         let mut kids = Vec::new();
-        for file in std::fs::read_dir(&self.folder).map_err(failed)? {
+        for file in std::fs::read_dir(self.folder.path()).map_err(failed)? {
             let name = file.map_err(failed)?.file_name();
             let kid = name.to_str().and_then(|name| {
                 let rest = name.strip_prefix(self.key_use.as_str())?;
@@ -181,8 +182,8 @@ impl Generations {
         Ok(kids)
     }
 
-    fn place(&self, kid: &KeyId) -> PathBuf {
-        self.folder.join(format!("{}.{kid}.pem", self.key_use))
+    fn file_name(&self, kid: &KeyId) -> String {
+        format!("{}.{kid}.pem", self.key_use)
     }
 
     fn held(&self) -> RwLockReadGuard<'_, Held> {
@@ -197,7 +198,8 @@ impl Held {
     }
 }
 
-fn read(path: &Path) -> Result<SecretKey, KeysError> {
-    let text = files::read_secret_text(path)?;
-    SecretKey::from_pkcs8_pem(&text).map_err(|_refused| KeysError::Malformed(path.to_owned()))
+fn read(folder: &KeyFolder, name: &str) -> Result<SecretKey, KeysError> {
+    let text = folder.read_text(name)?;
+    let malformed = |_refused| KeyFileError::Malformed(folder.file(name));
+    Ok(SecretKey::from_pkcs8_pem(&text).map_err(malformed)?)
 }

@@ -6,7 +6,7 @@
 mod files;
 mod generations;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use federation_protocol::directory::{Membership, ROTATED_USES};
@@ -15,10 +15,12 @@ use federation_protocol::keys::{
 };
 use federation_protocol::member::MemberId;
 use federation_service::clock::SharedClock;
+use federation_service::key_file::{KeyFileError, Passphrase};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use files::KeyFolder;
 use generations::Generations;
 
 const SIGN_FILE: &str = "sign.pem";
@@ -32,30 +34,9 @@ const CODE_FILE: &str = "code.key";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeysError {
-    /// A key directory or file is there already: keys are never overwritten.
-    #[error("{} is there already: keys are never overwritten", .0.display())]
-    Exists(PathBuf),
-    /// Others than the owner can read or write it.
-    #[error("{} can be reached by others (mode {mode:04o}); next: chmod {wanted:04o} {}", path.display(), path.display())]
-    Mode {
-        /// The file or directory.
-        path: PathBuf,
-        /// Its permission bits now.
-        mode: u32,
-        /// The widest permission bits that are accepted.
-        wanted: u32,
-    },
-    /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A file does not hold the key that its name promises.
-    #[error("{} does not hold a key of the right kind", .0.display())]
-    Malformed(PathBuf),
+    /// A key's file, or the folder, cannot be used.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
     /// Keys of this use do not rotate.
     #[error("a {0} key does not rotate")]
     Use(KeyUse),
@@ -89,9 +70,20 @@ impl Keys {
     /// The recovery key belongs offline: move `recovery.pem` away once the node is described.
     ///
     /// # Errors
-    /// `Exists` if any of the files is there; `File`, `Entropy`.
+    /// As [`Keys::create_sealed`].
     pub fn create(directory: &Path) -> Result<Keys, KeysError> {
-        files::make_directory(directory)?;
+        Keys::create_sealed(directory, None)
+    }
+
+    /// The same; where there is a passphrase, no file ever holds a key that it does not seal.
+    ///
+    /// # Errors
+    /// `File` also if any of the files is there, `Entropy`.
+    pub fn create_sealed(
+        directory: &Path,
+        passphrase: Option<Arc<Passphrase>>,
+    ) -> Result<Keys, KeysError> {
+        let folder = KeyFolder::make(directory, passphrase.clone())?;
         for name in [
             SIGN_FILE,
             CONSENT_FILE,
@@ -100,53 +92,60 @@ impl Keys {
             SEAL_FILE,
             CODE_FILE,
         ] {
-            let path = directory.join(name);
+            let path = folder.file(name);
             if path.exists() {
-                return Err(KeysError::Exists(path));
+                return Err(KeyFileError::Exists(path).into());
             }
         }
         for name in [SIGN_FILE, CONSENT_FILE, LOG_FILE, RECOVERY_FILE] {
             let key = SecretKey::from_seed(random_32()?);
-            let path = directory.join(name);
             let pem = key
                 .to_pkcs8_pem()
-                .map_err(|_unwritable| KeysError::Malformed(path.clone()))?;
-            files::write_secret(&path, pem.as_bytes())?;
+                .map_err(|_unwritable| KeyFileError::Malformed(folder.file(name)))?;
+            folder.write(name, pem.as_bytes())?;
         }
         let seal = SealSecretKey::from_bytes(random_32()?);
-        files::write_secret(&directory.join(SEAL_FILE), seal.to_pkcs8_pem().as_bytes())?;
-        files::write_secret(&directory.join(CODE_FILE), &random_32()?)?;
-        Keys::load(directory)
+        folder.write(SEAL_FILE, seal.to_pkcs8_pem().as_bytes())?;
+        folder.write(CODE_FILE, &random_32()?)?;
+        Keys::open(directory, passphrase)
     }
 
-    /// Opens the keys in `directory`. The recovery key may be missing: it belongs offline.
+    /// Opens the keys in `directory`, none of which is sealed. The recovery key may be missing: it
+    /// belongs offline.
     ///
     /// # Errors
-    /// `Mode` if the directory or a file is open to others; `File`, `Malformed`.
+    /// As [`Keys::open`].
     pub fn load(directory: &Path) -> Result<Keys, KeysError> {
-        files::check_mode(directory, 0o700)?;
+        Keys::open(directory, None)
+    }
+
+    /// Opens the keys in `directory`, those that are sealed with `passphrase`.
+    ///
+    /// # Errors
+    /// `File` if the directory or a file is open to others, or does not hold what its name
+    /// promises, or is sealed with another passphrase.
+    pub fn open(directory: &Path, passphrase: Option<Arc<Passphrase>>) -> Result<Keys, KeysError> {
+        let folder = KeyFolder::open(directory, passphrase)?;
+        let malformed = |name: &str| KeyFileError::Malformed(folder.file(name));
         let signing = |name: &str| -> Result<SecretKey, KeysError> {
-            let path = directory.join(name);
-            let text = files::read_secret_text(&path)?;
-            SecretKey::from_pkcs8_pem(&text).map_err(|_refused| KeysError::Malformed(path))
+            let text = folder.read_text(name)?;
+            Ok(SecretKey::from_pkcs8_pem(&text).map_err(|_refused| malformed(name))?)
         };
-        let seal_path = directory.join(SEAL_FILE);
-        let seal = SealSecretKey::from_pkcs8_pem(&files::read_secret_text(&seal_path)?)
-            .map_err(|_refused| KeysError::Malformed(seal_path))?;
-        let code_path = directory.join(CODE_FILE);
-        let code = files::read_secret(&code_path)?;
-        let code: [u8; 32] = code
+        let seal = SealSecretKey::from_pkcs8_pem(&folder.read_text(SEAL_FILE)?)
+            .map_err(|_refused| malformed(SEAL_FILE))?;
+        let code: [u8; 32] = folder
+            .read(CODE_FILE)?
             .as_slice()
             .try_into()
-            .map_err(|_length| KeysError::Malformed(code_path))?;
-        let recovery = match directory.join(RECOVERY_FILE).exists() {
+            .map_err(|_length| malformed(CODE_FILE))?;
+        let recovery = match folder.file(RECOVERY_FILE).exists() {
             true => Some(Arc::new(signing(RECOVERY_FILE)?)),
             false => None,
         };
         Ok(Keys {
-            sign: Generations::open(directory, KeyUse::Sign)?,
-            consent: Generations::open(directory, KeyUse::Consent)?,
-            log: Generations::open(directory, KeyUse::Log)?,
+            sign: Generations::open(folder.clone(), KeyUse::Sign)?,
+            consent: Generations::open(folder.clone(), KeyUse::Consent)?,
+            log: Generations::open(folder.clone(), KeyUse::Log)?,
             recovery,
             seal,
             code: Zeroizing::new(code),

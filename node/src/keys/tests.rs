@@ -9,6 +9,9 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use federation_service::key_file::{Sealed, plain_files, seal_files};
 
 use super::*;
 
@@ -58,7 +61,10 @@ fn a_file_that_the_group_can_read_is_refused_and_the_error_names_the_remedy() {
     let path = directory.join(CONSENT_FILE);
     fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
     let refused = Keys::load(&directory).err().unwrap();
-    assert!(matches!(refused, KeysError::Mode { mode: 0o640, .. }));
+    assert!(matches!(
+        refused,
+        KeysError::File(KeyFileError::Mode { mode: 0o640, .. })
+    ));
     assert!(refused.to_string().contains("chmod 0600"));
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
@@ -76,7 +82,7 @@ fn keys_are_never_overwritten() {
     let (_state, directory, keys) = made();
     assert!(matches!(
         Keys::create(&directory),
-        Err(KeysError::Exists(_))
+        Err(KeysError::File(KeyFileError::Exists(_)))
     ));
     assert_eq!(
         Keys::load(&directory).unwrap().sign().kid(),
@@ -93,7 +99,7 @@ fn the_recovery_key_may_be_offline_and_no_other_may() {
     fs::remove_file(directory.join(SIGN_FILE)).unwrap();
     assert!(matches!(
         Keys::load(&directory),
-        Err(KeysError::File { .. })
+        Err(KeysError::File(KeyFileError::File { .. }))
     ));
 }
 
@@ -110,16 +116,14 @@ fn a_damaged_file_is_said_to_be_damaged() {
     fs::write(directory.join(LOG_FILE), b"\xff not a key").unwrap();
     assert!(matches!(
         Keys::load(&directory),
-        Err(KeysError::Malformed(_))
+        Err(KeysError::File(KeyFileError::Malformed(_)))
     ));
 }
 
 mod rotated {
-    use std::sync::Arc;
-
     use federation_protocol::directory::KeyStatement;
     use federation_protocol::time::Timestamp;
-    use federation_service::clock::{Clock as _, ManualClock};
+    use federation_service::clock::ManualClock;
 
     use super::*;
 
@@ -248,5 +252,124 @@ mod rotated {
         fs::write(&file, new.to_pkcs8_pem().unwrap().as_bytes()).unwrap();
         keys.sign.follow(listed, &shared);
         assert_eq!(keys.sign().kid(), new.kid());
+    }
+}
+
+fn passphrase(text: &str) -> Arc<Passphrase> {
+    Arc::new(Passphrase::from_variable(text, "test").unwrap())
+}
+
+/// Every file of a folder with what it holds.
+fn held(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = fs::read_dir(directory).unwrap();
+    let files = files.map(|entry| entry.unwrap().path());
+    let mut held: Vec<_> = files
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    held.sort();
+    held
+}
+
+#[test]
+fn keys_that_are_made_with_a_passphrase_never_lie_plain() {
+    let state = tempfile::tempdir().unwrap();
+    let directory = state.path().join("keys");
+    let right = passphrase("a passphrase of this test");
+    let made = Keys::create_sealed(&directory, Some(Arc::clone(&right))).unwrap();
+    assert_eq!(plain_files(&directory, &[]).unwrap(), Vec::<PathBuf>::new());
+    for (path, bytes) in held(&directory) {
+        assert!(
+            bytes.starts_with(b"-----BEGIN ENCRYPTED"),
+            "{}",
+            path.display()
+        );
+    }
+    let opened = Keys::open(&directory, Some(Arc::clone(&right))).unwrap();
+    assert_eq!(opened.sign().kid(), made.sign().kid());
+    assert_eq!(
+        opened.code_digest("0123456789"),
+        made.code_digest("0123456789")
+    );
+
+    let refused = |error: KeysError| error.to_string();
+    let without = Keys::open(&directory, None).err().map(refused).unwrap();
+    assert!(without.contains("keys.passphrase_file"), "{without}");
+    let other = passphrase("a passphrase of another");
+    let wrong = Keys::open(&directory, Some(Arc::clone(&other)))
+        .err()
+        .map(refused)
+        .unwrap();
+    assert!(wrong.contains("not opened by the passphrase"), "{wrong}");
+}
+
+#[test]
+fn plain_keys_are_sealed_once_and_open_as_before() {
+    let (state, directory, made) = made();
+    let right = passphrase("a passphrase of this test");
+    let tls = state.path().join("federation.key");
+    fs::copy(directory.join(SIGN_FILE), &tls).unwrap();
+    let others = [tls];
+    assert_eq!(plain_files(&directory, &others).unwrap().len(), 7);
+
+    let done = seal_files(&directory, &others, None, &right).unwrap();
+    assert!(done.iter().all(|(_, what)| *what == Sealed::Newly) && done.len() == 7);
+    assert_eq!(plain_files(&directory, &others).unwrap().len(), 0);
+    let opened = Keys::open(&directory, Some(Arc::clone(&right))).unwrap();
+    assert_eq!(opened.seal.kid(), made.seal.kid());
+    assert_eq!(opened.public_keys().len(), 5);
+
+    let again = seal_files(&directory, &others, None, &right).unwrap();
+    assert!(again.iter().all(|(_, what)| *what == Sealed::Already));
+}
+
+#[test]
+fn a_passphrase_is_changed_and_the_old_one_opens_nothing() {
+    let (_state, directory, made) = made();
+    let (old, new) = (
+        passphrase("the passphrase before"),
+        passphrase("the passphrase after"),
+    );
+    seal_files(&directory, &[], None, &old).unwrap();
+    let done = seal_files(&directory, &[], Some(&old), &new).unwrap();
+    assert!(done.iter().all(|(_, what)| *what == Sealed::Anew));
+    assert!(Keys::open(&directory, Some(Arc::clone(&old))).is_err());
+    assert_eq!(
+        Keys::open(&directory, Some(Arc::clone(&new)))
+            .unwrap()
+            .log()
+            .kid(),
+        made.log().kid()
+    );
+    // Whoever has neither passphrase changes nothing.
+    let before = held(&directory);
+    let stranger = passphrase("a passphrase of another");
+    assert!(seal_files(&directory, &[], None, &stranger).is_err());
+    assert!(seal_files(&directory, &[], Some(&stranger), &stranger).is_err());
+    assert_eq!(held(&directory), before);
+}
+
+#[test]
+fn whatever_moment_it_was_killed_at_the_same_command_finishes_the_work() {
+    let (_state, directory, made) = made();
+    let (old, new) = (
+        passphrase("the passphrase before"),
+        passphrase("the passphrase after"),
+    );
+    seal_files(&directory, &[], None, &old).unwrap();
+    let before = held(&directory);
+    seal_files(&directory, &[], Some(&old), &new).unwrap();
+    let after = held(&directory);
+    for done in 0..=before.len() {
+        // Killed after so many files, and while the draft of the next was written.
+        for (path, bytes) in after.iter().take(done).chain(before.iter().skip(done)) {
+            fs::write(path, bytes).unwrap();
+        }
+        fs::write(directory.join("sign.pem.sealing"), "half of").unwrap();
+        let again = seal_files(&directory, &[], Some(&old), &new).unwrap();
+        let anew = again.iter().filter(|(_, what)| *what == Sealed::Anew);
+        assert_eq!(anew.count(), before.len() - done);
+        let opened = Keys::open(&directory, Some(Arc::clone(&new))).unwrap();
+        assert_eq!(opened.sign().kid(), made.sign().kid());
+        assert!(!directory.join("sign.pem.sealing").exists());
     }
 }

@@ -145,7 +145,7 @@ impl Sign_ {
             });
         files::write_new(&self.out, &signed.to_json(), 0o644)?;
         progress(format_args!(
-            "next: musubi-registry application approve ID --statement {}",
+            "next: musubi-registry application approve ID (or member replace FILE) --statement {}",
             self.out.display()
         ));
         Ok(())
@@ -239,7 +239,7 @@ fn read_keys(paths: &[PathBuf]) -> Result<Vec<SecretKey>, Failure> {
 }
 
 /// Both sides say the same thirty digits, or nobody signs.
-fn compare(number: &str, read_out: Option<&str>) -> Result<(), Failure> {
+pub(super) fn compare(number: &str, read_out: Option<&str>) -> Result<(), Failure> {
     let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
     let same = match read_out {
         Some(read_out) => digits(read_out) == digits(number),

@@ -9,6 +9,7 @@ use federation_service::clock::{Clock as _, SystemClock};
 use serde_json::json;
 
 use super::failure::{Exit, Failure};
+use super::keys_encrypt::Encrypt;
 use super::output::{Format, Output, print, print_json, table};
 use super::{ConfigFile, open, progress};
 use crate::database::{Connection, Database};
@@ -20,6 +21,8 @@ use crate::members::{self, KeysError};
 pub(super) enum Keys {
     /// Every key of a member, those that ended or were revoked too.
     List(List),
+    /// Seals the online keys and the TLS key with the passphrase, or changes it.
+    Encrypt(Encrypt),
 }
 
 /// Every key of a member, those that ended or were revoked too.
@@ -66,6 +69,7 @@ impl Keys {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self {
             Self::List(list) => list.run(),
+            Self::Encrypt(encrypt) => encrypt.run(),
         }
     }
 }

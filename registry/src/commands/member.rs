@@ -15,7 +15,7 @@ use super::output::{Format, Output, pairs, print, print_json, table};
 use super::{ConfigFile, confirm, files, open, progress};
 use crate::database::{Connection, Database};
 use crate::directory::{Needs, read_key};
-use crate::members::{self, Admission, Change, MemberRow};
+use crate::members::{self, Admission, Change, MemberRow, ReplacementRow};
 
 /// Who belongs.
 #[derive(Subcommand)]
@@ -26,6 +26,8 @@ pub(super) enum Member {
     List(List),
     /// One member: names, endpoint, keys, certificates, history.
     Show(Show),
+    /// Replaces a member's entry: other certificates, another address, new keys.
+    Replace(super::replace::Replace),
     /// Stops a member for now. Every connected node refuses it within 60 s.
     Suspend(Suspend),
     /// Lets a suspended member, or one in maintenance, take part again.
@@ -155,6 +157,7 @@ impl Member {
             Self::Add(add) => add.run(),
             Self::List(list) => list.run(),
             Self::Show(show) => show.run(),
+            Self::Replace(replace) => replace.run(),
             Self::Suspend(Suspend { step }) => step.run(MemberState::Suspended),
             Self::Resume(Resume { step }) => step.run(MemberState::Active),
             Self::Maintain(Maintain { step }) => step.run(MemberState::Maintenance),
@@ -204,6 +207,8 @@ impl List {
     fn run(self) -> Result<(), Failure> {
         let mut database = Database::open(&self.config.load()?.database_path()?)?;
         let members = database.read(members::all)?;
+        let waiting = database.read(members::replacements)?;
+        let of = |id: &MemberId| waiting.iter().find(|one| one.member == *id);
         let members = members
             .into_iter()
             .map(|row| profile(&row).map(|profile| (row, profile)))
@@ -212,7 +217,7 @@ impl List {
             Format::Json => {
                 let all = members
                     .iter()
-                    .map(|(row, profile)| as_json(row, profile))
+                    .map(|(row, profile)| as_json(row, profile, of(&row.id)))
                     .collect();
                 print_json(&serde_json::Value::Array(all))
             }
@@ -220,7 +225,10 @@ impl List {
                 let line = |(row, profile): &(MemberRow, Profile)| {
                     [
                         row.id.to_string(),
-                        row.state.to_string(),
+                        match of(&row.id).map(said_of) {
+                            None => row.state.to_string(),
+                            Some(said) => format!("{}, {said}", row.state),
+                        },
                         profile.names.ja.clone(),
                         profile.endpoints.federation.clone(),
                         row.changed_at.to_string(),
@@ -240,7 +248,10 @@ impl Show {
     fn run(self) -> Result<(), Failure> {
         let mut database = Database::open(&self.config.load()?.database_path()?)?;
         let (member, history) = database.read(|db| members::show(db, &self.id))?;
-        self.output.one(&member, &profile(&member)?, &history)
+        let waiting = database.read(members::replacements)?;
+        let waiting = waiting.iter().find(|one| one.member == self.id);
+        self.output
+            .with(&member, &profile(&member)?, &history, waiting)
     }
 }
 
@@ -278,24 +289,58 @@ fn profile(row: &MemberRow) -> Result<Profile, Failure> {
 
 impl Output {
     fn one(&self, row: &MemberRow, member: &Profile, history: &[Change]) -> Result<(), Failure> {
+        self.with(row, member, history, None)
+    }
+
+    fn with(
+        &self,
+        row: &MemberRow,
+        member: &Profile,
+        history: &[Change],
+        waiting: Option<&ReplacementRow>,
+    ) -> Result<(), Failure> {
         match self.format {
             Format::Json => {
-                let mut value = as_json(row, member);
+                let mut value = as_json(row, member, waiting);
                 if let (Some(object), false) = (value.as_object_mut(), history.is_empty()) {
                     let history = history.iter().map(change_as_json).collect();
                     object.insert("history".to_owned(), history);
                 }
                 print_json(&value)
             }
-            Format::Table => print(&as_text(row, member, history)),
+            Format::Table => print(&as_text(row, member, history, waiting)),
         }
     }
 }
 
-fn as_json(row: &MemberRow, member: &Profile) -> serde_json::Value {
+/// How a replacement stands.
+fn said_of(row: &ReplacementRow) -> String {
+    match row.in_force_at {
+        Some(at) => format!("replaced at {at}"),
+        None => "replacement waits for approvers".to_owned(),
+    }
+}
+
+fn replacement_as_json(row: &ReplacementRow) -> serde_json::Value {
+    let profile = row
+        .statement()
+        .and_then(|statement| members::profile_of(&statement));
+    json!({
+        "asked_at": row.asked_at.to_string(),
+        "in_force_at": row.in_force_at.map(|at| at.to_string()),
+        "endpoint": profile.map(|profile| profile.endpoints.federation),
+    })
+}
+
+fn as_json(
+    row: &MemberRow,
+    member: &Profile,
+    waiting: Option<&ReplacementRow>,
+) -> serde_json::Value {
     json!({
         "id": row.id,
         "state": row.state,
+        "replacement": waiting.map(replacement_as_json),
         "added_at": row.added_at.to_string(),
         "changed_at": row.changed_at.to_string(),
         "names": member.names,
@@ -329,7 +374,12 @@ fn change_as_json(change: &Change) -> serde_json::Value {
     })
 }
 
-fn as_text(row: &MemberRow, member: &Profile, history: &[Change]) -> String {
+fn as_text(
+    row: &MemberRow,
+    member: &Profile,
+    history: &[Change],
+    waiting: Option<&ReplacementRow>,
+) -> String {
     let mut facts = vec![
         ["member".to_owned(), row.id.to_string()],
         [
@@ -345,6 +395,7 @@ fn as_text(row: &MemberRow, member: &Profile, history: &[Change]) -> String {
         ["endpoint".to_owned(), member.endpoints.federation.clone()],
         ["capabilities".to_owned(), member.capabilities.join(" ")],
     ];
+    facts.extend(waiting.map(|row| ["replacement".to_owned(), said_of(row)]));
     for key in &member.keys {
         let until = key.not_after;
         facts.push([

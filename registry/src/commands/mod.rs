@@ -16,8 +16,10 @@ mod files;
 mod init;
 mod invite;
 mod keys;
+mod keys_encrypt;
 mod member;
 mod output;
+mod replace;
 mod root;
 mod run;
 mod witness;
@@ -59,7 +61,7 @@ enum Command {
     /// Who belongs.
     #[command(subcommand)]
     Member(member::Member),
-    /// The members' keys.
+    /// The members' keys, and the files of this registry's own.
     #[command(subcommand)]
     Keys(keys::Keys),
     /// What this registry has signed.
@@ -134,7 +136,7 @@ fn progress(line: std::fmt::Arguments<'_>) {
 fn open(config: &ConfigFile, now: Timestamp) -> Result<(Database, Issuer), Failure> {
     let config = config.load()?;
     let mut database = Database::open(&config.database_path()?)?;
-    let issuer = Issuer::load(&mut database, &config.state.dir, now)?;
+    let issuer = Issuer::load(&mut database, &config.key_folder(), now)?;
     Ok((database, issuer))
 }
 

@@ -9,6 +9,7 @@ use federation_protocol::directory::{
 use federation_protocol::jws::General;
 use federation_protocol::keys::{Fingerprint, KeyId, PublicKey, SecretKey, Sign};
 use federation_service::clock::{Clock as _, SystemClock};
+use federation_service::key_file::{self, KeyFileError};
 use serde_json::json;
 
 use super::failure::{Exit, Failure};
@@ -223,8 +224,15 @@ next: musubi-registry root sign {} --root-key FILE --out SIGNED",
             ));
         }
         let key = key()?;
-        let path = self.config.load()?.state.dir.join(OnlineKeys::PROBE_FILE);
-        files::write_new(&path, &pem(&key)?, 0o600)?;
+        let folder = self.config.load()?.key_folder();
+        let path = folder.file(OnlineKeys::PROBE_FILE);
+        let unusable = |error: KeyFileError| {
+            let next = "mend keys.passphrase_file, or take the key's file away first";
+            Failure::new(Exit::Config, error.to_string(), next)
+        };
+        let passphrase = folder.passphrase().map_err(unusable)?;
+        key_file::write_new(&path, pem(&key)?.as_bytes(), passphrase.as_deref())
+            .map_err(unusable)?;
         progress(format_args!(
             "{} was made; restart the registry once this root is issued",
             path.display()

@@ -10,9 +10,11 @@ use config::{Environment, File, FileFormat, Map};
 use federation_service::outbound::Cidr;
 use serde::Deserialize;
 
+mod keys;
 mod origin;
 mod unknown;
 
+pub use keys::{KeyFolder, Keys};
 pub(crate) use origin::Host;
 
 /// What a registry is started with. Paths are absolute, or relative to the working directory.
@@ -23,6 +25,9 @@ pub struct Config {
     pub http: Http,
     /// What the registry keeps on disk beside its database.
     pub state: State,
+    /// What the keys in it are sealed with.
+    #[serde(default)]
+    pub keys: Keys,
     /// The SQLite database.
     pub database: Database,
     /// How hospitals join.
@@ -115,6 +120,8 @@ pub const KEYS: &[&str] = &[
     "http.tls_certificate_file",
     "http.tls_key_file",
     "state.dir",
+    "keys.passphrase",
+    "keys.passphrase_file",
     "database.url",
     "joining.allow_cidrs",
     "log.format",
@@ -142,6 +149,9 @@ pub enum ConfigError {
     /// `database.url` names something else than a SQLite file.
     #[error("database.url is `{0}`, but a registry keeps its data in SQLite: `sqlite:PATH`")]
     DatabaseUrl(String),
+    /// The passphrase of the keys cannot come from where the settings say.
+    #[error("keys.passphrase: {0}")]
+    Passphrase(String),
     /// `http.public_url` is not `https://host[:port]`.
     #[error("http.public_url is `{0}`, not `https://host[:port]`")]
     PublicUrl(String),
@@ -169,17 +179,33 @@ impl Config {
         path: &Path,
         environment: Option<Map<String, String>>,
     ) -> Result<Self, ConfigError> {
+        let credentials = match &environment {
+            None => std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            Some(variables) => variables.get("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+        };
         let variables = Environment::with_prefix(ENVIRONMENT_PREFIX)
             .prefix_separator("_")
             .separator("__")
             .source(environment);
-        let raw = config::Config::builder()
+        let file = config::Config::builder()
             .add_source(File::from(path).format(FileFormat::Toml))
+            .build()?;
+        if file.get::<config::Value>("keys.passphrase").is_ok() {
+            return Err(ConfigError::Passphrase(
+                "a passphrase does not lie beside the keys that it seals: name its file as \
+                 `keys.passphrase_file`, or set MUSUBI_REGISTRY_KEYS__PASSPHRASE"
+                    .to_owned(),
+            ));
+        }
+        let raw = config::Config::builder()
+            .add_source(file)
             .add_source(variables)
             .build()?;
         unknown::refuse_unknown_keys(raw.clone().try_deserialize()?, KEYS)?;
         let mut settings: Self = raw.try_deserialize()?;
-        settings.resolve_paths(path.parent().unwrap_or(Path::new("")));
+        let base = path.parent().unwrap_or(Path::new(""));
+        settings.resolve_paths(base);
+        settings.keys.settle(base, credentials.as_deref())?;
         settings.database_path()?;
         Host::of_https_origin(&settings.http.public_url)
             .ok_or_else(|| ConfigError::PublicUrl(settings.http.public_url.clone()))?;
@@ -259,11 +285,13 @@ url = "sqlite:registry.db"
         let config = Config::load_with(&path, Some(Map::new())).unwrap();
         assert_eq!(config.state.dir, Path::new("/var/lib/musubi-registry"));
         let text = std::fs::read_to_string(path).unwrap();
-        for key in KEYS {
+        // The passphrase itself stands in no file.
+        for key in KEYS.iter().filter(|key| **key != "keys.passphrase") {
             let name = key.rsplit('.').next().unwrap();
             assert!(
-                text.lines()
-                    .any(|line| line.starts_with(&format!("{name} = "))),
+                text.lines().any(|line| line
+                    .trim_start_matches("# ")
+                    .starts_with(&format!("{name} = "))),
                 "{key}"
             );
         }
@@ -317,6 +345,31 @@ url = "sqlite:registry.db"
             load(&text, &[]).unwrap_err(),
             ConfigError::PublicUrl(_)
         ));
+    }
+
+    #[test]
+    fn a_passphrase_comes_from_a_file_or_the_environment_and_never_from_the_settings() {
+        let word = "a passphrase of this test";
+        let source = |text: &str, environment: &[(&str, &str)]| {
+            load(text, environment).map(|config| format!("{:?}", config.key_folder()))
+        };
+        assert!(source(GOOD, &[]).unwrap().contains("none"));
+        let variable = ("MUSUBI_REGISTRY_KEYS__PASSPHRASE", word);
+        let held = source(GOOD, &[variable]).unwrap();
+        assert!(held.contains("environment") && !held.contains(word));
+        assert!(source(GOOD, &[("MUSUBI_REGISTRY_KEYS__PASSPHRASE", "short")]).is_err());
+
+        let file = format!("{GOOD}[keys]\npassphrase_file = \"/etc/passphrase\"\n");
+        assert!(source(&file, &[]).unwrap().contains("file /etc/passphrase"));
+        assert!(source(&file, &[variable]).is_err(), "two places");
+        let lent = format!("{GOOD}[keys]\npassphrase_file = \"$CREDENTIALS_DIRECTORY/word\"\n");
+        assert!(source(&lent, &[]).is_err(), "nobody lends it");
+        let lent = source(&lent, &[("CREDENTIALS_DIRECTORY", "/run/lent")]).unwrap();
+        assert!(lent.contains("credential /run/lent/word"));
+
+        let beside = format!("{GOOD}[keys]\npassphrase = \"{word}\"\n");
+        let refused = source(&beside, &[]).unwrap_err().to_string();
+        assert!(refused.contains("passphrase_file") && !refused.contains(word));
     }
 
     #[test]

@@ -3,11 +3,12 @@
 //! Everything happens inside one transaction: read what is so, count the next `seq`, sign, write.
 //! The signature leaves this file only after the commit.
 
-use std::path::Path;
+use std::collections::HashMap;
 
 use federation_protocol::directory::{
     DIRECTORY_TYP, DOCUMENT_VERSION, Directory, DirectoryDocument, DirectoryPosition, ListedMember,
-    Policy, Reading, Root, STATUS_LIFE_SECONDS, STATUS_TYP, SignedDocument, Status, StatusDocument,
+    Pending, Policy, Reading, Root, STATUS_LIFE_SECONDS, STATUS_TYP, SignedDocument, Status,
+    StatusDocument,
 };
 use federation_protocol::jws::{Compact, General};
 use federation_protocol::keys::KeyId;
@@ -16,6 +17,7 @@ use federation_protocol::time::Timestamp;
 
 use super::published::Edition;
 use super::{Issue, Kind, OnlineKeys, PublishError, archive, store};
+use crate::config::KeyFolder;
 use crate::database::{Connection, Database, DatabaseError};
 use crate::members;
 
@@ -66,7 +68,7 @@ impl Issuer {
     /// `Database`, `NoRoot`, `Root`, `Key`.
     pub(crate) fn load(
         database: &mut Database,
-        state: &Path,
+        folder: &KeyFolder,
         now: Timestamp,
     ) -> Result<Self, PublishError> {
         let issue = database
@@ -76,7 +78,7 @@ impl Issuer {
         // /readyz, is better than falling silent.
         let root = Root::pinned(issue.document.as_bytes(), &issue.hash, Reading::Stored, now)
             .map_err(PublishError::Root)?;
-        let keys = OnlineKeys::load(state, root.document())?;
+        let keys = OnlineKeys::load(folder, root.document())?;
         Ok(Self { root, keys })
     }
 
@@ -126,6 +128,7 @@ impl Issuer {
         if root.hash != self.root.hash() {
             return Err(PublishError::RootChanged);
         }
+        members::put_due_in_force(db, now)?;
         let last = store::newest(db, Kind::Directory)?;
         let (directory, trouble) = match self.directory(db, last.as_ref(), now) {
             Ok(directory) => (directory, None),
@@ -141,6 +144,7 @@ impl Issuer {
             root: root.into(),
             directory: directory.into(),
             status: status.into(),
+            next_in_force: next_in_force(db)?,
             trouble,
         })
     }
@@ -337,11 +341,17 @@ const fn whole_seconds(time: Timestamp) -> Timestamp {
 }
 
 fn listed_members(db: &mut Connection) -> Result<Vec<ListedMember>, PublishError> {
-    let rows = members::all(db)?;
-    rows.into_iter().map(|row| listed(db, &row)).collect()
+    let mut held = held(db)?;
+    let rows = members::all(db)?.into_iter();
+    let mut list = |row: members::MemberRow| listed(db, &row, held.remove(&row.id));
+    rows.map(|row| list(row)).collect()
 }
 
-fn listed(db: &mut Connection, row: &members::MemberRow) -> Result<ListedMember, PublishError> {
+fn listed(
+    db: &mut Connection,
+    row: &members::MemberRow,
+    pending: Option<Pending>,
+) -> Result<ListedMember, PublishError> {
     let entry = General::parse(row.entry.as_bytes(), LONGEST)
         .or(Err(PublishError::Unreadable("member's entry")))?;
     Ok(ListedMember {
@@ -349,7 +359,7 @@ fn listed(db: &mut Connection, row: &members::MemberRow) -> Result<ListedMember,
         since: whole_seconds(row.changed_at),
         entry,
         key_changes: members::keys::changes(db, row)?,
-        pending: None,
+        pending,
     })
 }
 
@@ -359,6 +369,27 @@ fn revoked_keys(db: &mut Connection, now: Timestamp) -> Result<Vec<KeyId>, Publi
     let lately = members::keys::revoked(db)?.into_iter();
     let lately = lately.filter(|key| key.at >= since);
     Ok(lately.map(|key| key.kid).collect())
+}
+
+/// What is on hold, by member; what waits for approvers is nobody else's business.
+fn held(db: &mut Connection) -> Result<HashMap<MemberId, Pending>, PublishError> {
+    let mut held = HashMap::new();
+    for row in members::replacements(db)? {
+        let Some(in_force_at) = row.in_force_at else {
+            continue;
+        };
+        let entry = row
+            .statement()
+            .ok_or(PublishError::Unreadable("replacement"))?;
+        held.insert(row.member, Pending { in_force_at, entry });
+    }
+    Ok(held)
+}
+
+/// When the next replacement has been held long enough.
+fn next_in_force(db: &mut Connection) -> Result<Option<Timestamp>, DatabaseError> {
+    let all = members::replacements(db)?;
+    Ok(all.into_iter().filter_map(|row| row.in_force_at).min())
 }
 
 fn suspended_members(db: &mut Connection) -> Result<Vec<MemberId>, PublishError> {

@@ -1,18 +1,13 @@
 //! The online keys, from their files.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use federation_protocol::directory::{DocumentKind, OnlineKey, RootDocument};
 use federation_protocol::keys::SecretKey;
-use zeroize::Zeroizing;
+use federation_service::key_file::{self, Passphrase};
 
 use super::PublishError;
-
-/// Longest key file that is read, bytes.
-const LONGEST: u64 = 16 * 1024;
+use crate::config::KeyFolder;
 
 /// What signs the directory and the status. Neither can add a member.
 pub(crate) struct OnlineKeys {
@@ -36,37 +31,37 @@ impl OnlineKeys {
     /// # Errors
     /// `Key`, naming the file.
     pub(crate) fn load_probe(
-        state: &Path,
+        folder: &KeyFolder,
         root: &RootDocument,
     ) -> Result<Option<SecretKey>, PublishError> {
         let named = |online: &OnlineKey| online.may.contains(&DocumentKind::Probe);
         if !root.online.iter().any(named) {
             return Ok(None);
         }
-        load(state, Self::PROBE_FILE, DocumentKind::Probe, root).map(Some)
+        load(folder, Self::PROBE_FILE, DocumentKind::Probe, root).map(Some)
     }
 
     /// Reads both keys, and checks that root delegates each its kind of document.
     ///
     /// # Errors
     /// `Key`, naming the file.
-    pub(super) fn load(state: &Path, root: &RootDocument) -> Result<Self, PublishError> {
+    pub(super) fn load(folder: &KeyFolder, root: &RootDocument) -> Result<Self, PublishError> {
         Ok(Self {
-            directory: load(state, Self::DIRECTORY_FILE, DocumentKind::Directory, root)?,
-            status: load(state, Self::STATUS_FILE, DocumentKind::Status, root)?,
+            directory: load(folder, Self::DIRECTORY_FILE, DocumentKind::Directory, root)?,
+            status: load(folder, Self::STATUS_FILE, DocumentKind::Status, root)?,
         })
     }
 }
 
 /// Reads one online key, and checks that root delegates it what it is for.
 fn load(
-    state: &Path,
+    folder: &KeyFolder,
     file: &str,
     kind: DocumentKind,
     root: &RootDocument,
 ) -> Result<SecretKey, PublishError> {
-    let path = state.join(file);
-    let key = read_key(&path)?;
+    let path = folder.file(file);
+    let key = read_online_key(folder, file)?;
     let delegated = |online: &OnlineKey| online.kid == *key.kid() && online.may.contains(&kind);
     if root.online.iter().any(delegated) {
         return Ok(key);
@@ -75,30 +70,34 @@ fn load(
     Err(PublishError::Key { path, what })
 }
 
-/// Reads an Ed25519 key from PKCS#8 PEM.
+/// Reads an online key, which may be sealed.
+///
+/// # Errors
+/// `Key`, naming the file.
+pub(crate) fn read_online_key(folder: &KeyFolder, file: &str) -> Result<SecretKey, PublishError> {
+    let path = folder.file(file);
+    let passphrase = folder.passphrase().map_err(|error| PublishError::Key {
+        path: path.clone(),
+        what: error.to_string(),
+    })?;
+    read(&path, passphrase.as_deref())
+}
+
+/// Reads an Ed25519 key from PKCS#8 PEM that is not sealed: a person's, brought for a moment.
 ///
 /// # Errors
 /// `Key` when the file is missing, when others than its owner may read it, or when it holds no
 /// such key.
 pub(crate) fn read_key(path: &Path) -> Result<SecretKey, PublishError> {
+    read(path, None)
+}
+
+fn read(path: &Path, passphrase: Option<&Passphrase>) -> Result<SecretKey, PublishError> {
     let fail = |what: String| PublishError::Key {
         path: path.to_owned(),
         what,
     };
-    let mut pem = Zeroizing::new(String::new());
-    let file = File::open(path).map_err(|error| fail(error.to_string()))?;
-    let mode = file
-        .metadata()
-        .map_err(|error| fail(error.to_string()))?
-        .mode()
-        & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(fail(format!(
-            "mode {mode:04o}: a private key must be 0600 or 0400"
-        )));
-    }
-    file.take(LONGEST)
-        .read_to_string(&mut pem)
-        .map_err(|error| fail(error.to_string()))?;
-    SecretKey::from_pkcs8_pem(&pem).map_err(|error| fail(error.to_string()))
+    let pem = key_file::read(path, passphrase).map_err(|error| fail(error.to_string()))?;
+    let text = std::str::from_utf8(&pem).unwrap_or_default();
+    SecretKey::from_pkcs8_pem(text).map_err(|error| fail(error.to_string()))
 }

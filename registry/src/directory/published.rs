@@ -49,6 +49,8 @@ pub(crate) struct Edition {
     pub(crate) root: Document,
     pub(crate) directory: Document,
     pub(crate) status: Document,
+    /// When the next replacement that is on hold is to count.
+    pub(crate) next_in_force: Option<Timestamp>,
     /// Why the directory is older than what the database says, when it is.
     pub(crate) trouble: Option<PublishError>,
 }
@@ -56,7 +58,8 @@ pub(crate) struct Edition {
 impl Edition {
     /// Whether the date asks for a new one.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        either_is_due(self.directory.issued_at, self.status.issued_at, now)
+        let in_force = self.next_in_force.is_some_and(|at| at <= now);
+        in_force || either_is_due(self.directory.issued_at, self.status.issued_at, now)
     }
 }
 

@@ -3,7 +3,6 @@
 //! One thread of its own. It watches the database rather than being told, because an operator's
 //! command runs in another process.
 
-use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use federation_service::clock::SharedClock;
 
 use super::published::{Edition, Published};
 use super::{Issuer, PublishError};
+use crate::config::KeyFolder;
 use crate::database::Database;
 
 /// How often the database and the clock are looked at: what a change waits for, at the most.
@@ -35,7 +35,7 @@ impl Publisher {
     pub(crate) fn start(
         mut database: Database,
         issuer: Issuer,
-        state: &Path,
+        keys: KeyFolder,
         clock: SharedClock,
     ) -> Result<(Published, Self), PublishError> {
         // Before the first publication, so that no change between the two is missed.
@@ -45,7 +45,7 @@ impl Publisher {
         let mut watch = Watch {
             database,
             issuer,
-            state: state.to_owned(),
+            keys,
             clock,
             seen,
             published: published.clone(),
@@ -77,7 +77,7 @@ struct Watch {
     database: Database,
     issuer: Issuer,
     /// Where the online keys are, for when root was rotated.
-    state: PathBuf,
+    keys: KeyFolder,
     clock: SharedClock,
     published: Published,
     /// The database's version when it was last read.
@@ -128,7 +128,7 @@ impl Watch {
         self.seen = version;
         match self.issuer.bring_up_to_date(&mut self.database, now) {
             Err(PublishError::RootChanged) => {
-                self.issuer = Issuer::load(&mut self.database, &self.state, now)?;
+                self.issuer = Issuer::load(&mut self.database, &self.keys, now)?;
                 self.issuer.bring_up_to_date(&mut self.database, now)
             }
             done => done,

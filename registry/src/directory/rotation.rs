@@ -5,6 +5,7 @@ use federation_protocol::directory::{
 };
 use federation_protocol::jws::{General, PayloadHash};
 use federation_protocol::keys::Sign;
+use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 
 use super::{Issue, Kind, PublishError, store};
@@ -97,21 +98,40 @@ fn countersign(
     next: &Root,
 ) -> Result<(), RotationError> {
     for row in members::all(db)? {
-        let entry = General::parse(row.entry.as_bytes(), LONGEST_ENTRY)
-            .or(Err(PublishError::Unreadable("member's entry")))?;
-        let signed = approvers.iter().fold(entry.clone(), |entry, key| {
-            match entry.is_signed_by(ENTRY_TYP, key.kid()) {
-                true => entry,
-                false => entry.signed(ENTRY_TYP, *key),
-            }
-        });
-        Entry::verify(&signed, next.document()).map_err(|error| RotationError::Entry {
-            member: row.id.clone(),
-            error,
-        })?;
-        if signed != entry {
+        if let Some(signed) = signed_anew(&row.entry, &row.id, approvers, next)? {
             members::countersign(db, &row.id, &signed)?;
         }
     }
+    // What is on hold is listed too. What waits for approvers is signed by them when they sign.
+    for row in members::replacements(db)? {
+        if row.in_force_at.is_some()
+            && let Some(signed) = signed_anew(&row.entry, &row.member, approvers, next)?
+        {
+            let entry = signed.to_json();
+            members::keep_replacement(db, &members::ReplacementRow { entry, ..row })?;
+        }
+    }
     Ok(())
+}
+
+/// The statement with the signatures that the next root asks for; none when it has them.
+fn signed_anew(
+    entry: &str,
+    member: &MemberId,
+    approvers: &[&dyn Sign],
+    next: &Root,
+) -> Result<Option<General>, RotationError> {
+    let entry = General::parse(entry.as_bytes(), LONGEST_ENTRY)
+        .or(Err(PublishError::Unreadable("member's entry")))?;
+    let signed = approvers.iter().fold(entry.clone(), |entry, key| {
+        match entry.is_signed_by(ENTRY_TYP, key.kid()) {
+            true => entry,
+            false => entry.signed(ENTRY_TYP, *key),
+        }
+    });
+    Entry::verify(&signed, next.document()).map_err(|error| RotationError::Entry {
+        member: member.clone(),
+        error,
+    })?;
+    Ok((signed != entry).then_some(signed))
 }

@@ -10,6 +10,7 @@ federation_service::checkup_codes! {
     DISK_FULL = Problem "disk-full";
     DISK_LOW = Warning "disk-low";
     KEYS_MODE = Problem "keys-mode";
+    KEYS_PLAIN = Warning "keys-plain";
     KEY_UNUSABLE = Problem "online-key-unusable";
     KEY_NOT_DELEGATED = Problem "online-key-not-delegated";
     ROOT_MISSING = Problem "root-missing";
@@ -23,5 +24,6 @@ federation_service::checkup_codes! {
     DIRECTORY_ENDED = Problem "directory-ended";
     CLOCK_BEHIND_LEDGER = Problem "clock-behind-ledger";
     REGISTRY_NOT_RUNNING = Warning "registry-not-running";
+    REPLACEMENT_HELD = Warning "replacement-held";
     NO_MEMBERS = Warning "no-members";
 }

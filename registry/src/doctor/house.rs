@@ -8,13 +8,15 @@ use federation_protocol::directory::{DocumentKind, Root};
 use federation_protocol::time::Timestamp;
 use federation_service::checkup::steps::{STEP, host_of, judge_certificate};
 use federation_service::checkup::{Checkup, Said};
+use federation_service::key_file::{self, KeyFileError};
 use federation_service::outbound::probe::Target;
 use federation_service::tls::{TlsError, TlsIdentity};
 
 use super::FILES;
 use super::codes::*;
+use crate::config::KeyFolder;
 use crate::config::{Config, ConfigError};
-use crate::directory::{OnlineKeys, read_key};
+use crate::directory::{OnlineKeys, read_online_key};
 
 /// A disk with less is no place for a database, however small it is.
 const LEAST_FREE: u64 = 256 << 20;
@@ -72,17 +74,23 @@ pub(super) fn keys(checkup: &mut Checkup, config: &Config, root: Option<&Root>) 
         ),
         (OnlineKeys::STATUS_FILE, DocumentKind::Status, "status"),
     ] {
-        let path = config.state.dir.join(file);
-        checkup.note("online-keys", online_key(&path, kind, word, root));
+        let folder = config.key_folder();
+        checkup.note("online-keys", online_key(&folder, file, (kind, word), root));
     }
 }
 
-fn online_key(path: &Path, kind: DocumentKind, word: &str, root: Option<&Root>) -> Said {
+fn online_key(
+    folder: &KeyFolder,
+    file: &str,
+    (kind, word): (DocumentKind, &str),
+    root: Option<&Root>,
+) -> Said {
+    let path = &folder.file(file);
     let mode = std::fs::metadata(path).map_or(0, |file| file.mode() & 0o777);
     if mode & 0o077 != 0 {
         return keys_mode(path, mode);
     }
-    let key = match read_key(path) {
+    let key = match read_online_key(folder, file) {
         Ok(key) => key,
         Err(error) => {
             return Said::code(KEY_UNUSABLE)
@@ -99,6 +107,11 @@ fn online_key(path: &Path, kind: DocumentKind, word: &str, root: Option<&Root>) 
         return Said::code(KEY_NOT_DELEGATED)
             .with("path", path.display())
             .with("kind", word);
+    }
+    if folder.is_sealed() && !key_file::is_sealed_at(path).unwrap_or(true) {
+        return Said::code(KEYS_PLAIN)
+            .with("path", path.display())
+            .with("number", 1);
     }
     Said::well(path.display())
 }
@@ -122,13 +135,15 @@ pub(super) fn certificate(
 
 fn judge(config: &Config, root: Option<&Root>, now: Timestamp) -> Result<Said, Said> {
     let unusable = |error: TlsError| match &error {
-        TlsError::KeyMode { path, mode } => keys_mode(path, *mode),
+        TlsError::Key(KeyFileError::Mode { path, mode, .. }) => keys_mode(path, *mode),
         TlsError::KeyMismatch => CERTIFICATE_KEY_MISMATCH.into(),
         _ => Said::code(CERTIFICATE_FILE).with("reason", &error),
     };
     let http = &config.http;
-    let identity = TlsIdentity::from_pem_files(&http.tls_certificate_file, &http.tls_key_file)
-        .map_err(unusable)?;
+    let passphrase = config.key_folder().passphrase();
+    let passphrase = passphrase.map_err(|error| unusable(error.into()))?;
+    let (certificate, key) = (&http.tls_certificate_file, &http.tls_key_file);
+    let identity = TlsIdentity::open(certificate, key, passphrase.as_deref()).map_err(unusable)?;
     let der = identity.certificate_der().map_err(unusable)?;
     let named = root.map(|root| &root.document().registry.certificates);
     let is_named = named.is_none_or(|named| named.iter().any(|one| one.der() == der));

@@ -10,7 +10,7 @@ use federation_service::checkup::{Checkup, Said};
 use super::codes::*;
 use crate::database::{Database, DatabaseError, Schema};
 use crate::directory::{Issue, Kind, newest};
-use crate::members::{self, MemberRow};
+use crate::members::{self, MemberRow, ReplacementRow};
 
 /// A status is remade each minute; twice that is late.
 const STATUS_SECONDS: i64 = 120;
@@ -25,6 +25,7 @@ pub(super) struct Ledger {
     directory: Option<Issue>,
     status: Option<Issue>,
     pub(super) members: Vec<MemberRow>,
+    pub(super) replacements: Vec<ReplacementRow>,
 }
 
 pub(super) fn closed(reason: &dyn std::fmt::Display) -> Said {
@@ -42,6 +43,8 @@ pub(super) fn open(path: &Path) -> Result<(Ledger, Said), Said> {
         members: database
             .read(members::all)
             .map_err(|error: DatabaseError| closed(&error))?,
+        // An older database has no such table yet; that it is older is said beside.
+        replacements: database.read(members::replacements).unwrap_or_default(),
     };
     Ok((ledger, Said::well(path.display())))
 }

@@ -38,6 +38,7 @@ pub(super) async fn examine(
         number => Said::well(number),
     };
     checkup.note("members", said);
+    checkup.note("replacements", held(ledger));
     let looks: Vec<_> = members
         .into_iter()
         .filter_map(|row| {
@@ -60,5 +61,17 @@ pub(super) async fn examine(
     let chains: Vec<_> = stream::iter(looks).buffered(TOGETHER).collect().await;
     for chain in chains {
         checkup.take(chain);
+    }
+}
+
+/// The next entry that is to count without its member's signature.
+fn held(ledger: &Ledger) -> Said {
+    let held = ledger.replacements.iter();
+    let held = held.filter_map(|row| Some((&row.member, row.in_force_at?)));
+    match held.min_by_key(|(_, at)| *at) {
+        None => Said::well("-"),
+        Some((member, at)) => Said::code(REPLACEMENT_HELD)
+            .with("member", member)
+            .with("at", at),
     }
 }

@@ -80,12 +80,15 @@ impl Prober {
         root: &RootDocument,
         clock: SharedClock,
     ) -> Result<Option<Self>, ProberError> {
-        let Some(key) = OnlineKeys::load_probe(&config.state.dir, root)? else {
+        let keys = config.key_folder();
+        let Some(key) = OnlineKeys::load_probe(&keys, root)? else {
             return Ok(None);
         };
-        let identity = TlsIdentity::from_pem_files(
+        let passphrase = keys.passphrase().map_err(TlsError::from)?;
+        let identity = TlsIdentity::open(
             &config.http.tls_certificate_file,
             &config.http.tls_key_file,
+            passphrase.as_deref(),
         )?;
         Ok(Some(Self {
             identity,

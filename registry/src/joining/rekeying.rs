@@ -1,12 +1,11 @@
 //! A member's own word about its keys: taken when every node would take it, told at once.
 
-use std::path::Path;
-
 use federation_protocol::directory::{KeyChange, LONGEST_KEY_CHANGE};
 use federation_protocol::jws::General;
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 
+use crate::config::KeyFolder;
 use crate::database::{Connection, Database, DatabaseError};
 use crate::directory::{Issuer, Needs, PublishError};
 use crate::members::{self, KeysError};
@@ -46,7 +45,7 @@ pub(super) struct Rekeyed {
 /// [`RekeyError`]; then nothing was changed.
 pub(super) fn rekey(
     database: &mut Database,
-    state: &Path,
+    keys: &KeyFolder,
     (id, text): (&MemberId, &str),
     now: Timestamp,
 ) -> Result<Rekeyed, RekeyError> {
@@ -54,7 +53,7 @@ pub(super) fn rekey(
     let said = said.map_err(|_form| RekeyError::Malformed)?;
     // Strangers get no further: what follows reads keys and signs.
     database.read(|db| members::keys::known_signer(db, id, &said))?;
-    let issuer = Issuer::load(database, state, now)?;
+    let issuer = Issuer::load(database, keys, now)?;
     let take = |db: &mut Connection| Ok::<_, RekeyError>(members::keys::take(db, id, &said, now)?);
     match issuer.change(database, Needs::Directory, now, take) {
         Ok((change, edition)) => Ok(Rekeyed {

@@ -3,7 +3,6 @@
 //!
 //! Whoever has no right code and no right key learns one thing: that there is nothing for them here.
 
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use super::leaving::{LeaveError, leave};
 use super::rate::Rates;
 use super::rekeying::{RekeyError, rekey};
 use super::{ApplicationRow, store};
+use crate::config::KeyFolder;
 use crate::database::{Connection, Database, DatabaseError};
 use crate::members::KeysError;
 
@@ -50,7 +50,7 @@ pub(crate) struct Counter {
     clock: SharedClock,
     registry: String,
     /// Where the online keys are: what members say about their keys is listed at once.
-    state: PathBuf,
+    keys: KeyFolder,
     rates: Rates,
 }
 
@@ -60,13 +60,13 @@ impl Counter {
         database: Database,
         clock: SharedClock,
         registry: &str,
-        state: PathBuf,
+        keys: KeyFolder,
     ) -> Self {
         Self {
             database: Mutex::new(database),
             clock,
             registry: registry.to_owned(),
-            state,
+            keys,
             rates: Rates::new(),
         }
     }
@@ -194,7 +194,7 @@ async fn post_keys(
         let now = counter.clock.now();
         let database = counter.database.lock();
         let mut database = database.unwrap_or_else(PoisonError::into_inner);
-        rekey(&mut database, &counter.state, (&id, &text), now)
+        rekey(&mut database, &counter.keys, (&id, &text), now)
     })
     .await;
     match changed {

@@ -87,26 +87,7 @@ impl Admission {
         if made > now.plus_seconds(SKEW_SECONDS) {
             return Err(AdmissionError::Future { made, now });
         }
-        let member = &description.member;
-        let signs = |key_use| key_use == KeyUse::Sign;
-        if !member
-            .keys
-            .iter()
-            .any(|key| signs(key.key_use) && key.holds_at(now))
-        {
-            return Err(AdmissionError::NoValidKey);
-        }
-        let endpoint = &member.endpoints.federation;
-        let host = Host::of_https_origin(endpoint)
-            .ok_or_else(|| AdmissionError::Endpoint(endpoint.clone()))?;
-        for certificate in &member.certificates {
-            certificate::check(certificate.der(), &host, now).map_err(|cause| {
-                AdmissionError::Certificate {
-                    fingerprint: certificate.fingerprint(),
-                    cause,
-                }
-            })?;
-        }
+        check_profile(&description.member, now)?;
         Ok(Self { description })
     }
 
@@ -133,6 +114,34 @@ impl Admission {
     pub fn approve(&self, registry: &str, approvers: &[&dyn Sign], now: Timestamp) -> General {
         Entry::new(registry, FIRST_VERSION, self.profile().clone(), now).sign(approvers)
     }
+}
+
+/// Checks what holds of a member at each entry: a signing key that counts, an address, certificates
+/// that can stand for it.
+///
+/// # Errors
+/// In the order checked: `NoValidKey`, `Endpoint`, `Certificate`.
+pub(super) fn check_profile(member: &Profile, now: Timestamp) -> Result<(), AdmissionError> {
+    let signs = |key_use| key_use == KeyUse::Sign;
+    if !member
+        .keys
+        .iter()
+        .any(|key| signs(key.key_use) && key.holds_at(now))
+    {
+        return Err(AdmissionError::NoValidKey);
+    }
+    let endpoint = &member.endpoints.federation;
+    let host = Host::of_https_origin(endpoint)
+        .ok_or_else(|| AdmissionError::Endpoint(endpoint.clone()))?;
+    for certificate in &member.certificates {
+        certificate::check(certificate.der(), &host, now).map_err(|cause| {
+            AdmissionError::Certificate {
+                fingerprint: certificate.fingerprint(),
+                cause,
+            }
+        })?;
+    }
+    Ok(())
 }
 
 /// Takes a new member in, inside the caller's transaction: it has applied, and is on probation from

@@ -13,12 +13,17 @@ use crate::database::{Connection, DatabaseError};
 mod admission;
 mod certificate;
 pub(crate) mod keys;
+mod replacement;
 mod store;
 
 pub(crate) use admission::admit;
 pub use admission::{Admission, AdmissionError};
 pub use certificate::CertificateError;
 pub use keys::KeysError;
+pub(crate) use replacement::{
+    Asked, Replacement, begin, cancel, prepare, put_due_in_force, replace,
+};
+pub use replacement::{ReplaceError, Replaced, ReplacementRow};
 
 /// A member as the registry keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +116,25 @@ pub(crate) fn show(
 /// From the database.
 pub(crate) fn find(db: &mut Connection, id: &MemberId) -> Result<Option<MemberRow>, DatabaseError> {
     store::find(db, id)
+}
+
+/// Every replacement in the making or on hold, by member.
+///
+/// # Errors
+/// From the database.
+pub(crate) fn replacements(db: &mut Connection) -> Result<Vec<ReplacementRow>, DatabaseError> {
+    store::replacements(db)
+}
+
+/// Puts a replacement with more signatures in the place of the same statement with fewer.
+///
+/// # Errors
+/// From the database.
+pub(crate) fn keep_replacement(
+    db: &mut Connection,
+    row: &ReplacementRow,
+) -> Result<(), DatabaseError> {
+    store::keep_replacement(db, row)
 }
 
 /// Puts an entry with more signatures in the place of the same statement with fewer.

@@ -9,6 +9,11 @@ use super::{Change, MemberRow};
 use crate::database::DatabaseError;
 
 pub(super) mod keys;
+mod replacement;
+
+pub(crate) use replacement::{
+    claim_key, forget_replacement, keep_replacement, replacement_of, replacements,
+};
 
 diesel::table! {
     member (id) {
@@ -156,6 +161,17 @@ pub(crate) fn set_entry(
         .set(member::entry.eq(entry))
         .execute(db)?;
     Ok(())
+}
+
+/// Writes into the history what was done to a member whose state stays as it is.
+pub(crate) fn note(
+    db: &mut SqliteConnection,
+    id: &MemberId,
+    state: MemberState,
+    reason: &str,
+    at: Timestamp,
+) -> Result<(), DatabaseError> {
+    append_change(db, id, Some(state), state, reason, at)
 }
 
 fn append_change(

@@ -9,8 +9,6 @@
 pub(crate) mod routes;
 mod store;
 
-use std::path::Path;
-
 use federation_protocol::keys::{KeyUse, PublicKey, SecretKey};
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
@@ -18,8 +16,9 @@ use federation_protocol::transparency::{
     Checkpoint, NoteSignature, Submission, WitnessRefusal, cosign, judge_submission,
 };
 
+use crate::config::KeyFolder;
 use crate::database::{Connection, Database, DatabaseError};
-use crate::directory::{OnlineKeys, PublishError, read_key};
+use crate::directory::{OnlineKeys, PublishError, read_online_key};
 use crate::members::{self, KeysError, MemberError};
 
 pub use store::{Head, Reset};
@@ -62,10 +61,10 @@ impl Witness {
     ///
     /// # Errors
     /// `Key`, naming the file.
-    pub(crate) fn load(name: &str, state: &Path) -> Result<Self, PublishError> {
+    pub(crate) fn load(name: &str, keys: &KeyFolder) -> Result<Self, PublishError> {
         Ok(Self {
             name: name.to_owned(),
-            key: read_key(&state.join(OnlineKeys::STATUS_FILE))?,
+            key: read_online_key(keys, OnlineKeys::STATUS_FILE)?,
         })
     }
 

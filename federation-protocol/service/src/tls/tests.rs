@@ -115,10 +115,13 @@ fn an_identity_written_is_the_identity_read() {
         read.fingerprint().unwrap(),
         made.certificate().unwrap().fingerprint()
     );
-    assert_eq!(std::fs::metadata(&key).unwrap().mode() & 0o7777, 0o600);
+    assert_eq!(
+        std::fs::metadata(&key).unwrap().permissions().mode() & 0o7777,
+        0o600
+    );
     assert!(matches!(
         made.write_pem(&certificate, &key),
-        Err(TlsError::File { .. })
+        Err(TlsError::Key(KeyFileError::Exists(_)))
     ));
 }
 
@@ -132,7 +135,9 @@ fn a_key_that_others_may_read_is_refused() {
         let refused = TlsIdentity::from_pem_files(&certificate, &key)
             .err()
             .unwrap();
-        assert!(matches!(refused, TlsError::KeyMode { mode: seen, .. } if seen == mode));
+        assert!(
+            matches!(refused, TlsError::Key(KeyFileError::Mode { mode: seen, .. }) if seen == mode)
+        );
     }
     std::fs::set_permissions(&key, Permissions::from_mode(0o400)).unwrap();
     assert!(TlsIdentity::from_pem_files(&certificate, &key).is_ok());
@@ -204,4 +209,116 @@ fn facts_are_read_of_a_certificate_or_of_nothing() {
             let _cut_off = CertificateFacts::read(&der[..at]);
         }
     }
+}
+
+/// The certificate that a listener shows in a handshake of its own.
+fn seen(listener: &Listener) -> Vec<u8> {
+    let connection = connect(listener, connector(None)).unwrap();
+    connection
+        .0
+        .ssl()
+        .peer_certificate()
+        .unwrap()
+        .to_der()
+        .unwrap()
+}
+
+#[test]
+fn a_certificate_is_exchanged_without_ending_a_connection() {
+    type Acceptor = fn(&Shown) -> Result<SslAcceptorBuilder, TlsError>;
+    for acceptor in [federation_acceptor_of as Acceptor, server_acceptor_of] {
+        let (old, new) = (Arc::new(identity()), Arc::new(identity()));
+        let shown = Shown::new(Arc::clone(&old));
+        let listener = Listener::start(acceptor(&shown).unwrap(), who);
+        let mut open = connect(&listener, connector(None)).unwrap();
+        assert_eq!(open.write(GET).read().body, b"a stranger");
+        assert_eq!(seen(&listener), old.certificate_der().unwrap());
+
+        shown.show(Arc::clone(&new));
+
+        assert_eq!(seen(&listener), new.certificate_der().unwrap());
+        assert_eq!(
+            open.write(GET).read().body,
+            b"a stranger",
+            "the old one drains"
+        );
+    }
+}
+
+#[test]
+fn a_certificate_of_another_kind_of_key_takes_the_place_of_the_old_one() {
+    let rsa = openssl::rsa::Rsa::generate(2048).unwrap();
+    let key = PKey::from_rsa(rsa).unwrap();
+    let mut builder = X509Builder::new().unwrap();
+    builder.set_version(2).unwrap();
+    builder.set_pubkey(&key).unwrap();
+    builder
+        .set_not_before(&Asn1Time::days_from_now(0).unwrap())
+        .unwrap();
+    builder
+        .set_not_after(&Asn1Time::days_from_now(1).unwrap())
+        .unwrap();
+    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    let other = TlsIdentity {
+        certificate: builder.build(),
+        chain: Vec::new(),
+        key,
+    };
+    let shown = Shown::new(Arc::new(identity()));
+    let listener = Listener::start(server_acceptor_of(&shown).unwrap(), who);
+    let other = Arc::new(other);
+    shown.show(Arc::clone(&other));
+    assert_eq!(seen(&listener), other.certificate_der().unwrap());
+}
+
+#[test]
+fn a_sealed_key_is_opened_by_its_passphrase_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("tls.pem"), folder.path().join("tls.key"));
+    let word = |text: &str| Passphrase::from_variable(text, "test").unwrap();
+    let right = word("a passphrase of this test");
+    let made = identity();
+    made.write(&certificate, &key, Some(&right)).unwrap();
+
+    let open = |passphrase| TlsIdentity::open(&certificate, &key, passphrase);
+    let read = open(Some(&right)).unwrap();
+    assert_eq!(read.fingerprint().unwrap(), made.fingerprint().unwrap());
+    assert!(matches!(
+        open(None).err().unwrap(),
+        TlsError::Key(KeyFileError::NoPassphrase(_))
+    ));
+    assert!(matches!(
+        open(Some(&word("a passphrase of another"))).err().unwrap(),
+        TlsError::Key(KeyFileError::WrongPassphrase(_))
+    ));
+}
+
+#[test]
+fn files_are_read_again_when_others_lie_there_and_half_of_them_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (certificate, key) = (path("tls.pem"), path("tls.key"));
+    let mut watched = WatchedFiles::new(
+        &certificate,
+        &key,
+        crate::key_file::PassphraseSource::Absent,
+    );
+    assert!(watched.look().unwrap().is_none(), "nothing is there yet");
+    identity().write_pem(&certificate, &key).unwrap();
+    assert!(watched.look().unwrap().is_some());
+    assert!(watched.look().unwrap().is_none(), "as it was");
+
+    let next = identity();
+    next.write_pem(&path("next.pem"), &path("next.key"))
+        .unwrap();
+    std::fs::rename(path("next.pem"), &certificate).unwrap();
+    assert!(matches!(
+        watched.look().err().unwrap(),
+        TlsError::KeyMismatch
+    ));
+    assert!(watched.look().unwrap().is_none(), "told once");
+    std::fs::rename(path("next.key"), &key).unwrap();
+
+    let read = watched.look().unwrap().unwrap();
+    assert_eq!(read.fingerprint().unwrap(), next.fingerprint().unwrap());
 }

@@ -15,11 +15,13 @@ check-broke-off = the check itself broke off: { $reason }
 # The checks' names
 check-config = settings
 check-keys = private keys
+check-keys-seals = key seals
 check-certificate = certificate
 check-directory-stored = directory copy
 check-directory-own = own entry
 check-directory-keys = listed keys
 check-directory-certificate = listed certificate
+check-directory-held = replacements on hold
 check-database = database
 check-database-schema = schema
 check-database-soundness = soundness
@@ -55,6 +57,7 @@ check-member-dns = member DNS
 check-member-tcp = member TCP
 check-member-tls = member TLS
 check-members = members
+check-replacements = replacements on hold
 
 # Settings, keys, certificate
 config-unreadable = the settings cannot be used: { $reason }
@@ -67,6 +70,12 @@ keys-missing = the private keys cannot be read: { $reason }
     .mend = bring the keys back from their copy, or make a new node: { $program } init; see owner and mode with ls -l
 keys-malformed = { $path } does not hold a key of the right kind
     .mend = bring { $path } back from its copy
+keys-closed = the private keys cannot be unsealed: { $reason }
+    .mend = see the file of keys.passphrase_file and what it holds; where the passphrase is lost, have the member's entry replaced with new keys (OPERATIONS)
+keys-plain = a passphrase is set, and { $number } keys are not sealed with it: { $path }
+    .mend = { $program } keys encrypt --config { $config }
+keys-without-passphrase = the private keys are not sealed: who steals a copy of the disk has them
+    .mend = make a passphrase with openssl rand -base64 32, name its file as keys.passphrase_file, then { $program } keys encrypt --config { $config }
 recovery-key-here = the recovery key still lies on this machine: { $path }
     .mend = move it to a medium in a safe: mv { $path } /media/…
 certificate-file = the certificate or its key cannot be read: { $reason }
@@ -91,6 +100,10 @@ certificate-not-listed = the own entry does not name this certificate (SHA-256 {
 # The directory
 not-joined = this member is not in the directory
     .mend = give the output of { $program } describe to the registry's operator
+replacement-held = a replacement that the member did not sign is on hold: { $member } is replaced at { $at }
+    .mend = if that is news to you, call the registry's operator
+own-replacement-held = this hospital ({ $member }) is to be replaced at { $at } without its own signature
+    .mend = if you did not ask for that, call the registry's operator at once: musubi-registry member replace --cancel { $member }
 directory-none = no directory was ever accepted here
     .mend = the running node fetches it: { $program } run --config { $config }
 directory-damaged = the stored directory cannot be used: { $reason }

@@ -15,11 +15,13 @@ check-broke-off = 検査自体が途中で止まりました: { $reason }
 # 検査の名前
 check-config = 設定
 check-keys = 秘密鍵
+check-keys-seals = 秘密鍵の暗号化
 check-certificate = 証明書
 check-directory-stored = 名簿の写し
 check-directory-own = 名簿の自院
 check-directory-keys = 名簿の鍵
 check-directory-certificate = 名簿の証明書
+check-directory-held = 保留中の差替え
 check-database = データベース
 check-database-schema = 表の版
 check-database-soundness = 整合性
@@ -55,6 +57,7 @@ check-member-dns = 施設 名前解決
 check-member-tcp = 施設 接続
 check-member-tls = 施設 TLS
 check-members = 施設
+check-replacements = 保留中の差替え
 
 # 設定・鍵・証明書
 config-unreadable = 設定が使えません: { $reason }
@@ -67,6 +70,12 @@ keys-missing = 秘密鍵を読めません: { $reason }
     .mend = 鍵の控えを戻す。初めてなら { $program } init。所有者とモードは ls -l で確認
 keys-malformed = { $path } は正しい鍵のファイルではありません
     .mend = 鍵の控えから { $path } を戻す
+keys-closed = 秘密鍵の暗号を解けません: { $reason }
+    .mend = keys.passphrase_file のファイルと中身を確認する。パスフレーズを失ったら新しい鍵で参加機関の差替えを申請（OPERATIONS）
+keys-plain = パスフレーズがあるのに暗号化されていない鍵が { $number } 個あります: { $path }
+    .mend = { $program } keys encrypt --config { $config }
+keys-without-passphrase = 秘密鍵が暗号化されていません。ディスクの写しを盗まれると鍵も盗まれます
+    .mend = openssl rand -base64 32 でパスフレーズを作り、keys.passphrase_file に書いて { $program } keys encrypt --config { $config }
 recovery-key-here = 回復用の鍵がこの機械に置かれたままです: { $path }
     .mend = 媒体に移して金庫へ: mv { $path } /media/…
 certificate-file = 証明書または鍵を読めません: { $reason }
@@ -91,6 +100,10 @@ certificate-not-listed = この証明書（SHA-256 { $fingerprint }）は名簿�
 # 名簿
 not-joined = 名簿にこの施設がまだありません
     .mend = { $program } describe の出力を登録局の運用者に渡す
+replacement-held = 署名のない差替えが保留中です: { $member } は { $at } に差し替わります
+    .mend = 心当たりがなければ登録局の運営者に電話で確認する
+own-replacement-held = 自院（{ $member }）の記載が自院の署名なしに { $at } に差し替えられようとしています
+    .mend = 依頼していなければ直ちに登録局の運営者に電話: musubi-registry member replace --cancel { $member }
 directory-none = 名簿をまだ一度も受け取っていません
     .mend = ノードを動かすと取得します: { $program } run --config { $config }
 directory-damaged = 保存した名簿が使えません: { $reason }

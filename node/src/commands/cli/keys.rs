@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use federation_protocol::keys::KeyId;
 
+use super::keys_encrypt::EncryptArgs;
 use super::{ConfigArgs, OutputArgs};
 
 #[derive(Debug, Subcommand)]
@@ -15,6 +16,8 @@ pub(crate) enum KeysCommand {
     Rotate(KeysRotateArgs),
     /// End keys at once with the recovery key: for a key that may be stolen
     Revoke(KeysRevokeArgs),
+    /// Seal the private keys with the passphrase of the settings, or change that passphrase
+    Encrypt(EncryptArgs),
 }
 
 #[derive(Debug, Args)]

@@ -300,6 +300,8 @@ impl MemberDirectory {
                 .now()
                 .seconds_since(membership.status().document().iat);
             self.shared.metrics.directory(seq, status, age);
+            let held = membership.directory().held().count();
+            self.shared.metrics.replacements_held(held);
         }
     }
 

@@ -17,7 +17,7 @@ use federation_protocol::purpose::Purpose;
 use federation_protocol::sample::{NOW, SampleRegistry, profile};
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{ManualClock, SharedClock};
-use federation_service::tls::{TlsIdentity, federation_acceptor, remember_peer};
+use federation_service::tls::{Shown, TlsIdentity, federation_acceptor, remember_peer};
 use prometheus_client::registry::Registry;
 
 use crate::access::{Access, Act, HousePolicy};
@@ -91,7 +91,9 @@ impl Ground {
             settings: &self.config.federation,
             registry: &self.config.registry,
             witnessing: &self.config.audit,
-            identity: TlsIdentity::from_pem_files(&tls.certificate, &tls.key).unwrap(),
+            shown: Shown::new(Arc::new(
+                TlsIdentity::from_pem_files(&tls.certificate, &tls.key).unwrap(),
+            )),
             clock: Arc::clone(&self.clock),
             keys: Arc::clone(&self.keys),
             database,
