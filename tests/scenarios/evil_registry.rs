@@ -293,9 +293,10 @@ async fn a_stolen_registry_hides_no_rotation_invents_none_and_rewrites_no_past()
         revoked_at: revoked.map(|at| now.plus_seconds(at)),
     };
     let mut past = scene.minatos().member.keys;
-    past.retain(|key| key.key_use == KeyUse::Sign);
+    past.retain(|key| key.key_use == KeyUse::Consent);
     let listed = &past[0];
     let denied = ArchivedKey {
+        key_use: KeyUse::Consent,
         not_before: listed.not_before,
         ..archived(&listed.public_key().unwrap(), 0, Some(-7 * 86_400))
     };

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::jws::{General, PayloadHash};
+use crate::jws::{General, OpenGeneral, PayloadHash};
 use crate::keys::{KeyId, KeyUse, PublicKey};
 use crate::member::MemberId;
 use crate::time::Timestamp;
@@ -43,7 +43,18 @@ pub struct KeyChain {
     member: MemberId,
     entry: PayloadHash,
     keys: Vec<ChainKey>,
-    changes: Vec<(PayloadHash, KeyChange)>,
+    changes: Vec<TakenChange>,
+}
+
+/// A change that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TakenChange {
+    /// The hash of its payload.
+    pub(super) hash: PayloadHash,
+    /// By whose word: the old key, or the recovery key.
+    pub(super) by: KeyId,
+    /// What it says.
+    pub(super) said: KeyChange,
 }
 
 /// When keys were revoked by somebody else than the member: the registry's operators.
@@ -112,7 +123,13 @@ impl KeyChain {
     /// When the last change was signed; `None` when there is none.
     #[must_use]
     pub fn last_change(&self) -> Option<Timestamp> {
-        self.changes.last().map(|(_, change)| change.iat())
+        self.changes.last().map(|last| last.said.iat())
+    }
+
+    /// The key by whose word the last change came: the old key, or the recovery key.
+    #[must_use]
+    pub fn last_spoken_by(&self) -> Option<&KeyId> {
+        self.changes.last().map(|last| &last.by)
     }
 
     /// Whether a key of this member that counts at the change's own time rightly signed it: not
@@ -185,8 +202,8 @@ impl KeyChain {
         keys.find(|key| key.statement.kid.as_str() == kid)
     }
 
-    /// The changes, each with the hash of its payload, in their order.
-    pub(super) fn changes(&self) -> &[(PayloadHash, KeyChange)] {
+    /// The changes, in their order.
+    pub(super) fn changes(&self) -> &[TakenChange] {
         &self.changes
     }
 
@@ -198,23 +215,29 @@ impl KeyChain {
     ) -> Result<(), KeyChangeError> {
         let (change, open) = KeyChange::open(jws)?;
         self.check_heading(entry, &change)?;
-        match &change {
+        let by = match &change {
             KeyChange::Rotation(said) => {
-                let signers = self.judge_rotation(said)?;
-                let [old, new] = &signers;
+                let [old, new] = &self.judge_rotation(said)?;
                 let exactly = [(&said.old.kid, old), (&said.new.kid, new)];
                 if !signed_by_exactly(jws, &open, &exactly) {
                     return Err(KeyChangeError::Signature);
                 }
                 self.rotate(said, revoked);
+                said.old.kid.clone()
             }
             KeyChange::Revocation(said) => {
                 self.judge_revocation(said)?;
-                self.check_recovery(jws, &open, said)?;
+                let recovery = self.recovery_key_of(jws, &open, said);
+                let recovery = recovery.ok_or(KeyChangeError::Signature)?;
                 self.revoke(said, revoked);
+                recovery
             }
-        }
-        self.changes.push((PayloadHash::of(&open.payload), change));
+        };
+        self.changes.push(TakenChange {
+            hash: PayloadHash::of(&open.payload),
+            by,
+            said: change,
+        });
         Ok(())
     }
 
@@ -229,7 +252,7 @@ impl KeyChain {
         if heading.entry != self.entry {
             return Err(KeyChangeError::Entry);
         }
-        let before = self.changes.last().map(|(_, change)| change.iat());
+        let before = self.last_change();
         let in_order = before.is_none_or(|before| before <= change.iat());
         if heading.number == self.next_number() && in_order {
             Ok(())
@@ -293,37 +316,34 @@ impl KeyChain {
 
     /// Whether an earlier revocation of the member's own names this key.
     fn has_revoked(&self, kid: &KeyId) -> bool {
-        self.changes.iter().any(|(_, change)| match change {
+        self.changes.iter().any(|taken| match &taken.said {
             KeyChange::Rotation(_) => false,
             KeyChange::Revocation(said) => said.revoked.contains(kid),
         })
     }
 
-    /// Signed by one recovery key that counts, by each key that replaces one, and by nobody else.
-    fn check_recovery(
+    /// The recovery key that counts and signed, with each key that replaces one and nobody else.
+    fn recovery_key_of(
         &self,
         jws: &General,
-        open: &crate::jws::OpenGeneral<'_>,
+        open: &OpenGeneral<'_>,
         said: &KeyRevocation,
-    ) -> Result<(), KeyChangeError> {
+    ) -> Option<KeyId> {
         let replacing: Vec<_> = said
             .replaced_by
             .iter()
             .filter_map(|key| Some((&key.kid, key.public_key()?)))
             .collect();
         let replacing: Vec<_> = replacing.iter().map(|(kid, key)| (*kid, key)).collect();
-        let signed = self.counting(KeyUse::Recovery, said.iat).any(|recovery| {
+        let mut own = self.counting(KeyUse::Recovery, said.iat);
+        let signer = own.find(|recovery| {
             recovery.public_key().is_some_and(|public| {
                 let mut all = replacing.clone();
                 all.push((&recovery.kid, &public));
                 signed_by_exactly(jws, open, &all)
             })
         });
-        if signed {
-            Ok(())
-        } else {
-            Err(KeyChangeError::Signature)
-        }
+        signer.map(|key| key.kid.clone())
     }
 
     /// The key of a new statement that this member never listed.

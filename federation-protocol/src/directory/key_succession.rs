@@ -11,6 +11,7 @@ use crate::member::MemberId;
 use crate::time::Timestamp;
 
 use super::document::{Accepted, ArchivedKey, Directory, DirectoryDocument};
+use super::key_chain::TakenChange;
 use super::key_change::{KEY_CHANGE_SECONDS, KeyChange, KeyChangeError};
 use super::{AcceptError, SKEW_SECONDS};
 
@@ -43,9 +44,14 @@ pub(super) fn check(next: &Directory, previous: &Directory) -> Result<(), Accept
             error,
         };
         let known = known_changes(before, after).map_err(blame)?;
-        for (_, change) in after.chain.changes().iter().skip(known) {
-            check_new(change, before, after, next.document().iat).map_err(blame)?;
-            if let Some(old) = retired_key(change, previous) {
+        let revoked = previous.document().revoked();
+        for TakenChange { by, said, .. } in after.chain.changes().iter().skip(known) {
+            check_new(said, before, after, next.document().iat).map_err(blame)?;
+            // Operators were quicker: the key may claim a moment before that.
+            if revoked.contains_key(by) {
+                return Err(blame(KeyChangeError::OldKey(by.clone())));
+            }
+            if let Some(old) = retired_key(said, previous) {
                 return Err(blame(KeyChangeError::NewKey(old.clone())));
             }
         }
@@ -66,7 +72,7 @@ fn known_changes(before: Option<&Accepted>, after: &Accepted) -> Result<usize, K
         return Ok(0);
     };
     let (old, new) = (before.chain.changes(), after.chain.changes());
-    let kept = old.iter().zip(new).all(|((old, _), (new, _))| old == new);
+    let kept = old.iter().zip(new).all(|(old, new)| old.hash == new.hash);
     if kept && old.len() <= new.len() {
         Ok(old.len())
     } else {
@@ -175,7 +181,7 @@ fn is_revoked_rightly(
     let latest = next.document().iat.plus_seconds(KEY_CHANGE_SECONDS);
     let chain = next.chain(member);
     let own_word = chain.is_some_and(|chain| {
-        chain.changes().iter().any(|(_, change)| match change {
+        chain.changes().iter().any(|taken| match &taken.said {
             KeyChange::Rotation(_) => false,
             KeyChange::Revocation(said) => said.iat == at && said.revoked.contains(kid),
         })

@@ -70,3 +70,90 @@ fn keys_of(
     }
     keys
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests fail by panicking"
+    )]
+    use federation_protocol::directory::Entry;
+    use federation_protocol::sample::{NOW, SampleMember, SampleRegistry};
+
+    use super::*;
+
+    const YEAR: i64 = 365 * 86_400;
+
+    fn minato() -> SampleMember {
+        SampleMember::new("0110000001", 10)
+    }
+
+    fn kids(archive: &[ArchivedKey]) -> Vec<String> {
+        let mut kids: Vec<_> = archive.iter().map(|key| key.kid.to_string()).collect();
+        kids.sort();
+        kids
+    }
+
+    /// A directory of Minato alone, and one a moment later.
+    fn two() -> (SampleRegistry, DirectoryDocument, DirectoryDocument) {
+        let registry = SampleRegistry::of([minato().profile()]);
+        let last = registry.directory_document();
+        let next = DirectoryDocument {
+            iat: NOW,
+            ..last.clone()
+        };
+        (registry, last, next)
+    }
+
+    #[test]
+    fn what_is_listed_and_counts_is_not_archived() {
+        let (_, last, next) = two();
+        assert!(filled(Some(&last), &next, &HashMap::new()).is_empty());
+        assert!(filled(None, &next, &HashMap::new()).is_empty());
+    }
+
+    #[test]
+    fn the_keys_of_a_replaced_entry_end_when_they_disappear() {
+        let (registry, last, mut next) = two();
+        let new = SampleMember::new("0110000001", 11);
+        let entry = Entry {
+            version: 2,
+            ..registry.entry(&new.profile())
+        };
+        next.members[0].entry = entry.sign(&[&registry.approver]);
+        let archive = filled(Some(&last), &next, &HashMap::new());
+        let mut gone: Vec<_> = minato()
+            .profile()
+            .keys
+            .iter()
+            .map(|key| key.kid.to_string())
+            .collect();
+        gone.sort();
+        assert_eq!(kids(&archive), gone);
+        assert!(
+            archive
+                .iter()
+                .all(|key| key.not_after == NOW && key.revoked_at.is_none())
+        );
+    }
+
+    #[test]
+    fn an_ended_and_a_revoked_key_are_archived_once_and_for_ever() {
+        let (_, last, mut next) = two();
+        let kid = minato().sign.kid().clone();
+        let revoked = HashMap::from([(kid.clone(), NOW)]);
+        next.archive = filled(Some(&last), &next, &revoked);
+        assert_eq!(kids(&next.archive), [kid.to_string()]);
+        assert_eq!(next.archive[0].revoked_at, Some(NOW));
+
+        let later = DirectoryDocument {
+            iat: NOW.plus_seconds(2 * YEAR),
+            ..next.clone()
+        };
+        let archive = filled(Some(&next), &later, &revoked);
+        assert_eq!(archive.len(), 4, "all have ended by then");
+        let again = DirectoryDocument { archive, ..later };
+        assert_eq!(filled(Some(&again), &again, &revoked), again.archive);
+    }
+}

@@ -173,7 +173,14 @@ pub(crate) fn judge(
     check_moment(&change, row.state, now)?;
     let number = u64::try_from(changes.len()).unwrap_or(u64::MAX);
     changes.push(said.clone());
-    let entry = chain_with(db, &row, &changes)?.entry();
+    let after = chain_with(db, &row, &changes)?;
+    let entry = after.entry();
+    if let Some(by) = after.last_spoken_by()
+        && revoked_at(db)?.contains_key(by)
+    {
+        // It may claim a moment before the operators' word.
+        return Err(KeyChangeError::OldKey(by.clone()).into());
+    }
     for key in change.new_keys() {
         if let Some(owner) = store::owner_of_key(db, &key.kid)? {
             let kid = key.kid.clone();

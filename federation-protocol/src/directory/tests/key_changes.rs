@@ -85,7 +85,7 @@ fn a_rotation_overlaps_and_then_the_old_key_ends() {
     let said = rotation(&first, &new_key()).sign(&minato().sign, &new_key());
     let second = listing(&registry, &first, vec![said]).unwrap();
     let (old, new) = (minato().sign.kid().to_string(), new_key().kid().to_string());
-    assert_eq!(counting(&second, 0), [old.clone()]);
+    assert_eq!(counting(&second, 0), std::slice::from_ref(&old));
     assert_eq!(counting(&second, 600), [old.clone(), new.clone()]);
     assert_eq!(counting(&second, 7 * DAY), [old, new.clone()]);
     assert_eq!(counting(&second, 7 * DAY + 1), [new]);
@@ -265,6 +265,46 @@ fn a_key_gives_way_once_and_no_key_comes_twice() {
         listing(&registry, &first, vec![yukimis]),
         Err(AcceptError::Twice(_))
     ));
+}
+
+#[test]
+fn a_key_that_operators_revoked_rotates_no_more_though_it_claims_an_earlier_moment() {
+    let registry = registry();
+    let first = before(&registry);
+    let stopped = |kid: &crate::keys::KeyId| {
+        let key = chain(&first).find(kid).unwrap().statement.clone();
+        after(&registry, &first, |document| {
+            document.archive.push(ArchivedKey {
+                member: minato().id,
+                key_use: key.key_use,
+                kid: key.kid,
+                x: key.x,
+                not_before: key.not_before,
+                not_after: key.not_after,
+                revoked_at: Some(NOW),
+            });
+        })
+        .unwrap()
+    };
+    let earlier = NOW.plus_seconds(-60);
+    let (sign, recovery) = (minato().sign.kid().clone(), minato().recovery.kid().clone());
+    let second = stopped(&sign);
+    let mut said = rotation(&second, &new_key());
+    said.iat = earlier;
+    said.old.not_after = NOW.plus_seconds(DAY);
+    let said = said.sign(&minato().sign, &new_key());
+    refused(
+        listing(&registry, &second, vec![said]),
+        blamed(KeyChangeError::OldKey(sign)),
+    );
+    let second = stopped(&recovery);
+    let mut said = revocation(&second, &[&minato().consent], &[]);
+    said.iat = earlier;
+    let said = said.sign(&minato().recovery, &[]);
+    refused(
+        listing(&registry, &second, vec![said]),
+        blamed(KeyChangeError::OldKey(recovery)),
+    );
 }
 
 #[test]

@@ -101,7 +101,7 @@ pub(crate) fn revoked(db: &mut SqliteConnection) -> Result<Vec<RevokedKey>, Data
                 value,
             };
             Ok(RevokedKey {
-                kid: kid.parse().map_err(|_| corrupt(kid))?,
+                kid: kid.parse().map_err(|_unreadable| corrupt(kid))?,
                 member: member_id(member)?,
                 reason,
                 at: Timestamp::from_micros(at),
