@@ -12,7 +12,7 @@ pub(super) fn encrypt(args: &EncryptArgs) -> Result<(), Failure> {
     let config = settings(&args.node)?;
     let present = passphrase(&config)?;
     let coming = args.new_passphrase_file.as_deref();
-    let coming = coming.map(|path| Passphrase::read(path)).transpose();
+    let coming = coming.map(Passphrase::read).transpose();
     let coming = coming.or_failure(Exit::Config, "mend --new-passphrase-file")?;
     let Some(next) = coming.as_ref().or(present.as_deref()) else {
         return Err(Failure::new(

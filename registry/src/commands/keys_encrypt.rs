@@ -36,7 +36,7 @@ impl Encrypt {
             .passphrase()
             .map_err(|error| fail(&error, "mend keys.passphrase_file"))?;
         let coming = self.new_passphrase_file.as_deref();
-        let coming = coming.map(|path| Passphrase::read(path)).transpose();
+        let coming = coming.map(Passphrase::read).transpose();
         let coming = coming.map_err(|error| fail(&error, "mend --new-passphrase-file"))?;
         let Some(next) = coming.as_ref().or(present.as_deref()) else {
             let next = "openssl rand -base64 32 > FILE, chmod 0600 FILE, and name it in the \

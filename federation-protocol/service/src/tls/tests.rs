@@ -226,7 +226,8 @@ fn seen(listener: &Listener) -> Vec<u8> {
 #[test]
 fn a_certificate_is_exchanged_without_ending_a_connection() {
     type Acceptor = fn(&Shown) -> Result<SslAcceptorBuilder, TlsError>;
-    for acceptor in [federation_acceptor_of as Acceptor, server_acceptor_of] {
+    let acceptors: [Acceptor; 2] = [federation_acceptor_of, server_acceptor_of];
+    for acceptor in acceptors {
         let (old, new) = (Arc::new(identity()), Arc::new(identity()));
         let shown = Shown::new(Arc::clone(&old));
         let listener = Listener::start(acceptor(&shown).unwrap(), who);
