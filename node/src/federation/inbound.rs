@@ -7,9 +7,9 @@
 
 mod closing;
 mod granting;
+mod linking;
 mod pace;
 mod revoking;
-mod unlinking;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,7 @@ use super::unlinking::LINKS_PATH;
 use crate::audit::{Kind, Line};
 use crate::database::{Database, DatabaseError, last_restore};
 use crate::keys::Keys;
+use crate::linkage::desk::Desk;
 
 /// The path where visit codes are redeemed.
 pub const GRANTS_PATH: &str = "/federation/v1/grants";
@@ -73,6 +74,8 @@ pub struct InboundParts {
     pub(super) opening: Opening,
     /// Visit codes.
     pub(super) redeeming: Redeeming,
+    /// Link codes.
+    pub(super) desk: Desk,
     /// Ended tokens of others.
     pub(super) revocations: Revocations,
     /// What happened on a day.
@@ -256,7 +259,7 @@ impl Inbound {
         match request.path.as_str() {
             GRANTS_PATH => return self.redeem(request, pair).await,
             REVOCATIONS_PATH => return self.revoke(request, pair).await,
-            LINKS_PATH => return self.unlink(request, pair).await,
+            LINKS_PATH => return self.link(request, pair).await,
             _ => {}
         }
         let ready = match self.prepare(request).await {
