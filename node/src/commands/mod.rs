@@ -10,6 +10,7 @@ mod code;
 mod consent;
 mod database;
 mod describe;
+mod desk;
 mod doctor;
 mod evidence;
 mod failure;

@@ -300,10 +300,10 @@ impl Opening<'_> {
     ) -> Result<Standing, ClaimError> {
         let known = store::find(connection, self.person, &handed_in.responder, digest)?;
         let (id, blind) = match known {
-            Some(known) if known.device_key != handed_in.device_key => {
-                return Err(ClaimError::OtherKey);
-            }
             Some(known) => match known.state {
+                Ok(_) if known.device_key != handed_in.device_key => {
+                    return Err(ClaimError::OtherKey);
+                }
                 Ok(blind) => (known.id, blind),
                 Err(ended) => return self.over(connection, ended, handed_in),
             },
