@@ -26,6 +26,7 @@ mod jp_core_search;
 mod kill_export;
 mod kill_import;
 mod kill_nine;
+mod linking;
 mod other_clients;
 mod outage;
 mod real_input;

@@ -253,6 +253,8 @@ pub(super) fn end(
 ) -> Result<(), DatabaseError> {
     diesel::update(link_offer::table.find(id))
         .set((
+            // What the chart said is needed no longer.
+            link_offer::facts.eq(""),
             link_offer::ended_at.eq(now.micros()),
             link_offer::ended_as.eq(ended.as_str()),
         ))
@@ -271,6 +273,7 @@ pub(in crate::linkage) fn withdraw_of_chart(
         .filter(link_offer::ended_at.is_null());
     let count = diesel::update(open)
         .set((
+            link_offer::facts.eq(""),
             link_offer::ended_at.eq(now.micros()),
             link_offer::ended_as.eq(Ended::Withdrawn.as_str()),
         ))
