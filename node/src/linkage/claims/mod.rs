@@ -78,7 +78,7 @@ pub enum Standing {
     /// It became a link, now or before.
     Linked(Linked),
     /// The hospital is to be asked.
-    Open(Box<Claim>),
+    Open(Claim),
 }
 
 /// A code on its way. No `Debug`: it holds the blind.
@@ -310,14 +310,14 @@ impl Opening<'_> {
             None => self.begin(connection, digest, handed_in)?,
         };
         let commitment = blind.commit(&meeting(self.me, handed_in), self.facts);
-        Ok(Standing::Open(Box::new(Claim {
+        Ok(Standing::Open(Claim {
             id,
             person: self.person.clone(),
             patient: self.patient,
             handed_in: handed_in.clone(),
             blind,
             commitment,
-        })))
+        }))
     }
 
     fn over(

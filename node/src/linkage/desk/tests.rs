@@ -176,7 +176,7 @@ impl Counter {
         self.claims.open(&self.hana, handed_in).await
     }
 
-    async fn claim(&self, code: &PlainCode) -> Box<Claim> {
+    async fn claim(&self, code: &PlainCode) -> Claim {
         match self.hand_in(code).await.unwrap() {
             Standing::Open(claim) => claim,
             Standing::Linked(_) => panic!("a link already"),

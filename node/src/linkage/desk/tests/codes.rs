@@ -206,7 +206,7 @@ async fn wrong_expired_used_withdrawn_and_foreign_codes_are_one_refusal() {
             "and is not spent by that"
         );
         let used = counter.code().await;
-        counter.asked(&*counter.claim(&used).await).await.unwrap();
+        counter.asked(&counter.claim(&used).await).await.unwrap();
         assert_eq!(
             try_it(&used, yukimi).await,
             unknown,
