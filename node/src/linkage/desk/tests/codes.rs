@@ -391,3 +391,29 @@ async fn a_person_without_year_or_sex_in_their_own_chart_asks_nobody() {
     })
     .await;
 }
+
+#[actix_web::test]
+async fn guesses_and_proofs_sent_all_at_once_count_once() {
+    on_each_async(async |database| {
+        let counter = Counter::on(database).await;
+        let code = counter.code().await;
+        let guesses = (1950..1954).map(|year| {
+            let (begin, _) = counter.guess(&code, BirthFacts { year, ..HANA }, 3);
+            counter.begin(begin)
+        });
+        let answers = futures_util::future::join_all(guesses).await;
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+
+        counter.home.clock.advance(601);
+        let code = counter.code().await;
+        let claim = counter.claim(&code).await;
+        let begun = counter.begin(claim.begin()).await.unwrap();
+        let (confirm, _) = claim.confirm(&counter.home.yukimi.id, &begun).unwrap();
+        let proofs = (0..4).map(|_| counter.confirm(confirm.clone()));
+        let answers = futures_util::future::join_all(proofs).await;
+        assert!(answers.iter().all(|answer| *answer == answers[0]));
+        assert!(answers[0].is_ok());
+        assert_eq!(counter.links().await, 1);
+    })
+    .await;
+}
