@@ -16,6 +16,7 @@ pub mod jws;
 pub mod keys;
 pub mod label;
 pub mod link;
+pub mod linking;
 pub mod member;
 pub mod purpose;
 pub mod receipts;

@@ -138,6 +138,8 @@ refusals! {
     CodeUnknown = "code_unknown", 403, 0, "The code is not valid here.";
     /// Too many wrong visit codes of this requester.
     CodeLocked = "code_locked", 429, 0, "Too many wrong codes: wait as Retry-After says.";
+    /// The two charts do not say the same of the person: no link is made, and the code is spent.
+    LinkDiffers = "link_differs", 403, 0, "The two charts do not say the same of the person.";
     /// Emergency access needs a member allowed to it and a physician with a fresh second factor.
     BtgNotPermitted = "btg_not_permitted", 403, 0, "Emergency access is not open to this member or physician.";
     /// Emergency access needs a reason.

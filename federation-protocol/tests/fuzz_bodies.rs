@@ -9,6 +9,8 @@ mod checkpoint;
 mod directory;
 #[path = "../fuzz/bodies/joining.rs"]
 mod joining;
+#[path = "../fuzz/bodies/linking.rs"]
+mod linking;
 #[path = "../fuzz/bodies/receipts.rs"]
 mod receipts;
 #[path = "../fuzz/bodies/revocation.rs"]
@@ -41,6 +43,11 @@ proptest! {
     #[test]
     fn joining_never_panics(data in inputs()) {
         joining::run(&data);
+    }
+
+    #[test]
+    fn linking_never_panics(data in inputs()) {
+        linking::run(&data);
     }
 
     #[test]

@@ -9,6 +9,9 @@ use federation_protocol::evidence::Decision;
 use federation_protocol::grants::{GrantReply, GrantRequest, GrantedToken, PlainCode};
 use federation_protocol::keys::{KeyId, SecretKey};
 use federation_protocol::link::PatientHandle;
+use federation_protocol::linking::comparison::{BirthFacts, Blind, Meeting, Sex};
+use federation_protocol::linking::{LinkBegin, LinkBegun, LinkConfirm, LinkMade, LinkMessage};
+use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_protocol::revocation::{RevocationPush, RevocationReply};
 use federation_protocol::sample::{NOW, SampleMember, SampleRegistry};
@@ -19,6 +22,7 @@ use federation_protocol::token::{
     verify_token,
 };
 use federation_protocol::unlinking::LinkEnd;
+use zeroize::Zeroizing;
 
 mod wire_document;
 
@@ -201,6 +205,60 @@ fn ends_of_links() {
         end: PatientHandle::from_bytes([7; 16]),
     };
     check(&[("link-end", pretty(&end))]);
+}
+
+#[test]
+fn links_of_codes() {
+    let (home, responder) = (member("0110000001"), member("0110000002"));
+    let (code, device_key) = (
+        PlainCode::read("7K2QX-9D4HM"),
+        SecretKey::from_seed([9; 32]).public(),
+    );
+    let meeting = Meeting {
+        home: &home,
+        responder: &responder,
+        code: &code,
+        device_key: &device_key,
+    };
+    let facts = BirthFacts {
+        year: 1958,
+        sex: Sex::Female,
+    };
+    let [ours, theirs] = [1, 2].map(|byte| Blind::of_random(&Zeroizing::new([byte; 64])));
+    let [a, b] = [&ours, &theirs].map(|blind| blind.commit(&meeting, facts));
+    let proofs = ours.proofs_at_home(&meeting, &a, &b).unwrap();
+    assert_eq!(
+        theirs.proofs_at_responder(&meeting, &b, &a),
+        Some(proofs.clone())
+    );
+    let begin = LinkMessage::Begin(LinkBegin {
+        code: code.clone(),
+        commitment: a,
+        device_key: device_key.clone(),
+    });
+    let confirm = LinkMessage::Confirm(LinkConfirm {
+        code: code.clone(),
+        proof: proofs.home,
+    });
+    let begun = LinkBegun { commitment: b };
+    let made = LinkMade {
+        proof: proofs.responder,
+        assertion: "eyJhbGciOiJFZERTQSIsInR5cCI6Im11c3ViaS1s…".into(),
+    };
+    for message in [&begin, &confirm] {
+        let body = serde_json::to_vec(message).unwrap();
+        assert_eq!(LinkMessage::from_json(&body).as_ref(), Ok(message));
+    }
+    check(&[
+        ("link-begin", pretty(&begin)),
+        ("link-begun", pretty(&begun)),
+        ("link-confirm", pretty(&confirm)),
+        ("link-made", pretty(&made)),
+    ]);
+}
+
+fn member(code: &str) -> MemberId {
+    MemberId::from_code(code).unwrap()
 }
 
 #[test]

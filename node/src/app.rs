@@ -25,10 +25,11 @@ use crate::export::{ExportError, Exports};
 use crate::federation::certificates::{CertificateSettings, Certificates};
 use crate::federation::directory::{DirectoryError, DirectorySettings, MemberDirectory};
 use crate::federation::exchange::Exchanges;
+use crate::federation::linking::Linking;
 use crate::federation::metrics::FederationMetrics;
 use crate::federation::peers::Peers;
 use crate::federation::reconciling::Reconciling;
-use crate::federation::{Federation, FederationError, FederationParts, Tasks};
+use crate::federation::{self, Federation, FederationError, FederationParts, LinkingGround, Tasks};
 use crate::identity::Identity;
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
@@ -178,18 +179,7 @@ impl Rooms {
     /// The certificate, or what stands on disk of the directory, cannot be used.
     pub fn reconciling(&self) -> Result<Reconciling, StartError> {
         let directory = self.directory().map_err(FederationError::from)?;
-        let settings = &self.config.federation;
-        let membership = directory.membership();
-        let shown = self.certificates(membership.as_deref())?.shown();
-        let rules = OutboundRules::new(settings.allow_cidrs.iter().copied());
-        let exchanges = Exchanges::new(
-            self.me.clone(),
-            Arc::clone(&self.clock),
-            Arc::clone(&self.keys),
-            directory.clone(),
-            Arc::new(Peers::new(shown, rules, settings.max_answer)),
-            FederationMetrics::register(&mut Registry::default()),
-        );
+        let exchanges = self.exchanges(&directory)?;
         Ok(Reconciling::new(
             self.me.clone(),
             Arc::clone(&self.clock),
@@ -212,6 +202,41 @@ impl Rooms {
             clock: Arc::clone(&self.clock),
         };
         Certificates::open(settings, membership)
+    }
+
+    /// Makes links of codes: for commands beside a running node.
+    ///
+    /// # Errors
+    /// The certificate, or what stands on disk of the directory, cannot be used.
+    pub fn linking(&self) -> Result<Linking, StartError> {
+        let directory = self.directory().map_err(FederationError::from)?;
+        let exchanges = self.exchanges(&directory)?;
+        Ok(federation::linking(&LinkingGround {
+            me: &self.me,
+            clock: &self.clock,
+            keys: &self.keys,
+            database: &self.database,
+            records: &self.records,
+            access: &self.access,
+            directory: &directory,
+            exchanges: &exchanges,
+        }))
+    }
+
+    /// Asks other members, with this node's certificate.
+    fn exchanges(&self, directory: &MemberDirectory) -> Result<Exchanges, StartError> {
+        let settings = &self.config.federation;
+        let membership = directory.membership();
+        let shown = self.certificates(membership.as_deref())?.shown();
+        let rules = OutboundRules::new(settings.allow_cidrs.iter().copied());
+        Ok(Exchanges::new(
+            self.me.clone(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.keys),
+            directory.clone(),
+            Arc::new(Peers::new(shown, rules, settings.max_answer)),
+            FederationMetrics::register(&mut Registry::default()),
+        ))
     }
 
     /// Where accepted documents are kept, those of the past too.

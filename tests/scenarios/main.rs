@@ -28,6 +28,7 @@ mod key_life;
 mod kill_export;
 mod kill_import;
 mod kill_nine;
+mod linking;
 mod other_clients;
 mod outage;
 mod real_input;

@@ -196,7 +196,7 @@ pub(crate) async fn start_node(
     Ok(server)
 }
 
-/// A person chooses a home node, links their charts, and gets a token for its patient listener.
+/// A person chooses a home node, links their charts with codes of the desks, and gets a token for its patient listener.
 async fn settle(layout: &Layout, person: &Person) -> Result<String, Trouble> {
     let home = home_of(person)?;
     let phone = layout.phone(person);
@@ -209,19 +209,36 @@ async fn settle(layout: &Layout, person: &Person) -> Result<String, Trouble> {
         let Some(hospital) = Hospital::named(hospital) else {
             continue;
         };
-        let create = Words::of(&["link", "create"])
-            .option("--patient", patient)
-            .option("--home", home.member())
+        let code = offered(layout, hospital, person, (patient, home)).await?;
+        let link = Words::of(&["person", "link"])
+            .word(&code)
+            .option("--at", hospital.member())
             .option("--phone", &phone);
-        node_command(layout, hospital, create).await?;
+        node_command(layout, home, link).await?;
     }
-    let accept = Words::of(&["link", "accept"]).option("--phone", &phone);
-    node_command(layout, home, accept).await?;
     let create = Words::of(&["access", "create"])
         .option("--person", &id)
         .option("--out", layout.token(person.id));
     node_command(layout, home, create).await?;
     Ok(id)
+}
+
+/// The person stands at a hospital's desk and says who they are; the code that they take home.
+async fn offered(
+    layout: &Layout,
+    hospital: &Hospital,
+    person: &Person,
+    (patient, home): (&str, &Hospital),
+) -> Result<String, Trouble> {
+    let [name, birth_date, telephone] = person.says;
+    let offer = Words::of(&["link", "offer"])
+        .option("--patient", patient)
+        .option("--name", name)
+        .option("--birth-date", birth_date)
+        .option("--telephone", telephone)
+        .option("--home", home.member())
+        .json();
+    Printed::read(&node_command(layout, hospital, offer).await?)?.text("/code")
 }
 
 /// The hospital whose node keeps a person's consents.

@@ -79,6 +79,8 @@ pub(crate) struct Person {
     /// The word for them on the command line.
     pub(crate) id: &'static str,
     pub(crate) name: &'static str,
+    /// What they say at a desk: name in kana, birth date, telephone.
+    pub(crate) says: [&'static str; 3],
     pub(crate) story: &'static str,
     /// The hospital whose node keeps their consents.
     pub(crate) home: &'static str,
@@ -92,6 +94,7 @@ pub(crate) const PEOPLE: [Person; 6] = [
     Person {
         id: "hana",
         name: "佐藤 花",
+        says: ["サトウ ハナ", "1958-03-14", "090-0000-1101"],
         story: "diabetic, followed at three hospitals; referred to Shirakaba",
         home: "minato",
         charts: &[
@@ -104,6 +107,7 @@ pub(crate) const PEOPLE: [Person; 6] = [
     Person {
         id: "kenichi",
         name: "田中 健一",
+        says: ["タナカ ケンイチ", "1975-08-02", "090-0000-1102"],
         story: "shares only his prescriptions",
         home: "yukimi",
         charts: &[("minato", "p-00020118"), ("yukimi", "p-9021")],
@@ -112,6 +116,7 @@ pub(crate) const PEOPLE: [Person; 6] = [
     Person {
         id: "shigeru",
         name: "鈴木 茂",
+        says: ["スズキ シゲル", "1949-11-23", "090-0000-1103"],
         story: "his consent ended before the physician asked",
         home: "yukimi",
         charts: &[("minato", "p-00003307"), ("yukimi", "p-1120")],
@@ -120,6 +125,7 @@ pub(crate) const PEOPLE: [Person; 6] = [
     Person {
         id: "misaki",
         name: "髙橋 美咲",
+        says: ["タカハシ ミサキ", "1990-06-30", "090-0000-1104"],
         story: "shares all but psychiatry",
         home: "minato",
         charts: &[("minato", "p-00031552"), ("yukimi", "p-15530")],
@@ -128,6 +134,7 @@ pub(crate) const PEOPLE: [Person; 6] = [
     Person {
         id: "tadashi",
         name: "伊藤 正",
+        says: ["イトウ タダシ", "1944-01-05", "090-0000-1105"],
         story: "amlodipine from two hospitals that do not know of each other",
         home: "minato",
         charts: &[("minato", "p-00000871"), ("yukimi", "p-4402")],
@@ -136,6 +143,7 @@ pub(crate) const PEOPLE: [Person; 6] = [
     Person {
         id: "mio",
         name: "渡辺 澪",
+        says: ["ワタナベ ミオ", "2001-09-19", "090-0000-1106"],
         story: "registered at two hospitals, and nobody knows anything about her",
         home: "shirakaba",
         charts: &[

@@ -92,6 +92,11 @@ pub enum Act<'a> {
     Enroll,
     /// Make, accept or end a link.
     Link,
+    /// Look at who a chart is of, to link it: at the desk any chart, a person their own.
+    Identify {
+        /// The chart.
+        patient: Rid,
+    },
     /// Read the audit.
     ReadAudit,
     /// Make or revoke access tokens.
@@ -144,6 +149,12 @@ impl Act<'_> {
                 | Act::Everything { .. },
                 Caller::Person { patient, .. },
             ) => Some(Reach::Own(*patient)),
+            (Act::Identify { patient }, Caller::Registrar { .. }) => Some(Reach::Own(*patient)),
+            (Act::Identify { patient: chart }, Caller::Person { patient, .. })
+                if chart == patient =>
+            {
+                Some(Reach::Own(*patient))
+            }
             (Act::Write { .. } | Act::Transaction | Act::Import { .. }, Caller::System { .. }) => {
                 Some(Reach::HouseWrites)
             }
@@ -179,6 +190,7 @@ impl Act<'_> {
             Act::Ask { .. } => "ask",
             Act::Enroll => "enroll",
             Act::Link => "link",
+            Act::Identify { .. } => "identify",
             Act::ReadAudit => "read_audit",
             Act::ManageTokens => "manage_tokens",
         }
@@ -195,7 +207,7 @@ impl Act<'_> {
             Act::Write { .. } | Act::Transaction | Act::Import { .. } => Kind::Write,
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
             Act::Ask { .. } => Kind::Query,
-            Act::Enroll | Act::Link => Kind::Link,
+            Act::Enroll | Act::Link | Act::Identify { .. } => Kind::Link,
             Act::ManageTokens => Kind::AccessToken,
         }
     }
@@ -207,6 +219,7 @@ impl Act<'_> {
             | Act::History { patient, .. }
             | Act::Everything { patient, .. }
             | Act::Validate { patient, .. } => *patient,
+            Act::Identify { patient } => Some(*patient),
             _other => None,
         }
     }

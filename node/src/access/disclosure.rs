@@ -31,6 +31,13 @@ impl HousePolicy {
     }
 }
 
+/// The permit to look at a chart that a desk gave a link code for, when the code comes back: what the
+/// chart says is compared, and shown to nobody.
+#[must_use]
+pub fn compare(patient: Rid) -> Permit {
+    Permit::own_chart(patient)
+}
+
 /// The permit for a peer that asks, under a verified token, about the chart that the token's `sub`
 /// means here. Whatever a question touches beside its matches is judged by the whole of the token's
 /// scope: a resource may be shown or not, whichever way it was come by.

@@ -51,7 +51,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 16] = [
+const ACTS: [Act<'static>; 17] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -71,6 +71,7 @@ const ACTS: [Act<'static>; 16] = [
     },
     Act::Enroll,
     Act::Link,
+    Act::Identify { patient: Rid(7) },
     Act::ReadAudit,
     Act::ManageTokens,
     Act::History {
@@ -112,11 +113,11 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
     }
     insta::assert_snapshot!(table, @r"
     physician read search ask history everything validate
-    registrar enroll link
+    registrar enroll link identify
     system    read search write transaction ask history everything export download cancel_export validate import
     auditor   read_audit
     admin     manage_tokens cancel_export
-    person    read search history everything
+    person    read search identify history everything
     ");
 }
 

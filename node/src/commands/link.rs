@@ -10,11 +10,14 @@ use super::cli::link::{
 use super::cli::{ListArgs, Output};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line, note};
-use super::{chart, member, membership, person_id, rooms, wait};
+use super::{chart, desk, member, membership, person_id, rooms, wait};
 use crate::linkage::phone::Phone;
 
 pub(super) fn link(command: &LinkCommand) -> Result<(), Failure> {
     match command {
+        LinkCommand::Offer(args) => desk::offer(args),
+        LinkCommand::Offers(args) => desk::offers(args),
+        LinkCommand::Withdraw(args) => desk::withdraw(args),
         LinkCommand::Create(args) => create(args),
         LinkCommand::Accept(args) => accept(args),
         LinkCommand::List(args) => list(args),
@@ -119,9 +122,10 @@ fn merge(args: &LinkMergeArgs) -> Result<(), Failure> {
     let merged = wait(rooms.linkage.merge(from, into, &args.into))
         .or_failure(Exit::Failure, "see `musubi-node person list`")?;
     note(&format!(
-        "{} handle(s) and {} reservation(s) moved",
+        "{} handle(s) and {} reservation(s) moved; {} link code(s) taken back",
         merged.handles.len(),
-        merged.reservations
+        merged.reservations,
+        merged.withdrawn_codes
     ));
     Ok(())
 }

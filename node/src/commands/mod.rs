@@ -11,6 +11,7 @@ mod code;
 mod consent;
 mod database;
 mod describe;
+mod desk;
 mod doctor;
 mod evidence;
 mod failure;

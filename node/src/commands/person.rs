@@ -6,11 +6,12 @@ use super::cli::person::{EnrollArgs, PersonCommand};
 use super::cli::{ListArgs, Output};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line, note};
-use super::{chart, rooms, wait};
+use super::{chart, desk, rooms, wait};
 
 pub(super) fn person(command: &PersonCommand) -> Result<(), Failure> {
     match command {
         PersonCommand::Enroll(args) => enroll(args),
+        PersonCommand::Link(args) => desk::hand_in(args),
         PersonCommand::List(args) => list(args),
     }
 }
@@ -40,8 +41,8 @@ fn enroll(args: &EnrollArgs) -> Result<(), Failure> {
         Output::Table => {
             line(phone.person().as_str());
             note(&format!(
-                "next: at each hospital, with the person present: musubi-node link create \
-                 --patient ID --home {} --phone {}",
+                "next: at each hospital, the person at its desk: musubi-node link offer --patient ID \
+                 --home {} …\nthen here: musubi-node person link CODE --at HOSPITAL --phone {}",
                 phone.home(),
                 args.phone.display()
             ));

@@ -8,9 +8,9 @@
 mod closing;
 mod cosigning;
 mod granting;
+mod linking;
 mod pace;
 mod revoking;
-mod unlinking;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +43,7 @@ use super::unlinking::LINKS_PATH;
 use crate::audit::{Kind, Line};
 use crate::database::{Database, DatabaseError, last_restore};
 use crate::keys::Keys;
+use crate::linkage::desk::Desk;
 
 /// The path where visit codes are redeemed.
 pub const GRANTS_PATH: &str = "/federation/v1/grants";
@@ -77,6 +78,8 @@ pub struct InboundParts {
     pub(super) opening: Opening,
     /// Visit codes.
     pub(super) redeeming: Redeeming,
+    /// Link codes.
+    pub(super) desk: Desk,
     /// Ended tokens of others.
     pub(super) revocations: Revocations,
     /// What happened on a day.
@@ -261,7 +264,7 @@ impl Inbound {
         match request.path.as_str() {
             GRANTS_PATH => return self.redeem(request, pair).await,
             REVOCATIONS_PATH => return self.revoke(request, pair).await,
-            LINKS_PATH => return self.unlink(request, pair).await,
+            LINKS_PATH => return self.link(request, pair).await,
             CHECKPOINTS_PATH => return self.cosign(request, pair).await,
             _ => {}
         }

@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod exchange;
 pub mod held;
 pub mod inbound;
+pub mod linking;
 pub mod manifest;
 pub mod merge;
 pub mod metrics;
@@ -57,6 +58,8 @@ use crate::config::{AuditSettings, FederationSettings, RegistrySettings};
 use crate::consent::{Consents, RevokedTokens};
 use crate::database::{Database, DatabaseError};
 use crate::keys::Keys;
+use crate::linkage::claims::{Claims, ClaimsParts};
+use crate::linkage::desk::{Desk, DeskParts};
 use crate::records::Records;
 
 use asking::{Asking, AskingParts};
@@ -64,6 +67,7 @@ use delivery::{Delivery, DeliveryParts};
 use directory::{DirectoryError, DirectorySettings, MemberDirectory};
 use exchange::Exchanges;
 use inbound::{Inbound, InboundParts};
+use linking::{Linking, LinkingParts};
 use metrics::FederationMetrics;
 use opening::{Opening, OpeningParts};
 use peers::Peers;
@@ -136,6 +140,8 @@ pub struct Federation {
     witnessing: Witnessing,
     delivery: Arc<Delivery>,
     unlinking: Arc<Unlinking>,
+    linking: Linking,
+    endpoint: String,
     revoked: RevokedTokens,
     reconciling: Reconciling,
     is_reconciled_daily: bool,
@@ -235,6 +241,16 @@ impl Federation {
             database.clone(),
             exchanges.clone(),
         );
+        let linking = linking(&LinkingGround {
+            me: &me,
+            clock: &clock,
+            keys: &keys,
+            database: &database,
+            records: &parts.records,
+            access: &parts.access,
+            directory: &directory,
+            exchanges: &exchanges,
+        });
         let standings = Standings::new(
             me.clone(),
             Arc::clone(&clock),
@@ -271,6 +287,7 @@ impl Federation {
             metrics: metrics.clone(),
             opening,
             redeeming: redeeming.clone(),
+            desk: linking.desk().clone(),
             revocations,
             receipts: reconciling.receipts().clone(),
         })
@@ -296,6 +313,8 @@ impl Federation {
             witnessing,
             delivery: Arc::new(delivery),
             unlinking: Arc::new(unlinking),
+            linking,
+            endpoint: settings.endpoint.as_str().trim_end_matches('/').to_owned(),
             revoked,
             reconciling,
             is_reconciled_daily: settings.reconcile,
@@ -377,6 +396,17 @@ impl Federation {
         &self.unlinking
     }
 
+    /// Makes links of codes.
+    #[must_use]
+    pub fn linking(&self) -> &Linking {
+        &self.linking
+    }
+
+    /// Where peers reach this node, without a slash at the end.
+    fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// Compares the exchanges of a day with another member's.
     #[must_use]
     pub fn reconciling(&self) -> &Reconciling {
@@ -414,6 +444,47 @@ impl Federation {
     fn consents(&self) -> &Consents {
         &self.consents
     }
+}
+
+/// What linking is made of.
+pub(crate) struct LinkingGround<'a> {
+    pub(crate) me: &'a MemberId,
+    pub(crate) clock: &'a SharedClock,
+    pub(crate) keys: &'a Arc<Keys>,
+    pub(crate) database: &'a Database,
+    pub(crate) records: &'a Records,
+    pub(crate) access: &'a Access,
+    pub(crate) directory: &'a MemberDirectory,
+    pub(crate) exchanges: &'a Exchanges,
+}
+
+/// Desk, claims, and what carries between them: for a running node, and for commands beside one.
+pub(crate) fn linking(ground: &LinkingGround<'_>) -> Linking {
+    let desk = Desk::new(DeskParts {
+        me: ground.me.clone(),
+        clock: Arc::clone(ground.clock),
+        keys: Arc::clone(ground.keys),
+        database: ground.database.clone(),
+        records: ground.records.clone(),
+        access: ground.access.clone(),
+    });
+    let claims = Claims::new(ClaimsParts {
+        me: ground.me.clone(),
+        clock: Arc::clone(ground.clock),
+        keys: Arc::clone(ground.keys),
+        database: ground.database.clone(),
+        records: ground.records.clone(),
+        access: ground.access.clone(),
+    });
+    Linking::new(LinkingParts {
+        me: ground.me.clone(),
+        clock: Arc::clone(ground.clock),
+        database: ground.database.clone(),
+        directory: ground.directory.clone(),
+        exchanges: ground.exchanges.clone(),
+        claims,
+        desk,
+    })
 }
 
 fn rate(settings: &FederationSettings) -> Option<RateLimit> {

@@ -1,13 +1,14 @@
 //! When charts turn out to be one, or a handle to mean the wrong one.
 //!
 //! Merged: everything that hung on the chart that is given up hangs on the surviving one, the
-//! patient's reservations first of all, for without them more would be let out than before.
+//! patient's reservations first of all, for without them more would be let out than before. Link codes
+//! die: the desk saw the other chart.
 //! Corrected: the handle means another chart from now on, and every token that was minted for it
 //! before is refused: it may have been given for somebody else's chart.
 
 use federation_protocol::link::PatientHandle;
 
-use super::{Linkage, LinkageError, store};
+use super::{Linkage, LinkageError, desk, store};
 use crate::audit::{self, Kind, Line};
 use crate::consent::Consents;
 use crate::database::Rid;
@@ -19,6 +20,8 @@ pub struct Merged {
     pub handles: Vec<PatientHandle>,
     /// Reservations of the patient that hold for the surviving chart now.
     pub reservations: usize,
+    /// Link codes that died with the chart: the desk gives new ones.
+    pub withdrawn_codes: usize,
     /// Whether the chart was an enrolled person's own.
     pub enrolled: bool,
 }
@@ -46,6 +49,7 @@ impl Linkage {
                 }
                 let handles = store::move_links(connection, from, into, &into_id)?;
                 store::move_person(connection, from, into, &into_id)?;
+                let withdrawn_codes = desk::chart_given_up(connection, from, now)?;
                 let reservations = Consents::move_reservations(connection, from, into)?;
                 // One line for each chart: whoever looks at either finds it.
                 for (patient, outcome) in [(from, "chart_given_up"), (into, "chart_merged")] {
@@ -54,12 +58,14 @@ impl Linkage {
                         .patient(patient)
                         .outcome(outcome)
                         .detail("handles", texts.join(" "))
-                        .detail("reservations", reservations);
+                        .detail("reservations", reservations)
+                        .detail("withdrawn_codes", withdrawn_codes);
                     audit::append(connection, &line)?;
                 }
                 Ok(Merged {
                     handles,
                     reservations,
+                    withdrawn_codes,
                     enrolled: person.is_some(),
                 })
             })

@@ -3,8 +3,14 @@
 //! Owns the tables `link` (at a responder: handle to chart), `person` and `home_link` (at home: who
 //! enrolled, and their handles elsewhere). Handles and device keys are random, one for each link:
 //! nothing to enumerate, nothing to join on. Hands handles to whoever mints; never mints.
+//!
+//! Links are made at a hospital's [`desk`], which gives the person a code, and handed in at home by
+//! [`claims`]. Where the desk has the person's phone itself, the link is made at once.
 
 mod charts;
+pub mod claims;
+mod code;
+pub mod desk;
 mod ends;
 mod error;
 pub mod phone;
@@ -24,6 +30,7 @@ use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
 use crate::identity::PersonId;
 
 pub use charts::Merged;
+pub use code::LinkCode;
 pub use ends::{UntoldEnd, end_by_home, own_line};
 pub use error::LinkageError;
 use phone::{Carried, Phone};
@@ -192,29 +199,8 @@ impl Linkage {
         signer: &dyn Sign,
     ) -> Result<NewLink, LinkageError> {
         let now = self.clock.now();
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|_none| LinkageError::Entropy)?;
-        let handle = PatientHandle::from_bytes(random);
-        let assertion = LinkAssertion {
-            ver: 1,
-            pp: handle.clone(),
-            responder: self.me.clone(),
-            home: home.clone(),
-            device_key: device_key.clone(),
-            iat: Timestamp::from_unix_seconds(now.unix_seconds()),
-            exp: Timestamp::from_unix_seconds(now.unix_seconds())
-                .plus_seconds(LONGEST_LIFE_SECONDS),
-        };
-        let link = Link {
-            handle: handle.clone(),
-            patient,
-            patient_id: patient_id.into(),
-            home: home.clone(),
-            device_key,
-            created_at: now,
-            ended_at: None,
-            corrected_at: None,
-        };
+        let (link, assertion) = drafted(&self.me, (patient, patient_id), home, device_key, now)?;
+        let handle = link.handle.clone();
         self.database
             .transact(move |connection| {
                 store::insert_link(connection, &link)?;
@@ -399,6 +385,44 @@ impl Linkage {
             })
             .await
     }
+}
+
+/// At a responder: a link with a fresh handle, and the assertion of it, not signed yet. `of` is the
+/// chart and its logical id.
+fn drafted(
+    me: &MemberId,
+    of: (Rid, &str),
+    home: &MemberId,
+    device_key: PublicKey,
+    now: Timestamp,
+) -> Result<(Link, LinkAssertion), LinkageError> {
+    let handle = PatientHandle::from_bytes(code::random()?);
+    let issued_at = Timestamp::from_unix_seconds(now.unix_seconds());
+    let assertion = LinkAssertion {
+        ver: 1,
+        pp: handle.clone(),
+        responder: me.clone(),
+        home: home.clone(),
+        device_key: device_key.clone(),
+        iat: issued_at,
+        exp: issued_at.plus_seconds(LONGEST_LIFE_SECONDS),
+    };
+    let (patient, patient_id) = of;
+    let link = Link {
+        handle,
+        patient,
+        patient_id: patient_id.into(),
+        home: home.clone(),
+        device_key,
+        created_at: now,
+        ended_at: None,
+        corrected_at: None,
+    };
+    Ok((link, assertion))
+}
+
+fn insert(connection: &mut HospitalConnection, link: &Link) -> Result<(), DatabaseError> {
+    store::insert_link(connection, link)
 }
 
 fn link_line(person: &PersonId, peer: &MemberId, outcome: &'static str, now: Timestamp) -> Line {

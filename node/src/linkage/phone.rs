@@ -125,6 +125,19 @@ impl Phone {
         Ok(public)
     }
 
+    /// The public half of a key for a link with `responder` that is still to be made: that of a try
+    /// that was broken off, or a fresh one.
+    ///
+    /// # Errors
+    /// `Entropy`.
+    pub fn pending_key(&mut self, responder: &MemberId) -> Result<PublicKey, PhoneError> {
+        let mut pending = self.keys.iter().filter(|key| key.link.is_none());
+        match pending.find(|key| key.responder == *responder) {
+            Some(key) => Ok(public_of(&key.seed)),
+            None => self.make_key(responder),
+        }
+    }
+
     /// Keeps the assertion that `responder` signed over the key just made; an older link's key with
     /// the same hospital is forgotten.
     ///

@@ -320,6 +320,30 @@ pub(super) fn home_link_of(
     row.map(read_home_link).transpose()
 }
 
+/// The living link of a person with a hospital, and its assertion.
+pub(super) fn home_link_with(
+    connection: &mut HospitalConnection,
+    of: &PersonId,
+    responder: &MemberId,
+) -> Result<Option<(HomeLink, String)>, DatabaseError> {
+    let row: Option<(String, String, String, String)> = home_link::table
+        .filter(home_link::person.eq(of.as_str()))
+        .filter(home_link::responder.eq(responder.as_str()))
+        .filter(home_link::ended_at.is_null())
+        .select((
+            home_link::responder,
+            home_link::handle,
+            home_link::device_key,
+            home_link::assertion,
+        ))
+        .first(connection)
+        .optional()?;
+    let read = |(responder, handle, key, assertion)| {
+        Ok((read_home_link((responder, handle, key))?, assertion))
+    };
+    row.map(read).transpose()
+}
+
 /// Whether a handle was ever taken in, by anyone.
 pub(super) fn handle_is_known(
     connection: &mut HospitalConnection,

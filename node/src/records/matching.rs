@@ -13,6 +13,7 @@ mod name;
 mod person;
 mod question;
 mod score;
+mod shown;
 
 use std::collections::HashMap;
 
@@ -34,6 +35,7 @@ use score::{Judged, judged, unique};
 pub(super) use answer::{list_in, searchset};
 pub use question::{MatchQuestion, ParametersError};
 pub use score::Grade;
+pub use shown::{Fit, Identified, Shown};
 
 /// The most candidates that one block brings.
 const MOST_OF_A_BLOCK: usize = 100;

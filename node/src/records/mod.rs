@@ -83,7 +83,7 @@ pub use interaction::HistoryOf;
 pub use load::{
     LoadError, LoadFormat, LoadFormatError, LoadReport, Refused, files_below, is_bundle,
 };
-pub use matching::{Grade, Match, MatchQuestion, ParametersError};
+pub use matching::{Fit, Grade, Identified, Match, MatchQuestion, ParametersError, Shown};
 pub use own::DefinitionRefused;
 pub(crate) use own::Indexing;
 pub use patch::PatchError;

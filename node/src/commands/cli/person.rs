@@ -10,6 +10,8 @@ use super::{ConfigArgs, ListArgs, OutputArgs};
 pub(crate) enum PersonCommand {
     /// Make this node the home of a person who has a chart here; writes their phone file
     Enroll(EnrollArgs),
+    /// Hand in the code that a hospital's desk gave: that hospital's chart is linked
+    Link(PersonLinkArgs),
     /// Everyone whose home this is
     List(ListArgs),
 }
@@ -25,6 +27,28 @@ pub(crate) struct EnrollArgs {
     #[arg(long, value_name = "ID")]
     pub(crate) patient: String,
     /// File that stands for the person's phone: it holds their private keys
+    #[arg(long, value_name = "FILE")]
+    pub(crate) phone: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  musubi-node person link 7K2QX-9D4HM --at 0110000002 --phone \
+    hana.phone.json\n\nBroken off, the same command goes on. Exit code 6: the hospital does not know \
+    the code, or its chart does not agree with the one here."
+)]
+pub(crate) struct PersonLinkArgs {
+    #[command(flatten)]
+    pub(crate) node: ConfigArgs,
+    /// The code, as it stands on the paper
+    #[arg(value_name = "CODE")]
+    pub(crate) code: String,
+    /// Member id of the hospital that gave it
+    #[arg(long, value_name = "MEMBER")]
+    pub(crate) at: String,
+    /// The person's phone file; the new link and its key are written into it
     #[arg(long, value_name = "FILE")]
     pub(crate) phone: PathBuf,
     #[command(flatten)]

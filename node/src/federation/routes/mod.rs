@@ -3,6 +3,7 @@
 pub(super) mod arrivals;
 mod federation;
 pub(super) mod hospital;
+mod linking;
 mod problem;
 
 use actix_web::web::ServiceConfig;
@@ -13,14 +14,17 @@ pub fn configure_federation(config: &mut ServiceConfig) {
     federation::configure(config);
 }
 
-/// The routes of the patient listener: where a change of mind has arrived. Needs
+/// The routes of the patient listener: where a change of mind has arrived, link codes
+/// handed in. Needs
 /// `Data<Federation>` and the people's door before them.
 pub fn configure_people(config: &mut ServiceConfig) {
     arrivals::configure(config);
+    linking::configure_people(config);
 }
 
-/// The routes of the hospital listener: grants, and questions under them. Needs `Data<Federation>`
+/// The routes of the hospital listener: grants, questions under them, link codes. Needs `Data<Federation>`
 /// and the staff door before them.
 pub fn configure_hospital(config: &mut ServiceConfig) {
     hospital::configure(config);
+    linking::configure_desk(config);
 }

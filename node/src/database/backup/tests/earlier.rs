@@ -70,6 +70,13 @@ const ROWS: &[(&str, &str)] = &[
         "INSERT INTO link VALUES ('pp:x', 1, 'p', 'y', 'key', 5, NULL, 6)",
     ),
     (
+        "0020",
+        "INSERT INTO link_offer (id, spoken, scanned, patient, patient_id, facts, shown, created_at, \
+         expires_at) VALUES ('o', 'a', 'b', 1, 'p', '1958 female', 'chart_number', 5, 6); \
+         INSERT INTO link_claim VALUES ('c', 'hana', 'y', 'd', 'key', NULL, 5, 6, 'linked'); \
+         INSERT INTO link_miss (who, at) VALUES ('y', 5)",
+    ),
+    (
         "0021",
         "INSERT INTO witnessed_log VALUES ('urn:x', 5, 'root', 5)",
     ),
