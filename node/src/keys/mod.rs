@@ -4,6 +4,7 @@
 //! what holds them is zeroized on drop and has no `Debug`, `Clone` or `Serialize`.
 
 mod files;
+mod second_factor;
 
 use std::path::{Path, PathBuf};
 
