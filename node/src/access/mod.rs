@@ -15,7 +15,7 @@ use crate::database::DatabaseError;
 use crate::identity::Caller;
 
 pub use act::Act;
-pub use disclosure::{HousePolicy, disclose};
+pub use disclosure::{HousePolicy, disclose, disclose_in_emergency, identify};
 pub use permit::Permit;
 
 /// Why there is no permit.

@@ -51,7 +51,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 16] = [
+const ACTS: [Act<'static>; 18] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -96,6 +96,10 @@ const ACTS: [Act<'static>; 16] = [
         patient: None,
     },
     Act::Import { format: "ndjson" },
+    Act::AskInEmergency {
+        practitioner: "id-1",
+    },
+    Act::ReviewEmergencies,
 ];
 
 #[test]

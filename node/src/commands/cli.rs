@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod consent;
 pub(crate) mod doctor;
+pub(crate) mod emergency;
 pub(crate) mod import;
 pub(crate) mod join;
 pub(crate) mod link;
@@ -69,6 +70,9 @@ pub(crate) enum Command {
     Code(CodeArgs),
     /// Ask the other hospitals about a person, with the visit code they gave
     Ask(AskArgs),
+    /// Ask without consent in an emergency, and review who did
+    #[command(subcommand)]
+    Emergency(emergency::EmergencyCommand),
     /// Read the audit log of this node
     #[command(subcommand)]
     Audit(audit::AuditCommand),

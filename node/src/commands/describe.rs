@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use federation_protocol::emergency::EMERGENCY_CAPABILITY;
 use federation_protocol::directory::{
     Certificate, Endpoints, KeyStatement, MemberDescription, Names, Profile, ProtocolRange,
 };
@@ -106,6 +107,9 @@ fn profile(config: &Config, keys: &Keys, der: Vec<u8>, now: Timestamp) -> Result
         keys: statements.collect(),
         certificates: vec![Certificate::from_der(der)],
         protocol: PROTOCOL,
-        capabilities: Vec::new(),
+        capabilities: match config.emergency.asks {
+            true => vec![EMERGENCY_CAPABILITY.to_owned()],
+            false => Vec::new(),
+        },
     })
 }

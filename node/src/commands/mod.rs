@@ -11,6 +11,7 @@ mod consent;
 mod database;
 mod describe;
 mod doctor;
+mod emergency;
 mod evidence;
 mod failure;
 mod import;
@@ -84,6 +85,7 @@ fn obey(command: &Command) -> Result<(), Failure> {
         Command::Consent(command) => consent::consent(command),
         Command::Code(args) => code::code(args),
         Command::Ask(args) => ask::ask(args),
+        Command::Emergency(command) => emergency::emergency(command),
         Command::Audit(command) => audit::audit(command),
         Command::Evidence(command) => evidence::evidence(command),
         Command::Access(command) => access::access(command),

@@ -6,7 +6,9 @@
 //! Source: PROTOCOL section 4.
 
 mod closing;
+mod emergency;
 mod granting;
+mod noticing;
 mod pace;
 mod revoking;
 mod unlinking;
@@ -15,10 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federation_protocol::Verified;
+use federation_protocol::emergency::NOTICES_PATH;
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
 pub use federation_protocol::signature::ECHO_PATH;
-use federation_protocol::signature::{DraftError, Request, RequestBinding, SignedAnswer};
+use federation_protocol::signature::{
+    DraftError, EMERGENCY_PATH, Request, RequestBinding, SignedAnswer,
+};
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{SharedClock, Stopwatch};
 use federation_service::problem::FHIR_JSON;
@@ -40,6 +45,7 @@ use super::store;
 use super::unlinking::LINKS_PATH;
 use crate::audit::{Kind, Line};
 use crate::database::{Database, DatabaseError, last_restore};
+use crate::emergency::Emergency;
 use crate::keys::Keys;
 
 /// The path where visit codes are redeemed.
@@ -77,6 +83,10 @@ pub struct InboundParts {
     pub(super) revocations: Revocations,
     /// What happened on a day.
     pub(super) receipts: Receipts,
+    /// What is kept of emergencies.
+    pub(super) emergency: Emergency,
+    /// Whether this house answers emergency questions.
+    pub(super) answers_emergencies: bool,
 }
 
 /// Answers peers. One per process, shared by its workers.
@@ -139,7 +149,9 @@ impl Inbound {
                 .with(GRANTS_PATH, Media::Json)
                 .with(REVOCATIONS_PATH, Media::Json)
                 .with(LINKS_PATH, Media::Json)
-                .with(RECEIPTS_PATH, Media::Json),
+                .with(RECEIPTS_PATH, Media::Json)
+                .with(EMERGENCY_PATH, Media::Json)
+                .with(NOTICES_PATH, Media::Json),
             rate: parts.rate,
             body_timeout: DEFAULT_BODY_TIMEOUT,
         });
@@ -257,6 +269,8 @@ impl Inbound {
             GRANTS_PATH => return self.redeem(request, pair).await,
             REVOCATIONS_PATH => return self.revoke(request, pair).await,
             LINKS_PATH => return self.unlink(request, pair).await,
+            NOTICES_PATH => return self.take_notice(request, pair).await,
+            EMERGENCY_PATH => return self.answer_emergency(request, pair, watch).await,
             _ => {}
         }
         let ready = match self.prepare(request).await {

@@ -10,6 +10,7 @@ pub mod breaker;
 pub mod delivery;
 pub mod directory;
 pub mod echo;
+pub mod emergency;
 pub mod evidence;
 pub mod exchange;
 pub mod held;
@@ -17,6 +18,7 @@ pub mod inbound;
 pub mod manifest;
 pub mod merge;
 pub mod metrics;
+pub mod noticing;
 mod opening;
 mod outbound;
 pub mod outcome;
@@ -54,15 +56,18 @@ use crate::audit::{Audit, Checkpoints};
 use crate::config::{FederationSettings, RegistrySettings};
 use crate::consent::{Consents, RevokedTokens};
 use crate::database::{Database, DatabaseError};
+use crate::emergency::Emergency;
 use crate::keys::Keys;
 use crate::records::Records;
 
 use asking::{Asking, AskingParts};
 use delivery::{Delivery, DeliveryParts};
 use directory::{DirectoryError, DirectorySettings, MemberDirectory};
+use emergency::{AskingInEmergency, UrgentParts};
 use exchange::Exchanges;
 use inbound::{Inbound, InboundParts};
 use metrics::FederationMetrics;
+use noticing::Noticing;
 use opening::{Opening, OpeningParts};
 use peers::Peers;
 use reconciling::Reconciling;
@@ -107,6 +112,10 @@ pub struct FederationParts<'a> {
     pub access: Access,
     /// This node's charts.
     pub records: Records,
+    /// What is kept of emergencies.
+    pub emergency: Emergency,
+    /// Whether this house answers emergency questions: `emergency.answer`.
+    pub answers_emergencies: bool,
     /// Where the counters are registered.
     pub metrics: &'a mut Registry,
 }
@@ -132,6 +141,8 @@ pub struct Federation {
     witnessing: Witnessing,
     delivery: Arc<Delivery>,
     unlinking: Arc<Unlinking>,
+    noticing: Arc<Noticing>,
+    asking_in_emergency: AskingInEmergency,
     revoked: RevokedTokens,
     reconciling: Reconciling,
     is_reconciled_daily: bool,
@@ -222,6 +233,22 @@ impl Federation {
             database.clone(),
             exchanges.clone(),
         );
+        let noticing = Noticing::new(
+            Arc::clone(&clock),
+            parts.emergency.clone(),
+            exchanges.clone(),
+        );
+        let asking_in_emergency = AskingInEmergency::new(UrgentParts {
+            me: me.clone(),
+            clock: Arc::clone(&clock),
+            keys: Arc::clone(&keys),
+            directory: directory.clone(),
+            database: database.clone(),
+            access: parts.access.clone(),
+            emergency: parts.emergency.clone(),
+            exchanges: exchanges.clone(),
+            deadline: settings.query_timeout.min(settings.peer_timeout),
+        });
         let standings = Standings::new(
             me.clone(),
             Arc::clone(&clock),
@@ -259,6 +286,8 @@ impl Federation {
             redeeming: redeeming.clone(),
             revocations,
             receipts: reconciling.receipts().clone(),
+            emergency: parts.emergency,
+            answers_emergencies: parts.answers_emergencies,
         })
         .await?;
         let asking = Asking::new(AskingParts {
@@ -282,6 +311,8 @@ impl Federation {
             witnessing,
             delivery: Arc::new(delivery),
             unlinking: Arc::new(unlinking),
+            noticing: Arc::new(noticing),
+            asking_in_emergency,
             revoked,
             reconciling,
             is_reconciled_daily: settings.reconcile,
@@ -302,6 +333,7 @@ impl Federation {
         let (consents, revoked) = (self.consents.clone(), self.revoked.clone());
         let unlinking = Arc::clone(&self.unlinking);
         let telling = tokio::spawn(async move { unlinking.keep_telling().await });
+        let noticing = tokio::spawn(Arc::clone(&self.noticing).keep_telling());
         let delivering = tokio::spawn(async move { delivery.keep_delivering().await });
         let polling = tokio::spawn(async move { directory.keep_current().await });
         let pruning = tokio::spawn(async move {
@@ -317,7 +349,9 @@ impl Federation {
         });
         let witnessing = self.witnessing.clone();
         let witnessing = tokio::spawn(async move { witnessing.keep_witnessed().await });
-        let mut handles = vec![polling, delivering, telling, pruning, witnessing];
+        let mut handles = vec![
+            polling, delivering, telling, noticing, pruning, witnessing,
+        ];
         if self.is_reconciled_daily {
             let reconciling = self.reconciling.clone();
             handles.push(tokio::spawn(async move {
@@ -361,6 +395,18 @@ impl Federation {
     #[must_use]
     pub fn unlinking(&self) -> &Unlinking {
         &self.unlinking
+    }
+
+    /// Tells homes of emergency accesses.
+    #[must_use]
+    pub fn noticing(&self) -> &Noticing {
+        &self.noticing
+    }
+
+    /// Asks in emergencies, for this node's physicians.
+    #[must_use]
+    pub fn asking_in_emergency(&self) -> &AskingInEmergency {
+        &self.asking_in_emergency
     }
 
     /// Compares the exchanges of a day with another member's.

@@ -7,6 +7,7 @@
 mod charts;
 mod ends;
 mod error;
+mod homes;
 pub mod phone;
 pub mod routes;
 mod store;
@@ -26,6 +27,7 @@ use crate::identity::PersonId;
 pub use charts::Merged;
 pub use ends::{UntoldEnd, end_by_home, own_line};
 pub use error::LinkageError;
+pub use homes::{homes_of, person_of_handle};
 use phone::{Carried, Phone};
 
 /// How far apart the clocks of members may be, seconds.

@@ -1,6 +1,7 @@
 //! The room's HTTP: what other members may send, and what the hospital's own staff may ask.
 
 pub(super) mod arrivals;
+mod emergency;
 mod federation;
 pub(super) mod hospital;
 mod problem;
@@ -22,5 +23,6 @@ pub fn configure_people(config: &mut ServiceConfig) {
 /// The routes of the hospital listener: grants, and questions under them. Needs `Data<Federation>`
 /// and the staff door before them.
 pub fn configure_hospital(config: &mut ServiceConfig) {
+    emergency::configure(config);
     hospital::configure(config);
 }
