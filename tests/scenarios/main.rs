@@ -15,6 +15,7 @@ mod bad_input;
 mod decisions;
 mod doctor;
 mod doors;
+mod emergency;
 mod endings;
 mod evil_node;
 mod evil_registry;
