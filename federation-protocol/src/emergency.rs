@@ -90,8 +90,16 @@ impl EmergencyPatient {
             Self::Described(person) => {
                 let mut words = person.kana.split([' ', '\u{3000}']);
                 person.kana.len() <= LONGEST_TEXT
-                    && person.kana.chars().all(|sign| is_kana(sign) || is_space(sign))
-                    && words.by_ref().take(2).filter(|word| !word.is_empty()).count() == 2
+                    && person
+                        .kana
+                        .chars()
+                        .all(|sign| is_kana(sign) || is_space(sign))
+                    && words
+                        .by_ref()
+                        .take(2)
+                        .filter(|word| !word.is_empty())
+                        .count()
+                        == 2
                     && person.birth_date.len() == "0000-00-00".len()
                     && Span::of_fhir(&person.birth_date).is_ok()
             }

@@ -18,9 +18,9 @@ use std::sync::LazyLock;
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::consent::{
     Actor, ConsentKind, Context, Criteria, DataMeaning, DataReference, Directive, DirectiveDraft,
-    DirectiveStatus, Effective, EmergencyRelease, FhirTime, LabelTerms, Performer, Period, Practitioner, Provision,
-    ProvisionType, Residual, ResourceFacts, SourceText, Span, decide, may_read_own, project,
-    with_status,
+    DirectiveStatus, Effective, EmergencyRelease, FhirTime, LabelTerms, Performer, Period,
+    Practitioner, Provision, ProvisionType, Residual, ResourceFacts, SourceText, Span, decide,
+    may_read_own, project, with_status,
 };
 use federation_protocol::emergency::{EmergencyQuestion, Standing};
 use federation_protocol::label::{Label, Labels};
@@ -143,7 +143,11 @@ fn judge_emergency(number: u64) {
     let release = EmergencyRelease::new(directives(&row["local"]), context);
     let looked_at: Vec<Category> = release.categories().collect();
     let shown = seen(|facts| release.permits(facts));
-    assert_eq!(shown, strings(&row["expect"]["ids"]), "row {number}: {title}");
+    assert_eq!(
+        shown,
+        strings(&row["expect"]["ids"]),
+        "row {number}: {title}"
+    );
     // What the query plan leaves out, the release would not have shown.
     assert_eq!(
         shown,

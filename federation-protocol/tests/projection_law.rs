@@ -19,8 +19,8 @@ use std::sync::LazyLock;
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::consent::{
     Actor, Context, Criteria, DataMeaning, DataReference, Directive, DirectiveStatus,
-    EMERGENCY_FLOOR, Effective, EmergencyRelease, FhirTime, LabelTerms, Loss, Period, Practitioner, Provision, ProvisionType, Residual,
-    ResourceFacts, Span, decide, first_loss, project,
+    EMERGENCY_FLOOR, Effective, EmergencyRelease, FhirTime, LabelTerms, Loss, Period, Practitioner,
+    Provision, ProvisionType, Residual, ResourceFacts, Span, decide, first_loss, project,
 };
 use federation_protocol::label::{Confidentiality, Label, Labels};
 use federation_protocol::member::MemberId;

@@ -148,7 +148,10 @@ impl Town {
         let until = self.now().plus_seconds(3_600);
         let made = rooms.identity.create_for_person(id, chart, until).await;
         let reply = reqwest::Client::new()
-            .get(format!("http://{}/api/v1/notices", home.config().patient.bind))
+            .get(format!(
+                "http://{}/api/v1/notices",
+                home.config().patient.bind
+            ))
             .bearer_auth(made.unwrap().1.reveal())
             .send()
             .await

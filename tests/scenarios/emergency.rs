@@ -81,6 +81,19 @@ async fn notices_come(town: &Town, hana: &Patient, count: usize) -> Vec<Value> {
     panic!("no notice within 60 s");
 }
 
+/// Every node knows what the registry says now: it looks ten times a second whether it is late.
+async fn fresh(town: &Town) {
+    for _ in 0..200 {
+        town.settle().await;
+        let mut nodes = town.hospitals.values().map(scenarios::Hospital::node);
+        if nodes.all(|node| node.federation().ready().is_ok()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the registry says nothing new");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_emergency_opens_the_floor_is_written_down_told_reviewed_and_blocks_until_it_is() {
     for store in Store::each() {
@@ -91,7 +104,10 @@ async fn an_emergency_opens_the_floor_is_written_down_told_reviewed_and_blocks_u
 
         // Without the second factor nothing is asked.
         let (status, refused) = shirakaba.ask_urgently("dr-1", &body).await;
-        assert_eq!((status, &refused["code"]), (403, &json!("btg_not_permitted")));
+        assert_eq!(
+            (status, &refused["code"]),
+            (403, &json!("btg_not_permitted"))
+        );
 
         body["code"] = json!(phone.code(town.now()));
         let (status, found) = shirakaba.ask_urgently("dr-1", &body).await;
@@ -136,8 +152,7 @@ async fn an_emergency_opens_the_floor_is_written_down_told_reviewed_and_blocks_u
 
         // 72 hours later it blocks, until somebody else has looked.
         town.clock.advance(72 * HOUR + 1);
-        town.settle_until("yukimi", federation_protocol::member::MemberState::Active)
-            .await;
+        fresh(&town).await;
         body["code"] = json!(phone.code(town.now()));
         let (status, refused) = shirakaba.ask_urgently("dr-1", &body).await;
         assert_eq!((status, &refused["code"]), (403, &json!("btg_review_open")));
@@ -245,6 +260,6 @@ async fn an_insured_identifier_with_its_branch_finds_one_of_a_family_and_tells_w
         })
     });
     let success = format!("{:?}", std::process::ExitCode::SUCCESS);
-    assert_eq!(said.join().unwrap(), [&success, &success, &success]);
+    assert!(said.join().unwrap().iter().all(|one| *one == success));
     town.stop().await;
 }

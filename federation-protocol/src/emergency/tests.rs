@@ -78,7 +78,10 @@ fn a_reason_has_a_code_and_ten_characters_that_say_something() {
         assert_eq!(refused, Refusal::BtgReasonRequired, "{short}");
     }
     // Not of this schema at all.
-    let refused = asked(HANA, r#"{"code":"curious","text":"搬送時に意識がなく連絡"}"#);
+    let refused = asked(
+        HANA,
+        r#"{"code":"curious","text":"搬送時に意識がなく連絡"}"#,
+    );
     assert_eq!(refused.unwrap_err(), Refusal::QueryNotAllowed);
 }
 

@@ -3,10 +3,10 @@
 
 use std::fs;
 
-use federation_protocol::emergency::EMERGENCY_CAPABILITY;
 use federation_protocol::directory::{
     Certificate, Endpoints, KeyStatement, MemberDescription, Names, Profile, ProtocolRange,
 };
+use federation_protocol::emergency::EMERGENCY_CAPABILITY;
 use federation_protocol::keys::KeyUse;
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;

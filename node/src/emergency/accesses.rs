@@ -183,7 +183,11 @@ impl Emergency {
         access: &Access,
     ) -> Result<(), DatabaseError> {
         let notice = super::notices::notice_of(access, handle);
-        tracing::debug!(access.id, path = NOTICES_PATH, "kept here: the home is this node");
+        tracing::debug!(
+            access.id,
+            path = NOTICES_PATH,
+            "kept here: the home is this node"
+        );
         self.keep_notice(connection, &self.parts.me, &notice, access.at)
             .map(|_known| ())
     }

@@ -67,8 +67,7 @@ impl Emergency {
         self.parts
             .database
             .transact(move |connection| {
-                let access =
-                    store::accesses::find(connection, &id)?.ok_or(ReviewError::Unknown)?;
+                let access = store::accesses::find(connection, &id)?.ok_or(ReviewError::Unknown)?;
                 if access.asker == me && access.practitioner == closing.by {
                     return Err(ReviewError::Own);
                 }

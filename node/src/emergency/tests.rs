@@ -7,7 +7,9 @@
     reason = "tests fail by panicking"
 )]
 
-use federation_protocol::emergency::{MOST_OF_A_MEMBER, MOST_OF_A_PRACTITIONER, Reason, ReasonCode};
+use federation_protocol::emergency::{
+    MOST_OF_A_MEMBER, MOST_OF_A_PRACTITIONER, Reason, ReasonCode,
+};
 use federation_protocol::sample::NOW;
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{Clock as _, ManualClock};
@@ -120,7 +122,10 @@ async fn a_code_of_the_second_factor_counts_once_and_around_now_alone() {
         assert!(matches!(again, Err(FactorError::Wrong)), "replayed");
         let before = ward.code(-1).await;
         let older = ward.emergency.show("dr-1", &before).await;
-        assert!(matches!(older, Err(FactorError::Wrong)), "older than one taken");
+        assert!(
+            matches!(older, Err(FactorError::Wrong)),
+            "older than one taken"
+        );
         let next = ward.code(1).await;
         assert!(ward.emergency.show("dr-1", &next).await.is_ok());
         let nobody = ward.emergency.show("dr-2", &next).await;
@@ -235,7 +240,10 @@ async fn a_review_open_for_72_hours_blocks_until_an_officer_closes_it() {
         let note = "救急記録と照合、正当";
         assert!(matches!(close("dr-1", note).await, Err(ReviewError::Own)));
         assert!(matches!(close("", note).await, Err(ReviewError::Nameless)));
-        assert!(matches!(close("officer", " ").await, Err(ReviewError::Note)));
+        assert!(matches!(
+            close("officer", " ").await,
+            Err(ReviewError::Note)
+        ));
         close("officer", note).await.unwrap();
         assert!(matches!(
             close("officer", note).await,

@@ -349,9 +349,7 @@ impl Federation {
         });
         let witnessing = self.witnessing.clone();
         let witnessing = tokio::spawn(async move { witnessing.keep_witnessed().await });
-        let mut handles = vec![
-            polling, delivering, telling, noticing, pruning, witnessing,
-        ];
+        let mut handles = vec![polling, delivering, telling, noticing, pruning, witnessing];
         if self.is_reconciled_daily {
             let reconciling = self.reconciling.clone();
             handles.push(tokio::spawn(async move {

@@ -260,8 +260,7 @@ impl Opening {
         let parts = Arc::clone(&self.parts);
         let read = self.parts.database.read(move |connection| {
             let house = &parts.house;
-            let permit =
-                access::disclose_in_emergency(connection, chart, context.clone(), house)?;
+            let permit = access::disclose_in_emergency(connection, chart, context.clone(), house)?;
             search_all(connection, &parts, &permit, &queries)
         });
         let answers = read.await.map_err(|error: OpenError| error.told(request))?;

@@ -22,7 +22,10 @@ async fn who_may_not_ask_in_an_emergency_is_refused_and_written_down() {
         // A member whose entry does not hold the capability.
         let minato = town.at("minato").envoy();
         let reply = minato.asks_urgently(yukimi, HANA, now).await;
-        assert_eq!((reply.status, reply.code().as_str()), (403, "btg_not_permitted"));
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (403, "btg_not_permitted")
+        );
 
         // A practitioner without a second factor, with a stale one, with one from the future; a
         // clerk; a system.
@@ -30,12 +33,30 @@ async fn who_may_not_ask_in_an_emergency_is_refused_and_written_down() {
         let draft = || envoy.emergency(yukimi, &body, now);
         let right = draft().actor;
         for actor in [
-            Actor { acr: None, ..right.clone() },
-            Actor { acr: Some("password".to_owned()), ..right.clone() },
-            Actor { at: None, ..right.clone() },
-            Actor { at: Some(now.plus_seconds(-961)), ..right.clone() },
-            Actor { at: Some(now.plus_seconds(3_600)), ..right.clone() },
-            Actor { role: "clerk".to_owned(), ..right.clone() },
+            Actor {
+                acr: None,
+                ..right.clone()
+            },
+            Actor {
+                acr: Some("password".to_owned()),
+                ..right.clone()
+            },
+            Actor {
+                at: None,
+                ..right.clone()
+            },
+            Actor {
+                at: Some(now.plus_seconds(-961)),
+                ..right.clone()
+            },
+            Actor {
+                at: Some(now.plus_seconds(3_600)),
+                ..right.clone()
+            },
+            Actor {
+                role: "clerk".to_owned(),
+                ..right.clone()
+            },
             Actor::system(),
         ] {
             let said = format!("{actor:?}");
@@ -61,20 +82,35 @@ async fn who_may_not_ask_in_an_emergency_is_refused_and_written_down() {
                 "btg_reason_required",
             ),
             (with("queries", json!([])), 400, "query_not_allowed"),
-            (with("queries", json!(["Patient"])), 400, "query_not_allowed"),
+            (
+                with("queries", json!(["Patient"])),
+                400,
+                "query_not_allowed",
+            ),
             (
                 with("queries", json!(["Observation?_cursor=abc"])),
                 400,
                 "query_not_allowed",
             ),
             (with("more", json!(1)), 400, "query_not_allowed"),
-            (with("patient", json!({"kana": HANA})), 400, "query_not_allowed"),
+            (
+                with("patient", json!({"kana": HANA})),
+                400,
+                "query_not_allowed",
+            ),
         ] {
             let draft = envoy.emergency(yukimi, &body, now);
             let reply = envoy.send(yukimi, &envoy.sign(draft, now)).await;
-            assert_eq!((reply.status, reply.code().as_str()), (status, code), "{body}");
+            assert_eq!(
+                (reply.status, reply.code().as_str()),
+                (status, code),
+                "{body}"
+            );
         }
-        assert!(yukimi.reviews("officer").await.is_empty(), "nothing was opened");
+        assert!(
+            yukimi.reviews("officer").await.is_empty(),
+            "nothing was opened"
+        );
         let lines = yukimi.audit().await;
         let refused = lines.iter().filter(|line| line.kind == "refusal").count();
         assert_eq!(refused, 15, "each is a line");
@@ -87,7 +123,10 @@ async fn break_glass_is_no_purpose_elsewhere_and_its_path_takes_no_other_and_no_
     let (town, hana) = town(Store::Sqlite).await;
     let (yukimi, now) = (town.at("yukimi"), town.now());
     let envoy = town.at("shirakaba").envoy();
-    let token = town.tokens(&hana, "shirakaba", "lab").await.remove("yukimi");
+    let token = town
+        .tokens(&hana, "shirakaba", "lab")
+        .await
+        .remove("yukimi");
     let token = token.unwrap();
     let key = envoy.keys.sign();
 
@@ -141,9 +180,11 @@ async fn a_node_that_skips_its_own_checks_is_counted_written_down_and_told_to_th
     let notices = notices_come(&town, &hana, 1).await;
     assert_eq!(notices[0]["asked_by"], evil.id.as_str());
     let lines = yukimi.audit().await;
-    assert!(lines.iter().any(|line| {
-        line.kind == "disclosure" && line.purpose.as_deref() == Some("BTG")
-    }));
+    assert!(
+        lines
+            .iter()
+            .any(|line| { line.kind == "disclosure" && line.purpose.as_deref() == Some("BTG") })
+    );
 
     // Nor can another hospital tell Hana lies by a handle that is not its own.
     let forged = json!({

@@ -13,7 +13,9 @@ async fn the_twenty_first_question_of_a_member_is_refused_misses_counted_also_af
         let envoy = town.at("shirakaba").envoy();
         let now = town.now();
         for _ in 0..20 {
-            let reply = envoy.asks_urgently(town.at("yukimi"), "ダレカ サン", now).await;
+            let reply = envoy
+                .asks_urgently(town.at("yukimi"), "ダレカ サン", now)
+                .await;
             assert_eq!(reply.status, 200, "{}", reply.code());
         }
         let limited = (429, "btg_rate_limited".to_owned());
@@ -38,19 +40,28 @@ async fn the_sixth_question_of_a_practitioner_is_refused_before_anybody_is_asked
     assert_eq!(status, 200, "{found}");
     // The same code again is none.
     let (status, refused) = shirakaba.ask_urgently("dr-1", &body).await;
-    assert_eq!((status, &refused["code"]), (403, &json!("second_factor_wrong")));
+    assert_eq!(
+        (status, &refused["code"]),
+        (403, &json!("second_factor_wrong"))
+    );
     body.as_object_mut().unwrap().remove("code");
     for _ in 0..4 {
         let (status, _) = shirakaba.ask_urgently("dr-1", &body).await;
         assert_eq!(status, 200);
     }
     let (status, refused) = shirakaba.ask_urgently("dr-1", &body).await;
-    assert_eq!((status, &refused["code"]), (429, &json!("btg_rate_limited")));
+    assert_eq!(
+        (status, &refused["code"]),
+        (429, &json!("btg_rate_limited"))
+    );
     assert_eq!(town.at("yukimi").reviews("officer").await.len(), 5);
 
     // Another physician has a day of their own, and needs a factor of their own.
     let (status, refused) = shirakaba.ask_urgently("dr-2", &body).await;
-    assert_eq!((status, &refused["code"]), (403, &json!("btg_not_permitted")));
+    assert_eq!(
+        (status, &refused["code"]),
+        (403, &json!("btg_not_permitted"))
+    );
     town.stop().await;
 }
 
@@ -70,12 +81,18 @@ async fn without_the_registry_emergencies_go_on_for_72_hours_and_no_longer() {
         assert_eq!(ids(&found), super::FLOOR, "{hours}");
     }
     let lines = town.at("yukimi").audit().await;
-    let last = lines.iter().rfind(|line| line.kind == "disclosure").unwrap();
+    let last = lines
+        .iter()
+        .rfind(|line| line.kind == "disclosure")
+        .unwrap();
     assert_eq!(last.detail["stale"], true);
     town.clock.advance(25 * HOUR);
     body["code"] = json!(phone.code(town.now()));
     let (status, refused) = shirakaba.ask_urgently("dr-1", &body).await;
-    assert_eq!((status, &refused["code"]), (503, &json!("directory_expired")));
+    assert_eq!(
+        (status, &refused["code"]),
+        (503, &json!("directory_expired"))
+    );
     let (envoy, now) = (shirakaba.envoy(), town.now());
     let reply = envoy.asks_urgently(town.at("yukimi"), HANA, now).await;
     assert_eq!(reply.code(), "directory_expired");

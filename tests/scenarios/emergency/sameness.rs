@@ -49,7 +49,11 @@ async fn nobody_several_denied_and_filtered_are_one_answer_in_an_emergency() {
             assert_eq!(reply.told(), first.told(), "{kana}");
         }
         let shown = envoy.asks_urgently(yukimi, super::HANA, now).await;
-        assert_ne!(shown.told(), first.told(), "there is something to tell apart");
+        assert_ne!(
+            shown.told(),
+            first.told(),
+            "there is something to tell apart"
+        );
         town.stop().await;
     }
 }

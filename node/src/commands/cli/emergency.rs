@@ -88,10 +88,8 @@ pub(crate) struct EmergencyAskArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  musubi-node emergency reviews list\n  \
-    musubi-node emergency reviews list --all -o json"
-)]
+#[command(after_help = "Examples:\n  musubi-node emergency reviews list\n  \
+    musubi-node emergency reviews list --all -o json")]
 pub(crate) struct ReviewsListArgs {
     #[command(flatten)]
     pub(crate) node: ConfigArgs,

@@ -17,10 +17,8 @@ pub(crate) enum PersonCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  musubi-node person notices --person ID\n  \
-    musubi-node person notices --patient 0192…"
-)]
+#[command(after_help = "Examples:\n  musubi-node person notices --person ID\n  \
+    musubi-node person notices --patient 0192…")]
 pub(crate) struct NoticesArgs {
     #[command(flatten)]
     pub(crate) node: ConfigArgs,

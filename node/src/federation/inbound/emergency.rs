@@ -10,9 +10,7 @@
 //! Source: CONSENT section 5; PROTOCOL section 4.
 
 use federation_protocol::Verified;
-use federation_protocol::emergency::{
-    EMERGENCY_CAPABILITY, EmergencyQuestion, Reason, Standing,
-};
+use federation_protocol::emergency::{EMERGENCY_CAPABILITY, EmergencyQuestion, Reason, Standing};
 use federation_protocol::refusal::Refusal;
 use federation_protocol::signature::{Request, SignedAnswer};
 use federation_service::clock::Stopwatch;

@@ -73,12 +73,9 @@ fn judged(patient: &EmergencyPatient, evidence: &Evidence) -> Likeness {
             Agreement::Agrees => return Likeness::Whole,
             _ => return Likeness::None,
         },
-        EmergencyPatient::Described(_) => [
-            evidence.family,
-            evidence.given,
-            evidence.born,
-            evidence.sex,
-        ],
+        EmergencyPatient::Described(_) => {
+            [evidence.family, evidence.given, evidence.born, evidence.sex]
+        }
     };
     if said.contains(&Agreement::Differs) {
         Likeness::None
