@@ -248,3 +248,13 @@ fn exports_have_bounds_and_a_folder_beside_the_database() {
     assert!(complaint(&with("jobs = 0"), &[]).contains("export.jobs"));
     assert!(complaint(&with("max_disc = \"1GiB\""), &[]).contains("export.max_disk"));
 }
+
+#[test]
+fn a_house_answers_emergencies_and_asks_in_none_unless_it_says_so() {
+    let emergency = load(WHOLE, &[]).unwrap().emergency;
+    assert!(emergency.answers && !emergency.asks);
+    let with = |line: &str| format!("{WHOLE}\n[emergency]\n{line}\n");
+    let other = load(&with("ask = \"on\"\nanswer = \"off\""), &[]).unwrap();
+    assert!(other.emergency.asks && !other.emergency.answers);
+    assert!(complaint(&with("ask = \"yes\""), &[]).contains("emergency.ask"));
+}

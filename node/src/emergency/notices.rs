@@ -179,6 +179,20 @@ impl Emergency {
     }
 }
 
+impl Emergency {
+    /// Chart `from` was given up for chart `into`: what happened to it in emergencies is told with
+    /// the surviving one. Again does nothing.
+    ///
+    /// # Errors
+    /// Not moved.
+    pub async fn follow_merge(&self, from: Rid, into: Rid) -> Result<(), DatabaseError> {
+        self.parts
+            .database
+            .transact(move |connection| store::accesses::move_chart(connection, from, into))
+            .await
+    }
+}
+
 fn told_here(me: &MemberId, access: Access) -> Told {
     Told {
         id: access.id,

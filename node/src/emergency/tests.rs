@@ -287,3 +287,59 @@ async fn the_twenty_first_question_of_a_member_on_one_day_is_one_too_many() {
     })
     .await;
 }
+
+#[actix_web::test]
+async fn of_codes_sent_at_once_the_right_one_counts_once_and_five_wrong_ones_lock() {
+    on_each_async(async |database| {
+        let ward = Ward::on(database).await;
+        let right = ward.code(0).await;
+        let sent = (0..16).map(|_| ward.emergency.show("dr-1", &right));
+        let taken = futures_util::future::join_all(sent).await;
+        assert_eq!(taken.iter().filter(|one| one.is_ok()).count(), 1);
+
+        ward.clock.advance(HOUR * 25);
+        let wrong = ward.wrong().await;
+        let sent = (0..32).map(|_| ward.emergency.show("dr-1", &wrong));
+        let taken = futures_util::future::join_all(sent).await;
+        let compared = taken
+            .iter()
+            .filter(|one| matches!(one, Err(FactorError::Wrong)));
+        assert_eq!(compared.count(), 5, "the others met a lock");
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn questions_begun_at_once_are_five_at_most() {
+    on_each_async(async |database| {
+        let ward = Ward::on(database).await;
+        ward.show().await;
+        let ids: Vec<String> = (0..12).map(|number| format!("a{number}")).collect();
+        let begun = futures_util::future::join_all(ids.iter().map(|id| ward.begin(id))).await;
+        assert_eq!(begun.iter().filter(|one| one.is_ok()).count(), 5);
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn what_happened_to_a_chart_is_told_with_the_chart_that_took_its_place() {
+    on_each_async(async |database| {
+        let ward = Ward::on(database.clone()).await;
+        let access = Access {
+            side: Side::Answered,
+            patient: Some(crate::database::Rid(7)),
+            ..asked("a", ward.clock.now())
+        };
+        let emergency = ward.emergency.clone();
+        database
+            .transact(move |connection| emergency.note_answer(connection, &access))
+            .await
+            .unwrap();
+        let (from, into) = (crate::database::Rid(7), crate::database::Rid(9));
+        let told = async |chart| ward.emergency.told_of_chart(chart).await.unwrap().len();
+        assert_eq!((told(from).await, told(into).await), (1, 0));
+        ward.emergency.follow_merge(from, into).await.unwrap();
+        assert_eq!((told(from).await, told(into).await), (0, 1));
+    })
+    .await;
+}

@@ -205,3 +205,22 @@ async fn a_node_that_skips_its_own_checks_is_counted_written_down_and_told_to_th
     assert_eq!(town.notices(&hana).await.len(), 1);
     town.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_house_that_answers_no_emergencies_says_so_and_opens_nothing() {
+    let town = scenarios::Town::prepared(&["yukimi", "shirakaba"], Store::Sqlite, |hospital| {
+        let setting = match hospital.name() {
+            "yukimi" => "answer = \"off\"",
+            _ => "ask = \"on\"",
+        };
+        hospital.set("emergency", setting);
+    })
+    .await;
+    let (yukimi, now) = (town.at("yukimi"), town.now());
+    yukimi.load(&super::chart()).await;
+    let envoy = town.at("shirakaba").envoy();
+    let reply = envoy.asks_urgently(yukimi, HANA, now).await;
+    assert_eq!(reply.code(), "btg_not_permitted");
+    assert!(yukimi.reviews("officer").await.is_empty());
+    town.stop().await;
+}

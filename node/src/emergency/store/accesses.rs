@@ -167,6 +167,18 @@ pub(in crate::emergency) fn of_chart(
     rows.into_iter().map(access).collect()
 }
 
+/// The accesses to a chart that was given up are the surviving one's.
+pub(in crate::emergency) fn move_chart(
+    connection: &mut HospitalConnection,
+    from: Rid,
+    into: Rid,
+) -> Result<(), DatabaseError> {
+    diesel::update(emergency_access::table.filter(emergency_access::patient.eq(from.0)))
+        .set(emergency_access::patient.eq(into.0))
+        .execute(connection)?;
+    Ok(())
+}
+
 pub(in crate::emergency) fn find(
     connection: &mut HospitalConnection,
     id: &str,
