@@ -121,6 +121,20 @@ impl Hospital {
         self.post("/api/v1/emergency", &token, body).await
     }
 
+    /// The same as a stream: all of it, as it came.
+    pub async fn watch_urgently(&self, practitioner: &str, body: &Value) -> String {
+        let token = self.token(Role::Physician, practitioner).await;
+        let reply = reqwest::Client::new()
+            .post(format!("{}/api/v1/emergency", self.staff_url()))
+            .bearer_auth(token)
+            .header("accept", "text/event-stream")
+            .json(body)
+            .send()
+            .await
+            .unwrap();
+        reply.text().await.unwrap()
+    }
+
     /// The open reviews, as an officer reads them.
     pub async fn reviews(&self, officer: &str) -> Vec<Value> {
         let token = self.token(Role::Auditor, officer).await;

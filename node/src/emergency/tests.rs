@@ -154,7 +154,7 @@ async fn guessing_codes_locks_for_longer_and_longer_also_after_a_restart() {
                 panic!("not locked");
             };
             let wait = until.seconds_since(ward.clock.now());
-            assert_eq!(wait, 15 * MINUTE << lock);
+            assert_eq!(wait, (15 * MINUTE) << lock);
             ward.clock.advance(wait);
         }
         assert_eq!(tries, 20);

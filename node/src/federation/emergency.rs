@@ -18,9 +18,9 @@ use federation_protocol::purpose::Purpose;
 use federation_protocol::signature::{Actor, EMERGENCY_PATH, ExchangeId};
 use federation_protocol::time::Timestamp;
 use federation_service::clock::SharedClock;
-use futures_util::future::join_all;
+use futures_util::{FutureExt as _, StreamExt as _};
 
-use super::asking::hospital;
+use super::asking::{Parts, hospital};
 use super::directory::MemberDirectory;
 use super::exchange::{Ask, Exchanges, random};
 use super::manifest;
@@ -116,7 +116,7 @@ pub enum UrgentError {
 }
 
 /// A question that was let out.
-struct Planned {
+pub(super) struct Planned {
     id: String,
     at: Timestamp,
     practitioner: String,
@@ -124,7 +124,7 @@ struct Planned {
     reason: Reason,
     body: Vec<u8>,
     questions: Vec<Question>,
-    hospitals: Vec<Hospital>,
+    pub(super) hospitals: Vec<Hospital>,
 }
 
 impl AskingInEmergency {
@@ -136,28 +136,19 @@ impl AskingInEmergency {
     ///
     /// # Errors
     /// Nothing was asked, or what came could not be written down.
-    pub async fn ask(&self, caller: &Caller, urgent: Urgent) -> Result<String, UrgentError> {
-        let planned = self.plan(caller, urgent).await?;
-        let asked = planned
-            .hospitals
-            .iter()
-            .map(|hospital| self.ask_one(&planned, hospital));
-        let parts = join_all(asked).await;
-        for part in &parts {
-            self.record(&planned, part).await?;
+    pub async fn ask(
+        self: &Arc<Self>,
+        caller: &Caller,
+        urgent: Urgent,
+    ) -> Result<String, UrgentError> {
+        let planned = Arc::new(self.plan(caller, urgent).await?);
+        let mut coming = self.send(&planned);
+        let mut parts = Vec::new();
+        while let Some(part) = coming.next().await {
+            self.record(&planned, &part).await?;
+            parts.push(part);
         }
-        let order: Vec<MemberId> = planned
-            .hospitals
-            .iter()
-            .map(|hospital| hospital.member.clone())
-            .collect();
-        let parts = in_order(parts, &order);
-        let shown = parts.iter().map(|part| match &part.outcome {
-            PeerOutcome::Answered(answer) => answer.shown(),
-            _ => 0,
-        });
-        self.parts.emergency.ended(&planned.id, shown.sum()).await?;
-        let manifest = self.close(&planned, &parts).await?;
+        let (parts, manifest) = self.close(&planned, parts).await?;
         let is_all = !parts.iter().any(|part| match &part.outcome {
             PeerOutcome::Answered(answer) => answer.next.is_some(),
             _ => false,
@@ -173,7 +164,14 @@ impl AskingInEmergency {
     }
 
     /// Whether it may be asked, and of whom. Counted, and its review opened, when this returns.
-    async fn plan(&self, caller: &Caller, urgent: Urgent) -> Result<Planned, UrgentError> {
+    ///
+    /// # Errors
+    /// Nothing was asked.
+    pub(super) async fn plan(
+        &self,
+        caller: &Caller,
+        urgent: Urgent,
+    ) -> Result<Planned, UrgentError> {
         let practitioner = caller.id().unwrap_or_default().to_owned();
         let act = Act::AskInEmergency {
             practitioner: &practitioner,
@@ -261,6 +259,17 @@ impl AskingInEmergency {
         }
     }
 
+    /// Sends the question out; the parts come in the order in which they end.
+    pub(super) fn send(self: &Arc<Self>, planned: &Arc<Planned>) -> Parts {
+        let parts = Parts::new();
+        for hospital in planned.hospitals.clone() {
+            let (asking, planned) = (Arc::clone(self), Arc::clone(planned));
+            let part = async move { asking.ask_one(&planned, &hospital).await };
+            parts.push(part.boxed_local());
+        }
+        parts
+    }
+
     async fn ask_one(&self, planned: &Planned, hospital: &Hospital) -> Part {
         let ask = Ask {
             path: EMERGENCY_PATH.to_owned(),
@@ -282,7 +291,10 @@ impl AskingInEmergency {
     }
 
     /// Writes one exchange down: before its answer is shown.
-    async fn record(&self, planned: &Planned, part: &Part) -> Result<(), DatabaseError> {
+    ///
+    /// # Errors
+    /// Not written: the answer must not be shown.
+    pub(super) async fn record(&self, planned: &Planned, part: &Part) -> Result<(), DatabaseError> {
         let mut line = Line::new(Kind::Query, self.parts.clock.now(), EMERGENCY_ROLE)
             .actor_id(&planned.practitioner)
             .peer(&part.hospital.member)
@@ -316,8 +328,29 @@ impl AskingInEmergency {
             .await
     }
 
-    /// Signs the manifest and keeps it. It names nobody whom the question was about.
-    async fn close(&self, planned: &Planned, parts: &[Part]) -> Result<String, DatabaseError> {
+    /// The parts in the order in which the hospitals were asked, and the manifest, signed and kept.
+    /// It names nobody whom the question was about. The review knows then how much came.
+    ///
+    /// # Errors
+    /// Not kept.
+    pub(super) async fn close(
+        &self,
+        planned: &Planned,
+        came: Vec<Part>,
+    ) -> Result<(Vec<Part>, String), DatabaseError> {
+        let hospitals = planned.hospitals.iter();
+        let order: Vec<MemberId> = hospitals.map(|one| one.member.clone()).collect();
+        let parts = in_order(came, &order);
+        let shown = parts.iter().map(|part| match &part.outcome {
+            PeerOutcome::Answered(answer) => answer.shown(),
+            _ => 0,
+        });
+        self.parts.emergency.ended(&planned.id, shown.sum()).await?;
+        let jws = self.manifest(planned, &parts).await?;
+        Ok((parts, jws))
+    }
+
+    async fn manifest(&self, planned: &Planned, parts: &[Part]) -> Result<String, DatabaseError> {
         let types: Vec<&str> = planned
             .questions
             .iter()

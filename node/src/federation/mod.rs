@@ -142,7 +142,7 @@ pub struct Federation {
     delivery: Arc<Delivery>,
     unlinking: Arc<Unlinking>,
     noticing: Arc<Noticing>,
-    asking_in_emergency: AskingInEmergency,
+    asking_in_emergency: Arc<AskingInEmergency>,
     revoked: RevokedTokens,
     reconciling: Reconciling,
     is_reconciled_daily: bool,
@@ -312,7 +312,7 @@ impl Federation {
             delivery: Arc::new(delivery),
             unlinking: Arc::new(unlinking),
             noticing: Arc::new(noticing),
-            asking_in_emergency,
+            asking_in_emergency: Arc::new(asking_in_emergency),
             revoked,
             reconciling,
             is_reconciled_daily: settings.reconcile,
@@ -403,7 +403,7 @@ impl Federation {
 
     /// Asks in emergencies, for this node's physicians.
     #[must_use]
-    pub fn asking_in_emergency(&self) -> &AskingInEmergency {
+    pub fn asking_in_emergency(&self) -> &Arc<AskingInEmergency> {
         &self.asking_in_emergency
     }
 

@@ -1,18 +1,23 @@
 //! The hospital listener's part of break-glass: a physician asks.
 
-use actix_web::HttpResponse;
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
-use actix_web::http::header::CACHE_CONTROL;
+use actix_web::http::header::{ACCEPT, CACHE_CONTROL};
 use actix_web::web::{Data, Json, ServiceConfig, post, resource};
+use actix_web::{HttpRequest, HttpResponse};
 use federation_protocol::emergency::{EmergencyPatient, Reason};
 use federation_protocol::member::MemberId;
 use federation_service::problem::{FHIR_JSON, Problem};
 use serde::Deserialize;
 
 use super::super::Federation;
-use super::super::emergency::{Urgent, UrgentError};
+use super::super::emergency::{AskingInEmergency, Planned, Urgent, UrgentError};
+use super::super::outcome::{Hospital, Part};
 use super::problem::unavailable;
+use super::watching::{Watched, streamed};
 use crate::access::AccessRefusal;
+use crate::database::DatabaseError;
 use crate::emergency::AskRefusal;
 use crate::emergency::routes::factor_problem;
 use crate::identity::Caller;
@@ -36,10 +41,12 @@ struct Asked {
     code: Option<String>,
 }
 
-/// `POST /api/v1/emergency`: one merged searchset of what the hospitals opened.
+/// `POST /api/v1/emergency`: one merged searchset of what the hospitals opened; or each one's part as
+/// it comes, for whoever accepts `text/event-stream`.
 async fn ask(
     federation: Data<Federation>,
     caller: Caller,
+    http: HttpRequest,
     body: Json<Asked>,
 ) -> Result<HttpResponse, Problem> {
     let Asked {
@@ -57,12 +64,47 @@ async fn ask(
         code,
     };
     let asking = federation.asking_in_emergency();
+    if wants_a_stream(&http) {
+        let planned = asking.plan(&caller, urgent).await;
+        let planned = Arc::new(planned.map_err(|error| problem(&error))?);
+        let parts = asking.send(&planned);
+        let asking = Arc::clone(asking);
+        return Ok(streamed(Urgently { asking, planned }, parts));
+    }
     let bundle = asking.ask(&caller, urgent).await;
     let bundle = bundle.map_err(|error| problem(&error))?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .content_type(FHIR_JSON)
         .body(bundle))
+}
+
+fn wants_a_stream(http: &HttpRequest) -> bool {
+    let accept = http.headers().get(ACCEPT);
+    accept.is_some_and(|accept| accept.as_bytes() == b"text/event-stream")
+}
+
+/// A question of an emergency.
+struct Urgently {
+    asking: Arc<AskingInEmergency>,
+    planned: Arc<Planned>,
+}
+
+impl Watched for Urgently {
+    fn hospitals(&self) -> Vec<(Hospital, bool)> {
+        let hospitals = self.planned.hospitals.iter();
+        hospitals
+            .map(|hospital| (hospital.clone(), false))
+            .collect()
+    }
+
+    async fn record(&self, part: &Part) -> Result<(), DatabaseError> {
+        self.asking.record(&self.planned, part).await
+    }
+
+    async fn close(&self, came: Vec<Part>) -> Result<(Vec<Part>, String), DatabaseError> {
+        self.asking.close(&self.planned, came).await
+    }
 }
 
 fn problem(error: &UrgentError) -> Problem {

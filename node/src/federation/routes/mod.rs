@@ -5,6 +5,7 @@ mod emergency;
 mod federation;
 pub(super) mod hospital;
 mod problem;
+mod watching;
 
 use actix_web::web::ServiceConfig;
 
