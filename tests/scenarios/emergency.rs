@@ -263,3 +263,67 @@ async fn an_insured_identifier_with_its_branch_finds_one_of_a_family_and_tells_w
     assert!(said.join().unwrap().iter().all(|one| *one == success));
     town.stop().await;
 }
+
+/// Runs a command beside the running nodes; its exit code.
+async fn command(words: Vec<String>) -> String {
+    let all = std::iter::once("musubi-node".to_owned()).chain(words);
+    let all: Vec<std::ffi::OsString> = all.map(Into::into).collect();
+    let ran = std::thread::spawn(move || format!("{:?}", musubi_node::commands::main(all)));
+    tokio::task::spawn_blocking(move || ran.join().unwrap())
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_asks_with_the_code_and_is_refused_without() {
+    let (town, _hana) = town(Store::Sqlite).await;
+    let shirakaba = town.at("shirakaba");
+    let phone = Authenticator::enrolled(shirakaba, "dr-1").await;
+    let file = town.folder().join("dr-1.token");
+    std::fs::write(&file, shirakaba.token(Role::Physician, "dr-1").await).unwrap();
+    let config = shirakaba.config_file();
+    let ask = |more: &[&str]| {
+        let words = [
+            "emergency",
+            "ask",
+            "--config",
+            config.to_str().unwrap(),
+            "--token-file",
+            file.to_str().unwrap(),
+            "--kana",
+            HANA,
+            "--birth-date",
+            "1958-03-14",
+            "--sex",
+            "female",
+            "--reason",
+            "unconscious",
+            "--text",
+            scenarios::emergency::REASON,
+        ];
+        let all = words.iter().chain(more).map(|word| (*word).to_owned());
+        command(all.collect())
+    };
+    let code = |number: u8| format!("{:?}", std::process::ExitCode::from(number));
+    assert_eq!(ask(&[]).await, code(6), "no second factor");
+    let shown = phone.code(town.now());
+    assert_eq!(ask(&["--code", &shown, "-o", "json"]).await, code(0));
+    assert_eq!(ask(&[]).await, code(0), "good for 15 minutes");
+    let yukimi = town.at("yukimi");
+    assert_eq!(yukimi.reviews("officer").await.len(), 2);
+    // Nobody is asked where one that is named is no member.
+    let nobody = ["--hospitals", "0110000099"];
+    assert_eq!(ask(&nobody).await, code(1));
+    let reviews = shirakaba.reviews("officer").await;
+    let id = reviews[0]["id"].as_str().unwrap();
+    let close = |by: &str| {
+        let words = ["emergency", "reviews", "close", id, "--by", by, "--note"];
+        let more = ["救急記録と照合", "--config", config.to_str().unwrap()];
+        let all = words.iter().chain(&more).map(|word| (*word).to_owned());
+        command(all.collect())
+    };
+    assert_eq!(close("dr-1").await, code(1), "not one's own");
+    assert_eq!(close("officer").await, code(0));
+    assert_eq!(shirakaba.reviews("officer").await.len(), 1);
+    town.stop().await;
+}
