@@ -6,6 +6,7 @@ pub mod category;
 pub mod consent;
 pub mod digest;
 pub mod directory;
+pub mod emergency;
 pub mod evidence;
 pub mod grants;
 pub mod issuers;

@@ -1,4 +1,5 @@
-//! The decision table, one test a row: the rows that belong to the pure function (1–36, 55–58, 61).
+//! The decision table, one test a row: the rows that belong to the pure function (1–36, 55–58, 61),
+//! and those of break-glass (47–54).
 //!
 //! Each row is judged twice: by evaluating the directives, and by projecting them into a token's
 //! scope and residual (written as JSON and read again) and filtering by these. Every Consent goes
@@ -17,13 +18,15 @@ use std::sync::LazyLock;
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::consent::{
     Actor, ConsentKind, Context, Criteria, DataMeaning, DataReference, Directive, DirectiveDraft,
-    DirectiveStatus, Effective, FhirTime, LabelTerms, Performer, Period, Practitioner, Provision,
-    ProvisionType, Residual, ResourceFacts, SourceText, Span, decide, may_read_own, project,
-    with_status,
+    DirectiveStatus, Effective, EmergencyRelease, FhirTime, LabelTerms, Performer, Period,
+    Practitioner, Provision, ProvisionType, Residual, ResourceFacts, SourceText, Span, decide,
+    may_read_own, project, with_status,
 };
+use federation_protocol::emergency::{EmergencyQuestion, Standing};
 use federation_protocol::label::{Label, Labels};
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
+use federation_protocol::signature::Actor as AskedBy;
 use federation_protocol::time::Timestamp;
 use serde_json::Value;
 
@@ -31,26 +34,30 @@ static TABLE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("data/decision-table.json")).unwrap());
 
 macro_rules! rows {
-    ($($name:ident = $row:literal)+) => {
+    (by consent: $($name:ident = $row:literal)+; in an emergency: $($urgent:ident = $of:literal)+) => {
         $( #[test] fn $name() { judge($row); } )+
+        $( #[test] fn $urgent() { judge_emergency($of); } )+
 
         #[test]
         fn every_row_of_the_pure_function_is_judged_here() {
-            let mut judged = vec![$($row),+, 61];
+            let mut judged = vec![$($row),+, $($of),+, 61];
             judged.sort_unstable();
-            let expected: Vec<u64> = (1..=36).chain(55..=58).chain([61]).collect();
+            let expected: Vec<u64> = (1..=36).chain(47..=58).chain([61]).collect();
             assert_eq!(judged, expected);
         }
     };
 }
 
 rows! {
+    by consent:
     row_01 = 1 row_02 = 2 row_03 = 3 row_04 = 4 row_05 = 5 row_06 = 6 row_07 = 7 row_08 = 8
     row_09 = 9 row_10 = 10 row_11 = 11 row_12 = 12 row_13 = 13 row_14 = 14 row_15 = 15
     row_16 = 16 row_17 = 17 row_18 = 18 row_19 = 19 row_20 = 20 row_21 = 21 row_22 = 22
     row_23 = 23 row_24 = 24 row_25 = 25 row_26 = 26 row_27 = 27 row_28 = 28 row_29 = 29
     row_30 = 30 row_31 = 31 row_32 = 32 row_33 = 33 row_34 = 34 row_35 = 35 row_36 = 36
-    row_55 = 55 row_56 = 56 row_57 = 57 row_58 = 58
+    row_55 = 55 row_56 = 56 row_57 = 57 row_58 = 58;
+    in an emergency:
+    row_47 = 47 row_48 = 48 row_49 = 49 row_50 = 50 row_51 = 51 row_52 = 52 row_53 = 53 row_54 = 54
 }
 
 /// A patient reads their own record: its own function, no directive.
@@ -97,6 +104,54 @@ fn judge(number: u64) {
         seen(|facts| effective.permits(facts)),
         expected,
         "row {number}, by the token: {title}"
+    );
+}
+
+/// Break-glass: the request as it is admitted, then what of the chart it opens.
+fn judge_emergency(number: u64) {
+    let row = row(number);
+    let (title, request_of) = (row["title"].as_str().unwrap(), &row["request"]);
+    let (context, _) = request(request_of);
+    assert_eq!(context.purpose, Purpose::Btg);
+    let mut body = serde_json::json!({
+        "patient": {"insured": "00012345:あい:187:02"},
+        "queries": ["Observation?_count=50"],
+    });
+    if let Some(reason) = request_of.get("reason") {
+        body["reason"] = reason.clone();
+    }
+    let has_factor = request_of["mfa"].as_bool().unwrap();
+    let practitioner = context.practitioner.clone().unwrap();
+    let actor = AskedBy {
+        id: Some(practitioner.id),
+        role: practitioner.role,
+        dept: None,
+        acr: has_factor.then(|| "totp".to_owned()),
+        at: has_factor.then_some(context.at),
+    };
+    let standing = Standing {
+        is_answered_here: row.get("btg_enabled") != Some(&Value::Bool(false)),
+        may_ask: true,
+    };
+    let body = body.to_string();
+    let admitted = EmergencyQuestion::admit(body.as_bytes(), standing, &actor, context.at);
+    if let Some(code) = row["expect"]["error"].as_str() {
+        assert_eq!(admitted.unwrap_err().code(), code, "row {number}: {title}");
+        return;
+    }
+    admitted.unwrap_or_else(|refusal| panic!("row {number}: {title}: {refusal}"));
+    let release = EmergencyRelease::new(directives(&row["local"]), context);
+    let looked_at: Vec<Category> = release.categories().collect();
+    let shown = seen(|facts| release.permits(facts));
+    assert_eq!(
+        shown,
+        strings(&row["expect"]["ids"]),
+        "row {number}: {title}"
+    );
+    // What the query plan leaves out, the release would not have shown.
+    assert_eq!(
+        shown,
+        seen(|facts| looked_at.contains(&facts.category) && release.permits(facts))
     );
 }
 

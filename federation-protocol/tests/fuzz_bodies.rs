@@ -7,6 +7,8 @@ use proptest::prelude::*;
 mod checkpoint;
 #[path = "../fuzz/bodies/directory.rs"]
 mod directory;
+#[path = "../fuzz/bodies/emergency.rs"]
+mod emergency;
 #[path = "../fuzz/bodies/joining.rs"]
 mod joining;
 #[path = "../fuzz/bodies/linking.rs"]
@@ -38,6 +40,22 @@ proptest! {
     #[test]
     fn directory_never_panics(data in inputs()) {
         directory::run(&data);
+    }
+
+    #[test]
+    fn emergency_never_panics(
+        data in inputs(), insured in "[0-9:あ]{0,12}:[0-9]{0,3}:[0-9]{0,3}",
+        kana in "[ア-ン ぁ-ん]{0,12}", born in "[0-9-]{8,11}", rest in "(,\"[a-z]{1,9}\":[0-9\\[\\]\"]{0,4}){0,2}",
+    ) {
+        emergency::run(&data);
+        let why = "\"reason\":{\"code\":\"other\",\"text\":\"搬送時に意識がなく家族にも\"}";
+        let asked = format!("{why},\"queries\":[\"Condition\"]{rest}");
+        emergency::run(format!("{{\"patient\":{{\"insured\":\"{insured}\"}},{asked}}}").as_bytes());
+        let person = format!("{{\"kana\":\"{kana}\",\"birthDate\":\"{born}\",\"gender\":\"male\"}}");
+        emergency::run(format!("{{\"patient\":{person},{asked}}}").as_bytes());
+        let notice = "\"id\":\"0197c000-0000-7000-8000-000000000001\",\"patient\":\"pp:BwcHBwcHBwcHBwcHBwcHBw\"";
+        let asker = "\"asker\":\"urn:musubi:member:0110000001\",\"practitioner\":\"dr-1\"";
+        emergency::run(format!("{{{notice},{asker},{why},\"at\":1,\"shown\":2{rest}}}").as_bytes());
     }
 
     #[test]

@@ -18,9 +18,9 @@ use std::sync::LazyLock;
 
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::consent::{
-    Actor, Context, Criteria, DataMeaning, DataReference, Directive, DirectiveStatus, Effective,
-    FhirTime, LabelTerms, Loss, Period, Practitioner, Provision, ProvisionType, Residual,
-    ResourceFacts, Span, decide, first_loss, project,
+    Actor, Context, Criteria, DataMeaning, DataReference, Directive, DirectiveStatus,
+    EMERGENCY_FLOOR, Effective, EmergencyRelease, FhirTime, LabelTerms, Loss, Period, Practitioner,
+    Provision, ProvisionType, Residual, ResourceFacts, Span, decide, first_loss, project,
 };
 use federation_protocol::label::{Confidentiality, Label, Labels};
 use federation_protocol::member::MemberId;
@@ -600,5 +600,86 @@ proptest! {
             let example = WORLD.iter().find(lost);
             prop_assert!(loss.is_some() || example.is_none(), "{:?} {:?}", then, example);
         }
+    }
+}
+
+/// The same consent, of another purpose: each provision's by its place.
+fn for_purposes(mut stated: Stated, purposes: &[Vec<Purpose>]) -> Stated {
+    let all = std::iter::once(&mut stated.root).chain(&mut stated.nested);
+    for (provision, purposes) in all.zip(purposes.iter().cycle()) {
+        provision.purposes.clone_from(purposes);
+    }
+    stated
+}
+
+fn emergency_consents() -> impl Strategy<Value = Stated> {
+    let purposes = select(vec![
+        vec![],
+        vec![Purpose::Btg],
+        vec![Purpose::Treat],
+        vec![Purpose::Treat, Purpose::Btg],
+    ]);
+    (consents(), vec(purposes, 1..5)).prop_map(|(stated, purposes)| for_purposes(stated, &purposes))
+}
+
+fn in_the_floor(facts: &ResourceFacts) -> bool {
+    EMERGENCY_FLOOR.contains(&facts.category)
+        && facts.labels.confidentiality() == Confidentiality::Normal
+}
+
+fn opened(local: &[Stated], context: &Context) -> Vec<ResourceFacts> {
+    let release = EmergencyRelease::new(directives(local), context.clone());
+    let looked_at: Vec<Category> = release.categories().collect();
+    let open = WORLD.iter().filter(|facts| release.permits(facts));
+    open.inspect(|facts| assert!(looked_at.contains(&facts.category)))
+        .cloned()
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// Break-glass: never wider than the floor unless a permit names emergencies.
+    #[test]
+    fn an_emergency_opens_no_more_than_the_floor_unless_the_person_allowed_more(
+        local in vec(emergency_consents(), 0..4), context in contexts(),
+    ) {
+        let says_more = |one: &Stated| {
+            let mut all = std::iter::once(&one.root).chain(&one.nested);
+            let root = one.root.purposes.contains(&Purpose::Btg);
+            all.any(|it| it.kind == ProvisionType::Permit
+                && (it.purposes.contains(&Purpose::Btg) || (it.purposes.is_empty() && root)))
+        };
+        for facts in opened(&local, &context) {
+            prop_assert!(facts.category != Category::Other);
+            prop_assert!(in_the_floor(&facts) || local.iter().any(says_more), "{:?}", facts);
+        }
+        let silent: Vec<Stated> = local.into_iter().filter(|one| !says_more(one)).collect();
+        prop_assert!(opened(&silent, &context).iter().all(in_the_floor));
+    }
+
+    /// Break-glass: a deny removes, whatever else is said, and the order says nothing.
+    #[test]
+    fn a_deny_never_adds_in_an_emergency_and_the_order_says_nothing(
+        local in vec(emergency_consents(), 0..4), deny in emergency_consents(),
+        context in contexts(),
+    ) {
+        let before = opened(&local, &context);
+        let mut reversed = local.clone();
+        reversed.reverse();
+        prop_assert_eq!(&opened(&reversed, &context), &before);
+        let mut deny = deny;
+        for provision in std::iter::once(&mut deny.root).chain(&mut deny.nested) {
+            provision.kind = ProvisionType::Deny;
+        }
+        let with: Vec<Stated> = local.into_iter().chain([deny]).collect();
+        prop_assert!(opened(&with, &context).iter().all(|facts| before.contains(facts)));
+        let all = Stated {
+            status: DirectiveStatus::Active,
+            root: Provision::any(ProvisionType::Deny),
+            nested: Vec::new(),
+        };
+        let with: Vec<Stated> = with.into_iter().chain([all]).collect();
+        prop_assert!(opened(&with, &context).is_empty());
     }
 }

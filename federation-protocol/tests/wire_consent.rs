@@ -5,6 +5,10 @@
 use federation_protocol::base64url;
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::consent::{Practitioner, Residual};
+use federation_protocol::emergency::{
+    DescribedPerson, EmergencyNotice, EmergencyPatient, EmergencyQuestion, EmergencySex,
+    InsuredPerson, Reason, ReasonCode,
+};
 use federation_protocol::evidence::Decision;
 use federation_protocol::grants::{GrantReply, GrantRequest, GrantedToken, PlainCode};
 use federation_protocol::keys::{KeyId, SecretKey};
@@ -196,6 +200,49 @@ fn revocations() {
     check(&[
         ("revocation-push", pretty(&push)),
         ("revocation-reply", serde_json::to_string(&reply).unwrap()),
+    ]);
+}
+
+#[test]
+fn emergencies() {
+    let reason = Reason {
+        code: ReasonCode::Unconscious,
+        text: "搬送時に意識がなく家族にも連絡がつかない".into(),
+    };
+    let question = EmergencyQuestion {
+        patient: EmergencyPatient::Described(DescribedPerson {
+            kana: "サトウ ハナ".into(),
+            birth_date: "1960-05-05".into(),
+            gender: EmergencySex::Female,
+        }),
+        reason: Some(reason.clone()),
+        queries: vec!["AllergyIntolerance?_count=1000".into(), "Condition".into()],
+    };
+    assert_eq!(
+        EmergencyQuestion::from_json(&question.to_json()),
+        Ok(question.clone())
+    );
+    let insured = EmergencyPatient::Insured(InsuredPerson {
+        insured: "00012345:あい:187:02".into(),
+    });
+    let notice = EmergencyNotice {
+        id: "0197c1f5-9c00-7a01-8101-010101010101".into(),
+        patient: PatientHandle::from_bytes([7; 16]),
+        asker: responder().id,
+        practitioner: "dr-0042".into(),
+        reason,
+        at: NOW.unix_seconds(),
+        shown: 4,
+    };
+    let body = serde_json::to_vec(&notice).unwrap();
+    assert_eq!(EmergencyNotice::from_json(&body), Ok(notice.clone()));
+    check(&[
+        ("emergency-question", pretty(&question)),
+        (
+            "emergency-insured",
+            serde_json::to_string(&insured).unwrap(),
+        ),
+        ("emergency-notice", pretty(&notice)),
     ]);
 }
 

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::consent::Consents;
 use crate::database::backup::{BeforeChange, Folder, Occasion};
 use crate::database::{Company, Database, DatabaseError};
+use crate::emergency::Emergency;
 use crate::export::{ExportError, Exports};
 use crate::federation::certificates::{CertificateSettings, Certificates};
 use crate::federation::directory::{DirectoryError, DirectorySettings, MemberDirectory};
@@ -93,6 +94,8 @@ pub struct Rooms {
     pub records: Records,
     /// Which chart a handle means.
     pub linkage: Linkage,
+    /// What is kept of emergencies.
+    pub emergency: Emergency,
 }
 
 impl Rooms {
@@ -123,6 +126,12 @@ impl Rooms {
         let access = Access::new(audit.clone(), Arc::clone(&clock));
         let records = Records::open(database.clone(), Arc::clone(&clock), &me, validator.clone())?;
         let linkage = Linkage::new(database.clone(), Arc::clone(&clock), me.clone());
+        let emergency = Emergency::new(
+            database.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&keys),
+            me.clone(),
+        );
         let rooms = Self {
             config,
             clock,
@@ -136,6 +145,7 @@ impl Rooms {
             validator,
             records,
             linkage,
+            emergency,
         };
         if rooms.keys.have_rotated()? {
             // A command beside a running node signs with what peers know.
@@ -272,6 +282,7 @@ impl Node {
         let acceptor = federation_service::tls::federation_acceptor_of(&certificates.shown())?;
         let mut registry = Registry::default();
         rooms.validator.register(&mut registry);
+        rooms.emergency.metrics().register(&mut registry);
         let federation =
             Arc::new(open_federation(&rooms, certificates.shown(), &mut registry).await?);
         let exports = Exports::new(
@@ -289,6 +300,7 @@ impl Node {
             records: rooms.records.clone(),
             consents: rooms.consents.clone(),
             linkage: rooms.linkage.clone(),
+            emergency: rooms.emergency.clone(),
             readiness: Arc::new(Parts {
                 rooms: Arc::clone(&rooms),
                 federation: Arc::clone(&federation),
@@ -389,6 +401,8 @@ async fn open_federation(
         consents: rooms.consents.clone(),
         access: rooms.access.clone(),
         records: rooms.records.clone(),
+        emergency: rooms.emergency.clone(),
+        answers_emergencies: rooms.config.emergency.answers,
         metrics: registry,
     })
     .await

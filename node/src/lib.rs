@@ -9,6 +9,7 @@ pub mod config;
 pub mod consent;
 pub mod database;
 pub mod doctor;
+pub mod emergency;
 pub mod export;
 pub mod federation;
 pub mod identity;

@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use crate::access::Access;
 use crate::config::{self, Config};
 use crate::consent::Consents;
+use crate::emergency::{self, Emergency};
 use crate::export::{self, Exports};
 use crate::federation::{self, Federation};
 use crate::identity::{self, Identity};
@@ -74,6 +75,7 @@ pub(crate) struct House {
     pub(crate) records: Records,
     pub(crate) consents: Consents,
     pub(crate) linkage: Linkage,
+    pub(crate) emergency: Emergency,
     pub(crate) exports: Exports,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) metrics: Arc<Metrics>,
@@ -305,6 +307,7 @@ struct Served {
     records: Data<Records>,
     consents: Data<Consents>,
     linkage: Data<Linkage>,
+    emergency: Data<Emergency>,
     exports: Data<Exports>,
 }
 
@@ -317,6 +320,7 @@ impl Served {
             records: Data::new(house.records.clone()),
             consents: Data::new(house.consents.clone()),
             linkage: Data::new(house.linkage.clone()),
+            emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
         }
     }
@@ -337,6 +341,7 @@ impl Served {
             routes.app_data(served.exports.clone()).service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::staff_door))
+                    .configure(emergency::routes::configure)
                     .configure(federation::configure_hospital)
                     .configure(export::routes::configure)
                     .configure(records::configure)
@@ -353,6 +358,7 @@ impl Served {
                 web::scope("")
                     .wrap(from_fn(identity::routes::people_door))
                     .configure(linkage::routes::configure)
+                    .configure(emergency::routes::configure_people)
                     .configure(federation::configure_people)
                     .configure(records::configure_own_chart)
                     .default_service(web::to(nothing_here)),
@@ -366,7 +372,8 @@ impl Served {
             .app_data(self.identity.clone())
             .app_data(self.access.clone())
             .app_data(self.records.clone())
-            .app_data(self.consents.clone());
+            .app_data(self.consents.clone())
+            .app_data(self.emergency.clone());
     }
 }
 

@@ -17,6 +17,7 @@
 )]
 
 pub mod charts;
+pub mod emergency;
 pub mod endings;
 pub mod envoy;
 pub mod evil;

@@ -27,6 +27,7 @@ proptest! {
     ) {
         question::run(&data);
         let url = format!("Observation?{}", String::from_utf8_lossy(&data));
+        question::run(format!("{url}\nCondition").as_bytes());
         let batch = serde_json::json!({"resourceType": "Bundle", "type": "batch",
             "entry": [{"request": {"method": "GET", "url": url}}]});
         question::run(batch.to_string().as_bytes());

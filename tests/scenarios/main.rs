@@ -16,6 +16,7 @@ mod certificates;
 mod decisions;
 mod doctor;
 mod doors;
+mod emergency;
 mod endings;
 mod evil_node;
 mod evil_registry;

@@ -99,6 +99,11 @@ pub(super) fn local_objection(
     (a_permit_speaks && !covered).then_some(Explanation::NotAmongLocalPermits)
 }
 
+/// Whether any of these directives denies a resource.
+pub(super) fn denies(directives: &[Directive], context: &Context, facts: &ResourceFacts) -> bool {
+    find(directives, ProvisionType::Deny, context, facts).is_some()
+}
+
 fn find(
     directives: &[Directive],
     verdict: ProvisionType,

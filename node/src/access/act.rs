@@ -88,6 +88,13 @@ pub enum Act<'a> {
         /// The practitioner who asks.
         practitioner: &'a str,
     },
+    /// Ask peers in an emergency, without a consent.
+    AskInEmergency {
+        /// The practitioner who asks.
+        practitioner: &'a str,
+    },
+    /// Read and close the reviews of emergency accesses.
+    ReviewEmergencies,
     /// Enrol a person.
     Enroll,
     /// Make, accept or end a link.
@@ -162,11 +169,17 @@ impl Act<'_> {
             (Act::Ask { practitioner }, Caller::Physician { id }) if id == practitioner => {
                 Some(Reach::Act)
             }
+            // Nobody speaks for a physician in an emergency: the second factor is theirs.
+            (Act::AskInEmergency { practitioner }, Caller::Physician { id })
+                if id == practitioner =>
+            {
+                Some(Reach::Act)
+            }
             // What a file holds was judged when it was written.
             (Act::Ask { .. } | Act::Download { .. }, Caller::System { .. })
             | (Act::CancelExport { .. }, Caller::System { .. } | Caller::Admin { .. })
             | (Act::Enroll | Act::Link, Caller::Registrar { .. })
-            | (Act::ReadAudit, Caller::Auditor { .. })
+            | (Act::ReadAudit | Act::ReviewEmergencies, Caller::Auditor { .. })
             | (Act::ManageTokens, Caller::Admin { .. }) => Some(Reach::Act),
             _not_theirs => None,
         }
@@ -188,6 +201,8 @@ impl Act<'_> {
             Act::CancelExport { .. } => "cancel_export",
             Act::Import { .. } => "import",
             Act::Ask { .. } => "ask",
+            Act::AskInEmergency { .. } => "ask_in_emergency",
+            Act::ReviewEmergencies => "review_emergencies",
             Act::Enroll => "enroll",
             Act::Link => "link",
             Act::Identify { .. } => "identify",
@@ -206,7 +221,8 @@ impl Act<'_> {
             Act::ReadAudit => Kind::AuditRead,
             Act::Write { .. } | Act::Transaction | Act::Import { .. } => Kind::Write,
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
-            Act::Ask { .. } => Kind::Query,
+            Act::Ask { .. } | Act::AskInEmergency { .. } => Kind::Query,
+            Act::ReviewEmergencies => Kind::Emergency,
             Act::Enroll | Act::Link | Act::Identify { .. } => Kind::Link,
             Act::ManageTokens => Kind::AccessToken,
         }
@@ -240,7 +256,9 @@ impl Act<'_> {
             Act::Download { job, file } => line.detail("job", *job).detail("file", *file),
             Act::CancelExport { job } => line.detail("job", *job),
             Act::Import { format } => line.detail("format", *format),
-            Act::Ask { practitioner } => line.detail("practitioner", *practitioner),
+            Act::Ask { practitioner } | Act::AskInEmergency { practitioner } => {
+                line.detail("practitioner", *practitioner)
+            }
             _plain => line,
         }
     }

@@ -4,11 +4,12 @@
 
 use federation_protocol::Verified;
 use federation_protocol::category::{Category, Scope};
-use federation_protocol::consent::{Context, Effective, ResourceFacts};
+use federation_protocol::consent::{Context, Effective, EmergencyRelease, ResourceFacts};
 use federation_protocol::label::Labels;
 use federation_protocol::token::Token;
 
 use super::Permit;
+use super::permit::Released;
 use crate::consent;
 use crate::database::{DatabaseError, HospitalConnection, Rid};
 
@@ -56,5 +57,32 @@ pub fn disclose(
 ) -> Result<Permit, DatabaseError> {
     let local = consent::local_directives(connection, patient)?;
     let effective = Effective::new(token.scope, token.residual.clone(), local, context);
-    Ok(Permit::disclosure(patient, effective, house.clone()))
+    let released = Released::ByToken(effective);
+    Ok(Permit::disclosure(patient, released, house.clone()))
+}
+
+/// The permit for a peer that asks in an emergency, without a token: the floor, what the person
+/// allowed more for emergencies, less their reservations here and what this house releases to
+/// nobody. Whether the peer may ask in an emergency at all was judged before.
+///
+/// # Errors
+/// The local directives could not be read: nothing may leave.
+///
+/// Source: CONSENT section 5.
+pub fn disclose_in_emergency(
+    connection: &mut HospitalConnection,
+    patient: Rid,
+    context: Context,
+    house: &HousePolicy,
+) -> Result<Permit, DatabaseError> {
+    let local = consent::local_directives(connection, patient)?;
+    let released = Released::InEmergency(EmergencyRelease::new(local, context));
+    Ok(Permit::disclosure(patient, released, house.clone()))
+}
+
+/// The permit to find out which chart here an emergency question is about: it reads Patients and
+/// Coverages. Nothing read under it leaves.
+#[must_use]
+pub fn match_in_emergency() -> Permit {
+    Permit::identifying()
 }

@@ -15,7 +15,7 @@ use crate::database::DatabaseError;
 use crate::identity::Caller;
 
 pub use act::Act;
-pub use disclosure::{HousePolicy, compare, disclose};
+pub use disclosure::{HousePolicy, compare, disclose, disclose_in_emergency, match_in_emergency};
 pub use permit::Permit;
 
 /// Why there is no permit.

@@ -1,7 +1,7 @@
 //! The proof that someone decided: what a read may reach, and what of it may be shown.
 
 use federation_protocol::category::Category;
-use federation_protocol::consent::{Effective, ResourceFacts};
+use federation_protocol::consent::{Effective, EmergencyRelease, ResourceFacts};
 use federation_protocol::label::Label;
 
 use super::HousePolicy;
@@ -21,12 +21,38 @@ enum Kind {
     /// One chart, for a peer: token, local directives, house policy.
     Disclosure {
         patient: Rid,
-        effective: Box<Effective>,
+        released: Box<Released>,
         house: HousePolicy,
         categories: Vec<Category>,
     },
+    /// Patients and Coverages, to find out who is meant.
+    Identifying,
     /// An act that touches no chart.
     Act,
+}
+
+/// Why something of a chart may go to a peer.
+pub(super) enum Released {
+    /// By a verified token.
+    ByToken(Effective),
+    /// Without one, in an emergency.
+    InEmergency(EmergencyRelease),
+}
+
+impl Released {
+    fn permits(&self, facts: &ResourceFacts) -> bool {
+        match self {
+            Self::ByToken(effective) => effective.permits(facts),
+            Self::InEmergency(release) => release.permits(facts),
+        }
+    }
+
+    fn categories(&self) -> Vec<Category> {
+        match self {
+            Self::ByToken(effective) => effective.categories().collect(),
+            Self::InEmergency(release) => release.categories().collect(),
+        }
+    }
 }
 
 impl Permit {
@@ -42,14 +68,19 @@ impl Permit {
         Self(Kind::Act)
     }
 
-    pub(super) fn disclosure(patient: Rid, effective: Effective, house: HousePolicy) -> Self {
-        let categories = effective
+    pub(super) fn identifying() -> Self {
+        Self(Kind::Identifying)
+    }
+
+    pub(super) fn disclosure(patient: Rid, released: Released, house: HousePolicy) -> Self {
+        let categories = released
             .categories()
+            .into_iter()
             .filter(|one| house.releases_category(*one))
             .collect();
         Self(Kind::Disclosure {
             patient,
-            effective: Box::new(effective),
+            released: Box::new(released),
             house,
             categories,
         })
@@ -61,7 +92,7 @@ impl Permit {
     #[must_use]
     pub fn patient(&self) -> Option<Rid> {
         match &self.0 {
-            Kind::House { .. } => None,
+            Kind::House { .. } | Kind::Identifying => None,
             Kind::OwnChart { patient } | Kind::Disclosure { patient, .. } => Some(*patient),
             Kind::Act => Some(NO_CHART),
         }
@@ -71,7 +102,7 @@ impl Permit {
     #[must_use]
     pub fn categories(&self) -> Option<&[Category]> {
         match &self.0 {
-            Kind::House { .. } | Kind::OwnChart { .. } => None,
+            Kind::House { .. } | Kind::OwnChart { .. } | Kind::Identifying => None,
             Kind::Disclosure { categories, .. } => Some(categories),
             Kind::Act => Some(&[]),
         }
@@ -84,8 +115,11 @@ impl Permit {
             Kind::House { .. } => true,
             Kind::OwnChart { .. } => !facts.labels.contains(Label::Nopat),
             Kind::Disclosure {
-                effective, house, ..
-            } => house.releases(facts) && effective.permits(facts),
+                released, house, ..
+            } => house.releases(facts) && released.permits(facts),
+            Kind::Identifying => ["Patient/", "Coverage/"]
+                .iter()
+                .any(|kind| facts.id.starts_with(kind)),
             Kind::Act => false,
         }
     }

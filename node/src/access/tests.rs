@@ -16,6 +16,7 @@ use federation_protocol::purpose::Purpose;
 use federation_protocol::sample::NOW;
 use federation_service::clock::ManualClock;
 
+use super::permit::Released::ByToken;
 use super::*;
 use crate::audit::Filter;
 use crate::consent;
@@ -51,7 +52,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 17] = [
+const ACTS: [Act<'static>; 19] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -97,6 +98,10 @@ const ACTS: [Act<'static>; 17] = [
         patient: None,
     },
     Act::Import { format: "ndjson" },
+    Act::AskInEmergency {
+        practitioner: "id-1",
+    },
+    Act::ReviewEmergencies,
 ];
 
 #[test]
@@ -112,10 +117,10 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
         ));
     }
     insta::assert_snapshot!(table, @r"
-    physician read search ask history everything validate
+    physician read search ask history everything validate ask_in_emergency
     registrar enroll link identify
     system    read search write transaction ask history everything export download cancel_export validate import
-    auditor   read_audit
+    auditor   read_audit review_emergencies
     admin     manage_tokens cancel_export
     person    read search identify history everything
     ");
@@ -245,7 +250,7 @@ fn everything_of(categories: &[Category], house: &HousePolicy) -> Permit {
     let residual = Residual::from_json(br#"[[{"type":"permit"}]]"#).unwrap();
     let scope = categories.iter().copied().collect();
     let effective = Effective::new(scope, residual, Vec::new(), context());
-    Permit::disclosure(Rid(7), effective, house.clone())
+    Permit::disclosure(Rid(7), ByToken(effective), house.clone())
 }
 
 /// What a token for everything may show of a chart with its local directives.
@@ -254,7 +259,7 @@ async fn disclosed(database: &Database, patient: Rid) -> Permit {
     let local: Result<_, DatabaseError> = read.await;
     let residual = Residual::from_json(br#"[[{"type":"permit"}]]"#).unwrap();
     let effective = Effective::new(Scope::ALL, residual, local.unwrap(), context());
-    Permit::disclosure(patient, effective, HousePolicy::default())
+    Permit::disclosure(patient, ByToken(effective), HousePolicy::default())
 }
 
 #[test]
@@ -306,4 +311,26 @@ async fn a_local_directive_takes_away_until_it_is_withdrawn() {
         assert!(disclosed(&town.database, Rid(7)).await.allows(&rx));
     })
     .await;
+}
+
+#[test]
+fn nobody_asks_in_an_emergency_but_a_physician_for_themself() {
+    let act = |who: &'static str| Act::AskInEmergency { practitioner: who };
+    for caller in everyone() {
+        let may = act("id-1").reach_of(&caller).is_some();
+        assert_eq!(may, caller.role() == Role::Physician, "{:?}", caller.role());
+        assert!(act("id-2").reach_of(&caller).is_none());
+    }
+}
+
+#[test]
+fn to_find_out_who_is_meant_opens_patients_and_coverages_alone() {
+    let permit = match_in_emergency();
+    let of = |id: &str| ResourceFacts {
+        id: id.into(),
+        ..facts(Category::Lab, Labels::default())
+    };
+    assert!(permit.allows(&of("Patient/1")) && permit.allows(&of("Coverage/1")));
+    assert!(!permit.allows(&of("Observation/1")) && !permit.allows(&of("PatientX/1")));
+    assert!(!permit.allows_writing() && !permit.is_disclosure() && !permit.sees_everything());
 }

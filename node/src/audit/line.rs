@@ -57,11 +57,13 @@ pub enum Kind {
     Reconciliation,
     /// Lines were erased at the end of retention.
     Erasure,
+    /// A person was told of an emergency access, or the review of one was closed.
+    Emergency,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 20] = [
         Kind::Query,
         Kind::Read,
         Kind::Write,
@@ -81,6 +83,7 @@ impl Kind {
         Kind::Witness,
         Kind::Reconciliation,
         Kind::Erasure,
+        Kind::Emergency,
     ];
 
     /// The word in the table and on the screen.
@@ -106,6 +109,7 @@ impl Kind {
             Kind::Witness => "witness",
             Kind::Reconciliation => "reconciliation",
             Kind::Erasure => "erasure",
+            Kind::Emergency => "emergency",
         }
     }
 

@@ -12,6 +12,7 @@ use super::cli::{ListArgs, Output};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line, note};
 use super::{rooms, wait};
+use crate::app::Rooms;
 use crate::identity::{PersonId, Role};
 
 /// What helps when a token is not made.
@@ -27,6 +28,13 @@ pub(super) fn access(command: &AccessCommand) -> Result<(), Failure> {
 }
 
 fn create(args: &AccessCreateArgs) -> Result<(), Failure> {
+    if args.second_factor && args.role.as_deref() != Some(Role::Physician.as_str()) {
+        return Err(Failure::new(
+            Exit::Failure,
+            "a second factor is a physician's",
+            "give --role physician and --id with --second-factor",
+        ));
+    }
     let rooms = rooms(&args.node)?;
     let expires_at = rooms
         .clock
@@ -55,6 +63,7 @@ fn create(args: &AccessCreateArgs) -> Result<(), Failure> {
                 .or_failure(Exit::Failure, ADVICE)?
         }
     };
+    let factor = second_factor(args, &rooms)?;
     if let Some(path) = &args.out {
         write_private(path, token.reveal())?;
     }
@@ -64,6 +73,7 @@ fn create(args: &AccessCreateArgs) -> Result<(), Failure> {
             "id": id,
             "token": shown,
             "expires_at": expires_at.to_string(),
+            "second_factor": factor,
         })),
         Output::Table => {
             if let Some(token) = shown {
@@ -71,9 +81,26 @@ fn create(args: &AccessCreateArgs) -> Result<(), Failure> {
                 note("keep it: it is not shown again");
             }
             note(&format!("{id}, until {expires_at}"));
+            if let Some(uri) = factor {
+                note("for the authenticator app, shown once (a QR code of it can be scanned):");
+                note(&uri);
+            }
             Ok(())
         }
     }
+}
+
+/// The `otpauth://` URI of a new second factor, if one is wanted.
+fn second_factor(args: &AccessCreateArgs, rooms: &Rooms) -> Result<Option<String>, Failure> {
+    if !args.second_factor {
+        return Ok(None);
+    }
+    let issuer = rooms.config.organization.name.as_str();
+    let physician = args.id.as_deref().unwrap_or_default();
+    let enrolled = wait(rooms.emergency.enrol(physician, issuer));
+    enrolled
+        .map(Some)
+        .or_failure(Exit::TryAgain, "try again: the token stays as it is")
 }
 
 fn write_private(path: &Path, token: &str) -> Result<(), Failure> {

@@ -138,14 +138,14 @@ fn verdict(parts: &[(String, Part)]) -> Result<(), Failure> {
 }
 
 /// Speaks to the hospital listener of the running node.
-struct Asker {
+pub(super) struct Asker {
     client: OwnListener,
     base: Url,
     token: String,
 }
 
 impl Asker {
-    fn new(config: &Config, token: &str) -> Result<Self, Failure> {
+    pub(super) fn new(config: &Config, token: &str) -> Result<Self, Failure> {
         let (scheme, certificate) = match &config.hospital.tls {
             None => ("http", None),
             Some(tls) => {
@@ -235,6 +235,26 @@ impl Asker {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, Failure> {
+        let refused = "ask the patient for a new visit code, made for this hospital";
+        self.send_or(request, refused).await
+    }
+
+    /// Posts JSON; `refused` is what helps where it is refused.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        body: &Value,
+        refused: &'static str,
+    ) -> Result<Response, Failure> {
+        let request = self.client.post(self.url(path)?).json(body);
+        self.send_or(request, refused).await
+    }
+
+    async fn send_or(
+        &self,
+        request: reqwest::RequestBuilder,
+        refused: &'static str,
+    ) -> Result<Response, Failure> {
         let response = request.bearer_auth(&self.token).send().await.or_failure(
             Exit::Unreachable,
             "start the node with `musubi-node run`, or check hospital.bind",
@@ -255,10 +275,7 @@ impl Asker {
                 Exit::NotAuthorised,
                 "make a token with `musubi-node access create --role physician --id ID`",
             ),
-            StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => (
-                Exit::Refused,
-                "ask the patient for a new visit code, made for this hospital",
-            ),
+            StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => (Exit::Refused, refused),
             StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => (
                 Exit::Unreachable,
                 "try again in a minute; if it stays so, telephone the home hospital",

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod certificate;
 pub(crate) mod consent;
 pub(crate) mod doctor;
+pub(crate) mod emergency;
 pub(crate) mod import;
 pub(crate) mod join;
 pub(crate) mod keys;
@@ -78,6 +79,9 @@ pub(crate) enum Command {
     Code(CodeArgs),
     /// Ask the other hospitals about a person, with the visit code they gave
     Ask(AskArgs),
+    /// Ask without consent in an emergency, and review who did
+    #[command(subcommand)]
+    Emergency(emergency::EmergencyCommand),
     /// Read the audit log of this node
     #[command(subcommand)]
     Audit(audit::AuditCommand),

@@ -6,6 +6,7 @@ use std::fs;
 use federation_protocol::directory::{
     Certificate, Endpoints, KeyStatement, MemberDescription, Names, Profile, ProtocolRange,
 };
+use federation_protocol::emergency::EMERGENCY_CAPABILITY;
 use federation_protocol::keys::{KeyUse, Sign};
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
@@ -147,6 +148,9 @@ fn profile(
         keys: statements.collect(),
         certificates,
         protocol: PROTOCOL,
-        capabilities: Vec::new(),
+        capabilities: match config.emergency.asks {
+            true => vec![EMERGENCY_CAPABILITY.to_owned()],
+            false => Vec::new(),
+        },
     })
 }

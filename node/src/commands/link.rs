@@ -121,6 +121,10 @@ fn merge(args: &LinkMergeArgs) -> Result<(), Failure> {
     let (from, into) = (chart(&rooms, &args.from)?, chart(&rooms, &args.into)?);
     let merged = wait(rooms.linkage.merge(from, into, &args.into))
         .or_failure(Exit::Failure, "see `musubi-node person list`")?;
+    wait(rooms.emergency.follow_merge(from, into)).or_failure(
+        Exit::TryAgain,
+        "merged, but what was told of emergencies is not with the new chart yet: the same again",
+    )?;
     note(&format!(
         "{} handle(s) and {} reservation(s) moved; {} link code(s) taken back",
         merged.handles.len(),

@@ -13,6 +13,7 @@ mod database;
 mod describe;
 mod desk;
 mod doctor;
+mod emergency;
 mod evidence;
 mod failure;
 mod import;
@@ -92,6 +93,7 @@ fn obey(command: &Command) -> Result<(), Failure> {
         Command::Consent(command) => consent::consent(command),
         Command::Code(args) => code::code(args),
         Command::Ask(args) => ask::ask(args),
+        Command::Emergency(command) => emergency::emergency(command),
         Command::Audit(command) => audit::audit(command),
         Command::Evidence(command) => evidence::evidence(command),
         Command::Access(command) => access::access(command),

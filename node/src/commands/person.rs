@@ -2,17 +2,20 @@
 
 use serde_json::json;
 
-use super::cli::person::{EnrollArgs, PersonCommand};
+use super::cli::person::{EnrollArgs, NoticesArgs, PersonCommand};
 use super::cli::{ListArgs, Output};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line, note};
-use super::{chart, desk, rooms, wait};
+use super::{chart, desk, member_name, rooms, wait};
+use crate::emergency::routes::told_of;
+use crate::identity::PersonId;
 
 pub(super) fn person(command: &PersonCommand) -> Result<(), Failure> {
     match command {
         PersonCommand::Enroll(args) => enroll(args),
         PersonCommand::Link(args) => desk::hand_in(args),
         PersonCommand::List(args) => list(args),
+        PersonCommand::Notices(args) => notices(args),
     }
 }
 
@@ -66,4 +69,47 @@ fn list(args: &ListArgs) -> Result<(), Failure> {
         ]);
     }
     listing.print(args.output.output)
+}
+
+fn notices(args: &NoticesArgs) -> Result<(), Failure> {
+    let rooms = rooms(&args.node)?;
+    let told = match (&args.person, &args.patient) {
+        (Some(person), _) => {
+            let person: PersonId = person
+                .parse()
+                .or_failure(Exit::Failure, "see `musubi-node person list`")?;
+            let enrolled = wait(rooms.linkage.person(&person))
+                .or_failure(Exit::Failure, "see `musubi-node person list`")?;
+            wait(rooms.emergency.told(&person, Some(enrolled.patient)))
+        }
+        (None, patient) => {
+            let chart = chart(&rooms, patient.as_deref().unwrap_or_default())?;
+            wait(rooms.emergency.told_of_chart(chart))
+        }
+    };
+    let told = told.or_failure(Exit::TryAgain, "try again")?;
+    if args.output.output == Output::Json {
+        let notices: Vec<_> = told.iter().map(told_of).collect();
+        return output::json(&json!({ "notices": notices }));
+    }
+    let name = member_name(&rooms);
+    let mut listing = Listing::new(&[
+        "at",
+        "hospital",
+        "asked_by",
+        "practitioner",
+        "reason",
+        "shown",
+    ]);
+    for one in told {
+        listing.row([
+            one.at.to_string(),
+            name(&one.responder),
+            name(&one.asker),
+            one.practitioner,
+            format!("{}: {}", one.reason.code.as_str(), one.reason.text),
+            one.shown.to_string(),
+        ]);
+    }
+    listing.print(Output::Table)
 }

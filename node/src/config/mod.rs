@@ -4,6 +4,7 @@
 //! a secret. Relative paths count from the folder of the configuration file.
 
 mod audit;
+mod emergency;
 mod error;
 mod passphrase;
 mod records;
@@ -21,6 +22,7 @@ use federation_service::outbound::Cidr;
 use reqwest::Url;
 
 pub use audit::AuditSettings;
+pub use emergency::EmergencySettings;
 pub use error::{ConfigError, EXIT_CONFIG};
 pub use records::{RecordsSettings, Validation};
 pub use settings::ENVIRONMENT_PREFIX;
@@ -29,7 +31,7 @@ pub use values::OrganizationCode;
 pub(crate) use values::size;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 50] = [
+pub const KEYS: [&str; 52] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -51,6 +53,8 @@ pub const KEYS: [&str; 50] = [
     "export.max_disk",
     "export.jobs",
     "export.keep",
+    "emergency.ask",
+    "emergency.answer",
     "records.validation",
     "records.profiles",
     "registry.url",
@@ -99,6 +103,8 @@ pub struct Config {
     pub backup: BackupSettings,
     /// Where exports are written, and how much room they may take.
     pub export: ExportSettings,
+    /// Break-glass.
+    pub emergency: EmergencySettings,
     /// What a resource must be like to be stored.
     pub records: RecordsSettings,
     /// The registry, and the root that this node joined under.
@@ -321,6 +327,7 @@ impl Config {
             audit: audit::audit(settings)?,
             backup: backup(settings, &beside)?,
             export: export(settings, &beside)?,
+            emergency: emergency::emergency(settings)?,
             records: records::records(settings, &beside)?,
             passphrase: passphrase::passphrase(settings)?,
             database,

@@ -298,3 +298,13 @@ fn the_next_certificate_lies_beside_the_present_one() {
         files("fullchain.next", "a.b.next.pem")
     );
 }
+
+#[test]
+fn a_house_answers_emergencies_and_asks_in_none_unless_it_says_so() {
+    let emergency = load(WHOLE, &[]).unwrap().emergency;
+    assert!(emergency.answers && !emergency.asks);
+    let with = |line: &str| format!("{WHOLE}\n[emergency]\n{line}\n");
+    let other = load(&with("ask = \"on\"\nanswer = \"off\""), &[]).unwrap();
+    assert!(other.emergency.asks && !other.emergency.answers);
+    assert!(complaint(&with("ask = \"yes\""), &[]).contains("emergency.ask"));
+}

@@ -7,8 +7,10 @@
 
 mod closing;
 mod cosigning;
+mod emergency;
 mod granting;
 mod linking;
+mod noticing;
 mod pace;
 mod revoking;
 
@@ -16,10 +18,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federation_protocol::Verified;
+use federation_protocol::emergency::NOTICES_PATH;
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
 pub use federation_protocol::signature::ECHO_PATH;
-use federation_protocol::signature::{DraftError, Request, RequestBinding, SignedAnswer};
+use federation_protocol::signature::{
+    DraftError, EMERGENCY_PATH, Request, RequestBinding, SignedAnswer,
+};
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{SharedClock, Stopwatch};
 use federation_service::problem::FHIR_JSON;
@@ -42,6 +47,7 @@ use super::store;
 use super::unlinking::LINKS_PATH;
 use crate::audit::{Kind, Line};
 use crate::database::{Database, DatabaseError, last_restore};
+use crate::emergency::Emergency;
 use crate::keys::Keys;
 use crate::linkage::desk::Desk;
 
@@ -84,6 +90,10 @@ pub struct InboundParts {
     pub(super) revocations: Revocations,
     /// What happened on a day.
     pub(super) receipts: Receipts,
+    /// What is kept of emergencies.
+    pub(super) emergency: Emergency,
+    /// Whether this house answers emergency questions.
+    pub(super) answers_emergencies: bool,
 }
 
 /// Answers peers. One per process, shared by its workers.
@@ -147,7 +157,9 @@ impl Inbound {
                 .with(REVOCATIONS_PATH, Media::Json)
                 .with(LINKS_PATH, Media::Json)
                 .with(RECEIPTS_PATH, Media::Json)
-                .with(CHECKPOINTS_PATH, Media::Json),
+                .with(CHECKPOINTS_PATH, Media::Json)
+                .with(EMERGENCY_PATH, Media::Json)
+                .with(NOTICES_PATH, Media::Json),
             rate: parts.rate,
             body_timeout: DEFAULT_BODY_TIMEOUT,
         });
@@ -266,6 +278,8 @@ impl Inbound {
             REVOCATIONS_PATH => return self.revoke(request, pair).await,
             LINKS_PATH => return self.link(request, pair).await,
             CHECKPOINTS_PATH => return self.cosign(request, pair).await,
+            NOTICES_PATH => return self.take_notice(request, pair).await,
+            EMERGENCY_PATH => return self.answer_emergency(request, pair, watch).await,
             _ => {}
         }
         let ready = match self.prepare(request).await {

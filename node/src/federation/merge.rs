@@ -107,6 +107,48 @@ pub fn read_answer(
     })
 }
 
+#[derive(Deserialize)]
+struct BatchResponse<'a> {
+    #[serde(rename = "resourceType")]
+    resource_type: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(borrow)]
+    entry: Vec<BatchEntry<'a>>,
+}
+
+#[derive(Deserialize)]
+struct BatchEntry<'a> {
+    #[serde(borrow)]
+    resource: &'a RawValue,
+}
+
+/// Reads the verified body of `member`'s answer to several `questions`: each one's searchset, in
+/// their order, put together. `next` of the result says only that there is more.
+///
+/// # Errors
+/// [`Unusable`] when it is no batch-response of as many searchsets, or one of them is unusable.
+pub fn read_batch(
+    body: &[u8],
+    questions: &[Question],
+    member: &MemberId,
+) -> Result<Answer, Unusable> {
+    let text = std::str::from_utf8(body).map_err(|_ignored| Unusable)?;
+    let batch: BatchResponse<'_> = serde_json::from_str(text).map_err(|_ignored| Unusable)?;
+    let is_batch = batch.resource_type == "Bundle" && batch.kind == "batch-response";
+    if !is_batch || batch.entry.len() != questions.len() {
+        return Err(Unusable);
+    }
+    let mut whole = Answer::default();
+    for (entry, question) in batch.entry.iter().zip(questions) {
+        let answer = read_answer(entry.resource.get().as_bytes(), question, member)?;
+        whole.entries.extend(answer.entries);
+        whole.included.extend(answer.included);
+        whole.next = whole.next.or(answer.next);
+    }
+    Ok(whole)
+}
+
 /// An entry of this hospital's own chart, as it stands beside the others.
 pub(super) fn read_own(raw: &str, me: &MemberId) -> Option<Entry> {
     let members = Members::of(raw)?;

@@ -12,6 +12,7 @@ pub mod cosigning;
 pub mod delivery;
 pub mod directory;
 pub mod echo;
+pub mod emergency;
 pub mod evidence;
 pub mod exchange;
 pub mod held;
@@ -20,6 +21,7 @@ pub mod linking;
 pub mod manifest;
 pub mod merge;
 pub mod metrics;
+pub mod noticing;
 mod opening;
 mod outbound;
 pub mod outcome;
@@ -57,6 +59,7 @@ use crate::audit::{Audit, Checkpoints};
 use crate::config::{AuditSettings, FederationSettings, RegistrySettings};
 use crate::consent::{Consents, RevokedTokens};
 use crate::database::{Database, DatabaseError};
+use crate::emergency::Emergency;
 use crate::keys::Keys;
 use crate::linkage::claims::{Claims, ClaimsParts};
 use crate::linkage::desk::{Desk, DeskParts};
@@ -65,10 +68,12 @@ use crate::records::Records;
 use asking::{Asking, AskingParts};
 use delivery::{Delivery, DeliveryParts};
 use directory::{DirectoryError, DirectorySettings, MemberDirectory};
+use emergency::{AskingInEmergency, UrgentParts};
 use exchange::Exchanges;
 use inbound::{Inbound, InboundParts};
 use linking::{Linking, LinkingParts};
 use metrics::FederationMetrics;
+use noticing::Noticing;
 use opening::{Opening, OpeningParts};
 use peers::Peers;
 use reconciling::Reconciling;
@@ -115,6 +120,10 @@ pub struct FederationParts<'a> {
     pub access: Access,
     /// This node's charts.
     pub records: Records,
+    /// What is kept of emergencies.
+    pub emergency: Emergency,
+    /// Whether this house answers emergency questions: `emergency.answer`.
+    pub answers_emergencies: bool,
     /// Where the counters are registered.
     pub metrics: &'a mut Registry,
 }
@@ -142,6 +151,8 @@ pub struct Federation {
     unlinking: Arc<Unlinking>,
     linking: Linking,
     endpoint: String,
+    noticing: Arc<Noticing>,
+    asking_in_emergency: Arc<AskingInEmergency>,
     revoked: RevokedTokens,
     reconciling: Reconciling,
     is_reconciled_daily: bool,
@@ -251,6 +262,22 @@ impl Federation {
             directory: &directory,
             exchanges: &exchanges,
         });
+        let noticing = Noticing::new(
+            Arc::clone(&clock),
+            parts.emergency.clone(),
+            exchanges.clone(),
+        );
+        let asking_in_emergency = AskingInEmergency::new(UrgentParts {
+            me: me.clone(),
+            clock: Arc::clone(&clock),
+            keys: Arc::clone(&keys),
+            directory: directory.clone(),
+            database: database.clone(),
+            access: parts.access.clone(),
+            emergency: parts.emergency.clone(),
+            exchanges: exchanges.clone(),
+            deadline: settings.query_timeout.min(settings.peer_timeout),
+        });
         let standings = Standings::new(
             me.clone(),
             Arc::clone(&clock),
@@ -290,6 +317,8 @@ impl Federation {
             desk: linking.desk().clone(),
             revocations,
             receipts: reconciling.receipts().clone(),
+            emergency: parts.emergency,
+            answers_emergencies: parts.answers_emergencies,
         })
         .await?;
         let asking = Asking::new(AskingParts {
@@ -315,6 +344,8 @@ impl Federation {
             unlinking: Arc::new(unlinking),
             linking,
             endpoint: settings.endpoint.as_str().trim_end_matches('/').to_owned(),
+            noticing: Arc::new(noticing),
+            asking_in_emergency: Arc::new(asking_in_emergency),
             revoked,
             reconciling,
             is_reconciled_daily: settings.reconcile,
@@ -335,6 +366,7 @@ impl Federation {
         let (consents, revoked) = (self.consents.clone(), self.revoked.clone());
         let unlinking = Arc::clone(&self.unlinking);
         let telling = tokio::spawn(async move { unlinking.keep_telling().await });
+        let noticing = tokio::spawn(Arc::clone(&self.noticing).keep_telling());
         let delivering = tokio::spawn(async move { delivery.keep_delivering().await });
         let polling = tokio::spawn(async move { directory.keep_current().await });
         let pruning = tokio::spawn(async move {
@@ -350,7 +382,7 @@ impl Federation {
         });
         let witnessing = self.witnessing.clone();
         let witnessing = tokio::spawn(async move { witnessing.keep_witnessed().await });
-        let mut handles = vec![polling, delivering, telling, pruning, witnessing];
+        let mut handles = vec![polling, delivering, telling, noticing, pruning, witnessing];
         if self.is_reconciled_daily {
             let reconciling = self.reconciling.clone();
             handles.push(tokio::spawn(async move {
@@ -405,6 +437,18 @@ impl Federation {
     /// Where peers reach this node, without a slash at the end.
     fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Tells homes of emergency accesses.
+    #[must_use]
+    pub fn noticing(&self) -> &Noticing {
+        &self.noticing
+    }
+
+    /// Asks in emergencies, for this node's physicians.
+    #[must_use]
+    pub fn asking_in_emergency(&self) -> &Arc<AskingInEmergency> {
+        &self.asking_in_emergency
     }
 
     /// Compares the exchanges of a day with another member's.

@@ -17,6 +17,7 @@ use federation_protocol::category::Scope;
 use federation_protocol::consent::{Context, Practitioner};
 use federation_protocol::digest::sha256;
 use federation_protocol::directory::Membership;
+use federation_protocol::emergency::EmergencyPatient;
 use federation_protocol::keys::KeyId;
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
@@ -31,7 +32,7 @@ use super::answer::searchset;
 use super::directory::MemberDirectory;
 use super::query::{Question, categories};
 use super::standing::Standings;
-use crate::access::{self, HousePolicy};
+use crate::access::{self, HousePolicy, Permit};
 use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
 use crate::keys::Keys;
 use crate::linkage;
@@ -118,6 +119,15 @@ pub(super) struct Disclosed {
     pub(super) withheld: usize,
     pub(super) jti: String,
     pub(super) home: MemberId,
+}
+
+/// What an emergency question opened. `patient` is none where no one certain chart is meant: the
+/// searchsets are those of a chart that holds nothing.
+pub(super) struct Opened {
+    pub(super) searchsets: Vec<String>,
+    pub(super) patient: Option<Rid>,
+    pub(super) shown: usize,
+    pub(super) withheld: usize,
 }
 
 /// Why a chart was not opened.
@@ -208,6 +218,62 @@ impl Opening {
         })
     }
 
+    /// Answers `questions` with what an emergency opens of the one chart that is certainly meant.
+    ///
+    /// # Errors
+    /// The question is not allowed or too wide, or what is here cannot be read.
+    pub(super) async fn open_in_emergency(
+        &self,
+        request: &Verified<Request>,
+        patient: &EmergencyPatient,
+        questions: &[Question],
+    ) -> Result<Opened, Refusal> {
+        let queries = questions
+            .iter()
+            .map(|question| Ok((question.resource_type, search_query(question)?)))
+            .collect::<Result<Vec<_>, Refusal>>()?;
+        let told = |error: RecordsError| OpenError::from(error).told(request);
+        let records = &self.parts.records;
+        let meant = records
+            .certain_match(&access::match_in_emergency(), patient)
+            .await;
+        let chart = match meant.map_err(told)? {
+            Some(address) => records.chart_of(&address).await.map_err(told)?,
+            None => None,
+        };
+        let Some(chart) = chart else {
+            let nothing = Page::default();
+            let empty = queries
+                .iter()
+                .map(|(kind, _)| Answered::of(kind, &nothing).map(|one| one.searchset));
+            return Ok(Opened {
+                searchsets: empty.collect::<Result<_, _>>().map_err(told)?,
+                patient: None,
+                shown: 0,
+                withheld: 0,
+            });
+        };
+        let context = Context {
+            requester: request.from.clone(),
+            practitioner: practitioner(&request.actor),
+            purpose: request.purpose,
+            at: self.parts.clock.now(),
+        };
+        let parts = Arc::clone(&self.parts);
+        let read = self.parts.database.read(move |connection| {
+            let house = &parts.house;
+            let permit = access::disclose_in_emergency(connection, chart, context.clone(), house)?;
+            search_all(connection, &parts, &permit, &queries)
+        });
+        let answers = read.await.map_err(|error: OpenError| error.told(request))?;
+        Ok(Opened {
+            patient: Some(chart),
+            shown: answers.iter().map(|answer| answer.shown).sum(),
+            withheld: answers.iter().map(|answer| answer.withheld).sum(),
+            searchsets: answers.into_iter().map(|answer| answer.searchset).collect(),
+        })
+    }
+
     /// Looks once; or, where the status list is not known well enough, fetches it and looks again.
     async fn look(
         &self,
@@ -283,16 +349,7 @@ impl Asking {
         };
         let house = &parts.house;
         let permit = access::disclose(connection, &token, patient, context, house)?;
-        let answers = self
-            .queries
-            .iter()
-            .map(|(resource_type, query)| {
-                let page = parts
-                    .records
-                    .search_on(connection, &permit, query.clone())?;
-                Ok(Answered::of(resource_type, &page)?)
-            })
-            .collect::<Result<_, OpenError>>()?;
+        let answers = search_all(connection, parts, &permit, &self.queries)?;
         Ok(Looked::Found {
             token,
             patient,
@@ -334,6 +391,20 @@ impl Asking {
         }
         Ok((token, link.patient))
     }
+}
+
+/// Every search, on one snapshot.
+fn search_all(
+    connection: &mut HospitalConnection,
+    parts: &OpeningParts,
+    permit: &Permit,
+    queries: &[(&'static str, SearchQuery)],
+) -> Result<Vec<Answered>, OpenError> {
+    let each = queries.iter().map(|(resource_type, query)| {
+        let page = parts.records.search_on(connection, permit, query.clone())?;
+        Ok(Answered::of(resource_type, &page)?)
+    });
+    each.collect()
 }
 
 /// The question as the records room reads it: a parameter that the type does not have is refused.

@@ -9,7 +9,7 @@ use federation_protocol::signature::Actor;
 use super::exchange::{Ask, Exchanged, NoAnswer};
 use super::held::{HeldGrant, HeldToken};
 use super::merge::read_answer;
-use super::outcome::{Hospital, Part, PeerOutcome, Silence};
+use super::outcome::{Answer, Hospital, Part, PeerOutcome, Silence};
 use super::query::Question;
 
 /// A hospital that is to be asked.
@@ -62,6 +62,18 @@ pub(super) fn silent(hospital: Hospital, silence: Silence) -> Part {
 
 /// What came of an exchange: the answer read only now that it is verified.
 pub(super) fn judged(hospital: Hospital, exchanged: Exchanged, question: &Question) -> Part {
+    let member = hospital.member.clone();
+    judged_by(hospital, exchanged, |body| {
+        read_answer(body, question, &member).ok()
+    })
+}
+
+/// The same where `read` reads the verified body.
+pub(super) fn judged_by(
+    hospital: Hospital,
+    exchanged: Exchanged,
+    read: impl FnOnce(&[u8]) -> Option<Answer>,
+) -> Part {
     let mut part = silent(hospital, Silence::Unusable);
     part.exchange = exchanged.exchange.map(|exchange| exchange.to_string());
     part.duration_ms = exchanged.duration_ms;
@@ -71,9 +83,9 @@ pub(super) fn judged(hospital: Hospital, exchanged: Exchanged, question: &Questi
             part.digest = Some(answer.content_digest.clone());
             part.directory = Some(answer.directory.to_string());
             if answer.status == 200 {
-                match read_answer(&answer.body, question, &part.hospital.member) {
-                    Ok(read) => PeerOutcome::Answered(read),
-                    Err(_) => PeerOutcome::Silent(Silence::Unusable),
+                match read(&answer.body) {
+                    Some(read) => PeerOutcome::Answered(read),
+                    None => PeerOutcome::Silent(Silence::Unusable),
                 }
             } else {
                 match Refusal::of_body(&answer.body) {

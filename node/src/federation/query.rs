@@ -326,10 +326,32 @@ impl BatchEntry {
         if self.request.method != "GET" {
             return Err(QueryError::Batch);
         }
-        let url = self.request.url.as_str();
-        let (name, query) = url.split_once('?').unwrap_or((url, ""));
-        Question::from_form(name, query.as_bytes())
+        of_url(&self.request.url)
     }
+}
+
+/// Reads the searches of an emergency question, `Type?parameters` each: as in a batch, but each is a
+/// first page. A cursor of a chart that is not found would tell that it is not.
+///
+/// # Errors
+/// The first thing that is not in the list.
+pub fn searches(urls: &[String]) -> Result<Vec<Question>, QueryError> {
+    if !(1..=MOST_SEARCHES).contains(&urls.len()) {
+        return Err(QueryError::Batch);
+    }
+    let questions = urls.iter().map(|url| of_url(url));
+    let questions = questions.collect::<Result<Vec<_>, _>>()?;
+    if questions.iter().any(|question| question.cursor.is_some()) {
+        return Err(QueryError::Parameter);
+    }
+    let whole = questions.iter().map(Question::cost);
+    whole.fold(Cost::default(), Cost::and).within(ALL)?;
+    Ok(questions)
+}
+
+fn of_url(url: &str) -> Result<Question, QueryError> {
+    let (name, query) = url.split_once('?').unwrap_or((url, ""));
+    Question::from_form(name, query.as_bytes())
 }
 
 /// Serde would read a list as a structure, too.

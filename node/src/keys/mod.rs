@@ -5,6 +5,7 @@
 
 mod files;
 mod generations;
+mod second_factor;
 
 use std::path::Path;
 use std::sync::Arc;

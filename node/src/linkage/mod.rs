@@ -13,6 +13,7 @@ mod code;
 pub mod desk;
 mod ends;
 mod error;
+mod homes;
 pub mod phone;
 pub mod routes;
 mod store;
@@ -33,6 +34,7 @@ pub use charts::Merged;
 pub use code::LinkCode;
 pub use ends::{UntoldEnd, end_by_home, own_line};
 pub use error::LinkageError;
+pub use homes::{homes_of, person_of_handle};
 use phone::{Carried, Phone};
 
 /// How far apart the clocks of members may be, seconds.

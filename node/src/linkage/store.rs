@@ -356,6 +356,22 @@ pub(super) fn handle_is_known(
     Ok(known > 0)
 }
 
+/// The person whom `responder` knows, or knew, by a handle.
+pub(super) fn person_of_handle(
+    connection: &mut HospitalConnection,
+    responder: &MemberId,
+    handle: &PatientHandle,
+) -> Result<Option<PersonId>, DatabaseError> {
+    let id: Option<String> = home_link::table
+        .filter(home_link::handle.eq(handle.as_str()))
+        .filter(home_link::responder.eq(responder.as_str()))
+        .select(home_link::person)
+        .first(connection)
+        .optional()?;
+    id.map(|id| id.parse().map_err(|_not| unreadable("person of a link")))
+        .transpose()
+}
+
 /// Ends the living link of a person with `responder`; `false` if there is none.
 pub(super) fn end_home_link(
     connection: &mut HospitalConnection,

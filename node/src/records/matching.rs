@@ -8,6 +8,7 @@
 mod answer;
 mod blocks;
 mod evidence;
+mod identified;
 mod insured;
 mod name;
 mod person;

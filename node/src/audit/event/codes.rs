@@ -33,6 +33,7 @@ const BY_CONSENT: Code = (
 const ATTRIBUTES: Code = (DCM, "110137", "User Security Attributes Changed");
 const PATIENT_RECORD: Code = (DCM, "110110", "Patient Record");
 const APPLICATION: Code = (DCM, "110100", "Application Activity");
+const OVERRIDE: Code = (DCM, "110127", "Emergency Override Started");
 const LOG_USED: Code = (DCM, "110101", "Audit Log Used");
 
 /// The codes of an act, and the family of BALP profiles that it may fit.
@@ -82,6 +83,7 @@ pub(super) fn shape(line: &Recorded) -> Shape {
         Kind::Configuration => of(APPLICATION, None, "E"),
         Kind::AuditRead => of(LOG_USED, None, "R"),
         Kind::Erasure => of(LOG_USED, None, "D"),
+        Kind::Emergency => of(ALERT, Some(OVERRIDE), "E"),
     }
 }
 

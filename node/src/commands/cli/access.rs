@@ -20,7 +20,8 @@ pub(crate) enum AccessCommand {
 #[command(
     after_help = "Examples:\n  musubi-node access create --role physician --id dr-0042 --days 30\n  \
     musubi-node access create --role system --id ehr\n  \
-    musubi-node access create --person ID"
+    musubi-node access create --person ID\n  \
+    musubi-node access create --role physician --id dr-0042 --second-factor"
 )]
 pub(crate) struct AccessCreateArgs {
     #[command(flatten)]
@@ -39,6 +40,10 @@ pub(crate) struct AccessCreateArgs {
     /// A person whose home this is: a token for the patient listener
     #[arg(long, value_name = "ID")]
     pub(crate) person: Option<String>,
+    /// Enrol a second factor (TOTP) for this physician, in the place of the one they had: what it
+    /// prints is for their authenticator app, and is not shown again
+    #[arg(long, conflicts_with = "person")]
+    pub(crate) second_factor: bool,
     /// Days until it ends
     #[arg(long, default_value_t = 30)]
     pub(crate) days: u16,

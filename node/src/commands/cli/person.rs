@@ -14,6 +14,29 @@ pub(crate) enum PersonCommand {
     Link(PersonLinkArgs),
     /// Everyone whose home this is
     List(ListArgs),
+    /// Emergency accesses to a person's records, as they are told of them
+    Notices(NoticesArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  musubi-node person notices --person ID\n  \
+    musubi-node person notices --patient 0192…")]
+pub(crate) struct NoticesArgs {
+    #[command(flatten)]
+    pub(crate) node: ConfigArgs,
+    /// A person whose home this is
+    #[arg(
+        long,
+        value_name = "ID",
+        required_unless_present = "patient",
+        conflicts_with = "patient"
+    )]
+    pub(crate) person: Option<String>,
+    /// Id of a chart here, of a person who has no home or another
+    #[arg(long, value_name = "ID")]
+    pub(crate) patient: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use federation_protocol::Verified;
 use federation_protocol::refusal::Refusal;
 use federation_protocol::signature::{
-    Actor, DraftError, Request, RequestBinding, SignedAnswer, carries_consent,
+    Actor, DraftError, EMERGENCY_PATH, Request, RequestBinding, SignedAnswer, carries_consent,
 };
 use federation_service::problem::{FHIR_JSON, PROBLEM_JSON};
 use federation_service::signed::Answering;
@@ -177,7 +177,7 @@ impl Inbound {
         refusal: Refusal,
         path: &str,
     ) -> Result<SignedAnswer, DraftError> {
-        let (content_type, body) = if carries_consent(path) {
+        let (content_type, body) = if carries_consent(path) || path == EMERGENCY_PATH {
             (FHIR_JSON, refusal.operation_outcome(self.now()))
         } else {
             (PROBLEM_JSON, refusal.problem(self.now()))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
-use actix_web::web::{Bytes, Data, Json, Path, ServiceConfig, get, post, resource};
+use actix_web::web::{Data, Json, Path, ServiceConfig, get, post, resource};
 use actix_web::{HttpRequest, HttpResponse};
 use federation_protocol::category::Category;
 use federation_protocol::consent::Practitioner;
@@ -15,19 +15,18 @@ use federation_protocol::grants::PlainCode;
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_service::problem::{FHIR_JSON, Problem};
-use futures_util::{Stream, StreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
-use super::super::asking::{Asking, Parts, Planned, hospital};
+use super::super::asking::{Asking, Planned, hospital};
 use super::super::held::HeldGrant;
 use super::super::outcome::{Hospital, Part};
 use super::super::query::{Question, TYPES, form_pairs};
 use super::super::redeeming::NewGrant;
-use super::super::sse;
 use super::super::{Federation, QueryError};
-use super::problem::{issue_type, problem, unavailable};
+use super::problem::{issue_type, problem};
+use super::watching::{Watched, streamed};
+use crate::database::DatabaseError;
 use crate::identity::Caller;
 
 /// Adds the routes. Needs `Data<Federation>` in the application.
@@ -187,11 +186,7 @@ async fn watch(
     let planned = planned.await.map_err(|error| problem(&error))?;
     let asking = Arc::clone(federation.asking());
     let parts = asking.send(&planned);
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header(("x-accel-buffering", "no"))
-        .content_type("text/event-stream")
-        .streaming(events(asking, planned, parts)))
+    Ok(streamed(UnderGrant { asking, planned }, parts))
 }
 
 /// `GET /federated/{grant}/manifest/{id}`: a manifest again.
@@ -208,92 +203,28 @@ async fn manifest(
         .body(jws))
 }
 
-/// Where a stream stands.
-enum Stage {
-    Asked,
-    Coming,
-    Ended,
-}
-
-struct Watching {
+/// A question under a grant.
+struct UnderGrant {
     asking: Arc<Asking>,
     planned: Planned,
-    parts: Parts,
-    came: Vec<Part>,
-    stage: Stage,
 }
 
-/// `asked`, one `part` for each hospital, `manifest`. A part that cannot be written down ends the
-/// stream unsaid: nothing is shown without its line.
-///
-/// Goes on to its end also when nobody listens any more: what was asked and answered is written down
-/// here as it is at the other end.
-fn events(
-    asking: Arc<Asking>,
-    planned: Planned,
-    parts: Parts,
-) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
-    // Room for all, so that who listens slowly keeps no part from being taken in.
-    let (say, said) = mpsc::channel(planned.hospitals().count() + 2);
-    let mut watching = Watching {
-        asking,
-        planned,
-        parts,
-        came: Vec::new(),
-        stage: Stage::Asked,
-    };
-    actix_web::rt::spawn(async move {
-        while let Some(text) = watching.next().await {
-            // Fails when nobody listens.
-            let _ = say.send(text.map(Bytes::from)).await;
-        }
-    });
-    stream::unfold(
-        said,
-        |mut said| async move { Some((said.recv().await?, said)) },
-    )
-}
-
-impl Watching {
-    async fn next(&mut self) -> Option<Result<String, actix_web::Error>> {
-        match self.stage {
-            Stage::Asked => {
-                self.stage = Stage::Coming;
-                Some(Ok(sse::asked(self.planned.hospitals())))
-            }
-            Stage::Coming => match self.parts.next().await {
-                Some(part) => Some(self.part(part).await),
-                None => {
-                    self.stage = Stage::Ended;
-                    Some(self.manifest().await)
-                }
-            },
-            Stage::Ended => None,
-        }
+impl Watched for UnderGrant {
+    fn hospitals(&self) -> Vec<(Hospital, bool)> {
+        let hospitals = self.planned.hospitals();
+        hospitals
+            .map(|(hospital, own)| (hospital.clone(), own))
+            .collect()
     }
 
-    async fn part(&mut self, part: Part) -> Result<String, actix_web::Error> {
-        if let Err(error) = self.asking.record(&self.planned, &part).await {
-            tracing::error!("an answer is not shown, for it could not be written down: {error}");
-            self.stage = Stage::Ended;
-            return Err(unavailable().into());
-        }
-        let text = sse::part(&part);
-        self.came.push(part);
-        Ok(text)
+    async fn record(&self, part: &Part) -> Result<(), DatabaseError> {
+        self.asking.record(&self.planned, part).await
     }
 
-    async fn manifest(&mut self) -> Result<String, actix_web::Error> {
-        let parts = self.planned.in_order(std::mem::take(&mut self.came));
-        let jws = self
-            .asking
-            .close(&self.planned, &parts)
-            .await
-            .map_err(|error| {
-                tracing::error!("the manifest could not be kept: {error}");
-                unavailable()
-            })?;
-        Ok(sse::manifest(&parts, &jws))
+    async fn close(&self, came: Vec<Part>) -> Result<(Vec<Part>, String), DatabaseError> {
+        let parts = self.planned.in_order(came);
+        let jws = self.asking.close(&self.planned, &parts).await?;
+        Ok((parts, jws))
     }
 }
 

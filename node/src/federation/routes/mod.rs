@@ -1,10 +1,12 @@
 //! The room's HTTP: what other members may send, and what the hospital's own staff may ask.
 
 pub(super) mod arrivals;
+mod emergency;
 mod federation;
 pub(super) mod hospital;
 mod linking;
 mod problem;
+mod watching;
 
 use actix_web::web::ServiceConfig;
 
@@ -25,6 +27,7 @@ pub fn configure_people(config: &mut ServiceConfig) {
 /// The routes of the hospital listener: grants, questions under them, link codes. Needs `Data<Federation>`
 /// and the staff door before them.
 pub fn configure_hospital(config: &mut ServiceConfig) {
+    emergency::configure(config);
     hospital::configure(config);
     linking::configure_desk(config);
 }

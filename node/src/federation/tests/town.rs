@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::consent::{Consents, Decision, Evidence, Subject, TickedResponder};
 use crate::database::testing::{Scratch, postgres, sqlite};
 use crate::database::{Database, Rid};
+use crate::emergency::Emergency;
 use crate::federation::{Federation, FederationParts, configure_federation, configure_hospital};
 use crate::identity::routes::staff_door;
 use crate::identity::{Caller, Identity, Role};
@@ -96,6 +97,13 @@ impl Ground {
             )),
             clock: Arc::clone(&self.clock),
             keys: Arc::clone(&self.keys),
+            emergency: Emergency::new(
+                database.clone(),
+                Arc::clone(&self.clock),
+                Arc::clone(&self.keys),
+                self.me.clone(),
+            ),
+            answers_emergencies: true,
             database,
             audit: self.audit.clone(),
             house: HousePolicy::default(),

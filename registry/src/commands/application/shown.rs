@@ -48,6 +48,7 @@ pub(super) fn as_json(row: &ApplicationRow, history: &[Step], now: Timestamp) ->
         Ok(admission) => json!({
             "names": admission.profile().names,
             "endpoint": admission.profile().endpoints.federation,
+            "capabilities": admission.profile().capabilities,
             "software": admission.software(),
             "fingerprint": comparison_number(admission.profile()),
         }),
@@ -107,6 +108,7 @@ fn described(admission: &Admission) -> Vec<[String; 2]> {
         ],
         ["operator".to_owned(), profile.operator.clone()],
         ["endpoint".to_owned(), profile.endpoints.federation.clone()],
+        ["capabilities".to_owned(), profile.capabilities.join(" ")],
         ["software".to_owned(), admission.software().to_owned()],
         ["fingerprint".to_owned(), comparison_number(profile)],
     ];

@@ -70,6 +70,15 @@ const ROWS: &[(&str, &str)] = &[
         "INSERT INTO link VALUES ('pp:x', 1, 'p', 'y', 'key', 5, NULL, 6)",
     ),
     (
+        "0019",
+        "INSERT INTO second_factor VALUES ('dr-1', 'salt', 5, 0, NULL, 0, 0, 0); \
+         INSERT INTO emergency_count VALUES ('member', 'm', '2026-07-01', 1); \
+         INSERT INTO emergency_access VALUES ('a', 'asked', 5, 'm', 'dr-1', 'other', 'why', NULL, \
+         0, NULL, NULL, NULL); \
+         INSERT INTO emergency_notice_owed VALUES ('a', 'pp:x', 'y', 0, 5, NULL); \
+         INSERT INTO emergency_notice VALUES ('m', 'a', 'hana', 'x', 'dr-1', 'other', 'why', 5, 0, 5)",
+    ),
+    (
         "0020",
         "INSERT INTO link_offer (id, spoken, scanned, patient, patient_id, facts, shown, created_at, \
          expires_at) VALUES ('o', 'a', 'b', 1, 'p', '1958 female', 'chart_number', 5, 6); \
