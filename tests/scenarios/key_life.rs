@@ -511,3 +511,67 @@ async fn the_registry_takes_no_word_about_keys_but_the_members_own() {
     assert_eq!(chain(yukimi, minato).keys().len(), 6);
     town.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_operations_says_to_type_rotates_and_revokes() {
+    let town = Town::in_real_time(&["minato"], Store::Sqlite).await;
+    let minato = town.at("minato");
+    let recovery = minato.config().state_dir.join("keys/recovery.pem");
+    let (recovery, other) = (recovery.to_str().unwrap(), minato.config_file());
+    let typed = async |words: &[&str]| crate::witnessed::command(minato, words).await;
+    assert_eq!(typed(&["keys", "list"]).await, 0);
+    assert_eq!(typed(&["keys", "list", "-o", "json"]).await, 0);
+    assert_eq!(typed(&["keys", "rotate", "--use", "sign"]).await, 0);
+    assert_eq!(
+        typed(&["keys", "rotate", "--use", "log", "-o", "json"]).await,
+        0
+    );
+    // The first has not begun yet: try again later.
+    assert_eq!(typed(&["keys", "rotate", "--use", "sign"]).await, 75);
+    town.settle().await;
+    let keys = chain(minato, minato);
+    assert_eq!(keys.keys().len(), 7);
+    let coming = keys.keys().iter().find(|key| key.gave_way).unwrap();
+    let kid = coming.statement.kid.to_string();
+    let no_key = [
+        "keys",
+        "revoke",
+        &kid,
+        "--recovery-key",
+        other.to_str().unwrap(),
+    ];
+    assert_eq!(typed(&no_key).await, 78);
+    let sign_key = minato.config().state_dir.join("keys/sign.pem");
+    let wrong = [
+        "keys",
+        "revoke",
+        &kid,
+        "--recovery-key",
+        sign_key.to_str().unwrap(),
+    ];
+    assert_eq!(typed(&wrong).await, 4);
+    let right = [
+        "keys",
+        "revoke",
+        &kid,
+        "--recovery-key",
+        recovery,
+        "--replace",
+    ];
+    assert_eq!(typed(&right).await, 0);
+    town.settle().await;
+    let keys = chain(minato, minato);
+    let revoked: Vec<_> = keys
+        .keys()
+        .iter()
+        .filter(|key| key.revoked_at.is_some())
+        .collect();
+    assert_eq!(revoked.len(), 1);
+    assert_eq!(keys.keys().len(), 8);
+    // It is written down who changed what.
+    let lines = minato.audit().await;
+    let acts = lines.iter().filter_map(|line| line.detail["act"].as_str());
+    let acts: Vec<_> = acts.filter(|act| act.ends_with("-key")).collect();
+    assert_eq!(acts, ["rotate-key", "rotate-key", "revoke-key"]);
+    town.stop().await;
+}

@@ -78,9 +78,13 @@ fn rotate(args: &KeysRotateArgs) -> Result<(), Failure> {
 
 fn revoke(args: &KeysRevokeArgs) -> Result<(), Failure> {
     let recovery = key_file(&args.recovery_key)?;
+    let kids: Vec<_> = std::iter::once(&args.kid)
+        .chain(&args.also)
+        .cloned()
+        .collect();
     let rooms = rooms(&args.node)?;
     let made = hand_in(&rooms, "revoke-key", |rekeyer| {
-        rekeyer.revocation(&args.kids, &recovery, args.replace)
+        rekeyer.revocation(&kids, &recovery, args.replace)
     })?;
     print(&made, args.output.output)?;
     if made.new.is_empty() {

@@ -119,7 +119,7 @@ mod rotated {
 
     use federation_protocol::directory::KeyStatement;
     use federation_protocol::time::Timestamp;
-    use federation_service::clock::{Clock as _, ManualClock};
+    use federation_service::clock::ManualClock;
 
     use super::*;
 
