@@ -14,7 +14,7 @@ fn witnessing(hospital: &Hospital) -> &Witnessing {
 }
 
 /// `musubi-node …` at this hospital, in a thread without a runtime, as a shell has it.
-async fn command(hospital: &Hospital, words: &[&str]) -> u8 {
+pub(crate) async fn command(hospital: &Hospital, words: &[&str]) -> u8 {
     let mut all = vec!["musubi-node".to_owned()];
     all.extend(words.iter().map(|word| (*word).to_owned()));
     all.push("--config".to_owned());

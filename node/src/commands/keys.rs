@@ -78,10 +78,14 @@ fn rotate(args: &KeysRotateArgs) -> Result<(), Failure> {
 }
 
 fn revoke(args: &KeysRevokeArgs) -> Result<(), Failure> {
+    let kids: Vec<_> = std::iter::once(&args.kid)
+        .chain(&args.also)
+        .cloned()
+        .collect();
     let rooms = rooms(&args.node)?;
     let recovery = key_file(&args.recovery_key, &rooms.config)?;
     let made = hand_in(&rooms, "revoke-key", |rekeyer| {
-        rekeyer.revocation(&args.kids, &recovery, args.replace)
+        rekeyer.revocation(&kids, &recovery, args.replace)
     })?;
     print(&made, args.output.output)?;
     if made.new.is_empty() {

@@ -62,13 +62,16 @@ pub(crate) struct KeysRotateArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  musubi-node keys revoke KID --recovery-key /media/usb/recovery.pem \
-    --replace\n  musubi-node keys revoke KID KID --recovery-key /media/usb/recovery.pem\n\nEvery \
+    --replace\n  musubi-node keys revoke KID --also KID --recovery-key /media/usb/recovery.pem\n\nEvery \
     connected node refuses the key within 60 s. What it signed before stays provable."
 )]
 pub(crate) struct KeysRevokeArgs {
-    /// The keys, as `keys list` shows them
-    #[arg(value_name = "KID", required = true, allow_hyphen_values = true)]
-    pub(crate) kids: Vec<KeyId>,
+    /// The key, as `keys list` shows it
+    #[arg(value_name = "KID", allow_hyphen_values = true)]
+    pub(crate) kid: KeyId,
+    /// Another key, in the same statement; once for each
+    #[arg(long, value_name = "KID", allow_hyphen_values = true)]
+    pub(crate) also: Vec<KeyId>,
     #[command(flatten)]
     pub(crate) node: ConfigArgs,
     /// The recovery key, from where it is kept
