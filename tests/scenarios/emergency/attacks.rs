@@ -132,7 +132,7 @@ async fn break_glass_is_no_purpose_elsewhere_and_its_path_takes_no_other_and_no_
 
     let search = envoy.sign(envoy.search(yukimi, &token, "Observation", now), now);
     let urgent = search
-        .signed_again(key, "\"fed-purpose\": TREAT", "\"fed-purpose\": BTG")
+        .signed_again(&*key, "\"fed-purpose\": TREAT", "\"fed-purpose\": BTG")
         .with_header("fed-purpose", "BTG");
     let reply = envoy.send(yukimi, &urgent).await;
     assert_eq!(reply.code(), "signature_params_invalid");
@@ -142,7 +142,7 @@ async fn break_glass_is_no_purpose_elsewhere_and_its_path_takes_no_other_and_no_
         envoy.sign(envoy.emergency(yukimi, &body, now), now)
     };
     let calm = parcel()
-        .signed_again(key, "\"fed-purpose\": BTG", "\"fed-purpose\": TREAT")
+        .signed_again(&*key, "\"fed-purpose\": BTG", "\"fed-purpose\": TREAT")
         .with_header("fed-purpose", "TREAT");
     let reply = envoy.send(yukimi, &calm).await;
     assert_eq!(reply.code(), "signature_params_invalid");
