@@ -83,7 +83,7 @@ impl Registry {
         let archive = Mutex::new(Database::open(&path)?);
         let witness = WitnessDesk {
             database: Mutex::new(Database::open(&path)?),
-            witness: Witness::load(issuer.root().registry(), &keys)?,
+            witness: Witness::load(issuer.root(), &keys)?,
             clock: clock.clone(),
         };
         let counter = Counter::new(

@@ -13,7 +13,7 @@ mod house;
 
 use std::time::Duration;
 
-use federation_protocol::directory::Directory;
+use federation_protocol::directory::{AcceptError, Directory, Reading, Status};
 use federation_service::clock::{Clock as _, SystemClock};
 use federation_service::registry_client::{RootContact, fetch_roots_from_pin};
 use house::{Hospital, House, Node, eventually, failure, loopback};
@@ -114,6 +114,41 @@ async fn nodes_follow_root_over_several_rotations_and_from_an_older_pin() {
 }
 
 #[tokio::test]
+async fn other_online_keys_sign_from_the_next_root_on_without_a_restart() {
+    let (house, registry) = started();
+    let node = Node::joins(registry.url(), &house.pin, SystemClock.now()).await;
+    let online = |said: &serde_json::Value| said["online"].clone();
+    let before = online(&house.json(&["root", "show"]));
+    let file = signed(&house, "stolen", &["--new-online-keys"], &["root.pem"]);
+    let (rotated, after) = (
+        house.json(&["root", "rotate", &file]),
+        at(&house, "state/keys"),
+    );
+    assert_ne!(online(&rotated), before);
+    assert_eq!(online(&rotated).as_array().unwrap().len(), 3);
+    let left = std::fs::read_dir(after).unwrap();
+    let mut left: Vec<_> = left.map(|file| file.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["directory.pem", "probe.pem", "status.pem"]);
+
+    // The old root knows none of what is served now; the new one all.
+    eventually(async || {
+        let status = node.client.status(None, DEADLINE).await.unwrap();
+        let (status, now) = (house::text(status), SystemClock.now());
+        let old = Status::accept(&status, &node.root, None, Reading::Fresh, now);
+        old.is_err_and(|error| error == AcceptError::KeyNotDelegated)
+    })
+    .await;
+    let now = SystemClock.now();
+    let rules = loopback();
+    let roots = fetch_roots_from_pin(registry.url(), &house.pin, &rules, now, DEADLINE).await;
+    let (root, _) = roots.unwrap().pop().unwrap();
+    let next = Node { root, ..node };
+    assert_eq!(next.membership(now).await.root().document().seq, 2);
+    registry.stop().await;
+}
+
+#[tokio::test]
 async fn only_the_old_threshold_makes_the_next_root() {
     let (house, registry) = started();
     let x = new_key(&house, "thief.pem");
@@ -179,7 +214,7 @@ async fn an_approver_is_replaced_without_asking_any_member_and_two_sign_from_the
             &house::text(fetched),
             &root,
             Some(&before),
-            federation_protocol::directory::Reading::Fresh,
+            Reading::Fresh,
             SystemClock.now(),
         );
         accepted = next.ok();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use federation_protocol::keys::SecretKey;
 use federation_protocol::member::MemberState;
 use federation_protocol::time::Timestamp;
 use federation_service::clock::{Clock as _, ManualClock, SharedClock, SystemClock};
@@ -32,6 +33,14 @@ pub struct Town {
     folder: TempDir,
     /// Where its nodes keep their databases.
     pub(crate) store: Store,
+}
+
+/// The online keys that root named in the place of stolen ones.
+pub struct OnlineKeys {
+    /// Signs directories.
+    pub directory: SecretKey,
+    /// Signs statuses.
+    pub status: SecretKey,
 }
 
 impl Town {
@@ -242,6 +251,36 @@ impl Town {
     /// Stops the registry; nodes go on with what they have.
     pub async fn lose_registry(&mut self) {
         self.registry.take().unwrap().stop().await;
+    }
+
+    /// The operators make other online keys for a registry that was stolen, and root, whose key lies
+    /// elsewhere, names them in the place of the old: the keys, and the signed root.
+    pub fn root_takes_the_online_keys_away(&self) -> (OnlineKeys, String) {
+        let registry = self.folder.path().join("registry");
+        let (draft, signed) = (
+            self.folder.path().join("root2.json"),
+            self.folder.path().join("root2-signed.json"),
+        );
+        self.registry_command(&["root", "draft", "--new-online-keys", "--out", text(&draft)]);
+        registry_command(&[
+            "root",
+            "sign",
+            text(&draft),
+            "--root-key",
+            text(&registry.join("root.pem")),
+            "--out",
+            text(&signed),
+        ]);
+        self.registry_command(&["root", "rotate", text(&signed)]);
+        let key = |file: &str| {
+            let pem = std::fs::read_to_string(registry.join("keys").join(file)).unwrap();
+            SecretKey::from_pkcs8_pem(&pem).unwrap()
+        };
+        let keys = OnlineKeys {
+            directory: key("directory.pem"),
+            status: key("status.pem"),
+        };
+        (keys, std::fs::read_to_string(signed).unwrap())
     }
 
     /// Stops the registry, and puts whoever stole its server in its place.

@@ -418,3 +418,58 @@ async fn two_faces_of_a_stolen_registry_are_an_alarm_where_they_meet() {
     assert_eq!(error, AcceptError::PreviousMismatch);
     scene.town.stop().await;
 }
+
+/// Root's keys and the approvers' lie elsewhere: they take the online keys away from the thief.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_thief_said_with_the_online_keys_root_takes_them_away_and_the_federation_goes_on()
+ {
+    for store in Store::each() {
+        let scene = Scene::set(store).await;
+        let poll =
+            async |hospital: &Hospital| hospital.node().federation().directory().poll().await;
+        let (honest, honest_status) = (scene.next(), scene.status());
+        // Minato ended for ever, and the numbers used up.
+        let mut ended = scene.next();
+        let place = scene.place_of_minato(&ended);
+        ended.members[place].state = MemberState::Revoked;
+        let mut last = scene.status();
+        last.seq = 1 << 52;
+        scene.thief.publishes(&ended, &last);
+        poll(scene.yukimi()).await.unwrap();
+        let (minato, now) = (scene.town.at("minato"), scene.town.now());
+        let envoy = minato.envoy();
+        let echo = || envoy.sign(envoy.echo(scene.yukimi(), now), now);
+        assert_ne!(envoy.send(scene.yukimi(), &echo()).await.status, 200);
+
+        let (keys, next_root) = scene.town.root_takes_the_online_keys_away();
+        scene.thief.says("/v1/root", &next_root);
+        let signed = honest.sign(&keys.directory);
+        let mut status = honest_status;
+        status.directory.seq = honest.seq;
+        status.directory.hash = signed.hash;
+        scene.thief.says("/v1/directory", &signed.jws);
+        scene
+            .thief
+            .says("/v1/status", &status.sign(&keys.status).jws);
+        poll(scene.yukimi()).await.unwrap();
+        let accepted = membership(scene.yukimi());
+        assert_eq!(accepted.root().document().seq, 2);
+        assert_eq!(accepted.directory().hash(), signed.hash);
+        assert_eq!(accepted.status().document().seq, status.seq);
+        scene.care_goes_on("the thief has nothing left").await;
+
+        // It stands so on the disk, too, and what the thief signs is nobody's word.
+        let mut town = scene.town;
+        town.restart("yukimi").await;
+        let accepted = membership(town.at("yukimi"));
+        assert_eq!(accepted.directory().hash(), signed.hash);
+        last.seq += 1;
+        scene.thief.says_status(&last);
+        let poll = poll(town.at("yukimi")).await;
+        let Err(PollError::Refused { error, .. }) = poll else {
+            panic!("{poll:?}");
+        };
+        assert_eq!(error, AcceptError::KeyNotDelegated);
+        town.stop().await;
+    }
+}

@@ -220,3 +220,37 @@ async fn whoever_stole_the_registry_neither_shortens_the_hold_nor_silences_it() 
     assert_eq!((version(&town, yukimi), alarms(yukimi).await), (1, 1));
     town.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_joined_before_gains_the_capability_for_emergencies_by_name_alone() {
+    let mut town = Town::start(&["minato", "yukimi"], Store::Sqlite).await;
+    let minato = town.at("minato");
+    minato.set("emergency", "ask = \"on\"");
+    let entry = town.folder().join("entry.json");
+    let words = ["certificate", "request", "--out", entry.to_str().unwrap()];
+    assert!(program().node_later(minato, &words).await.status.success());
+    let approver = town.folder().join("approver.pem");
+    let words = [
+        "member",
+        "replace",
+        entry.to_str().unwrap(),
+        "--approver-key",
+        approver.to_str().unwrap(),
+    ];
+    let refused = program().registry_later(&town, &words).await;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains("--grant emergency"), "{said}");
+    let words = [&words[..], &["--grant", "emergency"]].concat();
+    let granted = program().registry_later(&town, &words).await;
+    let said = String::from_utf8_lossy(&granted.stderr).into_owned();
+    assert!(granted.status.success(), "{said}");
+    let may = |hospital: &Hospital| {
+        let membership = membership(hospital);
+        let minato = membership.member(town.at("minato").id()).unwrap();
+        minato.capabilities.contains(&"emergency".to_owned())
+    };
+    settled(&town, may).await;
+    town.restart("minato").await;
+    town.stop().await;
+}

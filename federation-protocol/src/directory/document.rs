@@ -129,6 +129,8 @@ impl DirectoryDocument {
 pub struct Directory {
     document: DirectoryDocument,
     hash: PayloadHash,
+    /// The online key that signed it.
+    kid: KeyId,
     entries: HashMap<MemberId, Accepted>,
 }
 
@@ -155,6 +157,15 @@ impl Directory {
     #[must_use]
     pub const fn hash(&self) -> PayloadHash {
         self.hash
+    }
+
+    /// Whether root delegates the online key that signed it, still.
+    #[must_use]
+    pub fn stands_under(&self, root: &Root) -> bool {
+        let delegated = root
+            .document()
+            .delegated(&self.kid, DocumentKind::Directory);
+        delegated.is_some()
     }
 
     /// Members whose replacement is on hold now: an alarm at every node.
@@ -214,7 +225,9 @@ impl Directory {
     /// Accepts a directory of this registry: the same as `previous`, or its direct successor, with
     /// each member's entry signed by root's approvers.
     ///
-    /// Without `previous` any `seq` will do: what was before is not known.
+    /// Without `previous` any `seq` will do: what was before is not known. So it is when root has
+    /// taken the online key away that signed `previous`: whoever stole it may have used up the
+    /// numbers, and ended memberships. What approvers signed stays bound by their rules all the same.
     ///
     /// # Errors
     /// [`AcceptError`] in the order: form, key, signature, issuer, times, `seq`, `prev`, schema,
@@ -238,8 +251,9 @@ impl Directory {
         let opened = Opened::read(&jws.payload)?;
         opened.check_issuer(root.registry())?;
         opened.check_times(LONGEST_LIFE_SECONDS, reading, now)?;
-        opened.check_seq(previous.map(|previous| (previous.document.seq, previous.hash)))?;
-        check_prev(&opened, previous)?;
+        let chained = previous.filter(|previous| previous.stands_under(root));
+        opened.check_seq(chained.map(|previous| (previous.document.seq, previous.hash)))?;
+        check_prev(&opened, chained)?;
         let hash = opened.hash;
         let document: DirectoryDocument = opened.schema()?;
         let entries = entries(&document, root)?;
@@ -247,25 +261,41 @@ impl Directory {
         let directory = Self {
             document,
             hash,
+            kid: jws.kid,
             entries,
         };
         if let Some(previous) = previous.filter(|previous| previous.hash != hash) {
-            directory.check_succession(previous)?;
+            directory.check_entries(previous)?;
+        }
+        if let Some(previous) = chained.filter(|previous| previous.hash != hash) {
+            directory.check_states(previous)?;
             key_succession::check(&directory, previous)?;
         }
         Ok(directory)
     }
 
-    /// Nobody disappears, nobody returns from a final state, and an entry changes only with the
-    /// member's signature, after the hold, or while it is suspended.
-    fn check_succession(&self, previous: &Self) -> Result<(), AcceptError> {
+    /// Nobody returns from a final state.
+    fn check_states(&self, previous: &Self) -> Result<(), AcceptError> {
+        let ended = |accepted: &Accepted| {
+            matches!(
+                accepted.state,
+                MemberState::Revoked | MemberState::Withdrawn
+            )
+        };
+        for (id, before) in previous.entries.iter().filter(|(_, before)| ended(before)) {
+            if self.entries.get(id).map(|after| after.state) != Some(before.state) {
+                return Err(AcceptError::MemberLost(id.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody disappears, and an entry changes only with the member's signature, after the hold, or
+    /// while it is suspended.
+    fn check_entries(&self, previous: &Self) -> Result<(), AcceptError> {
         for (id, before) in &previous.entries {
             let gone = || AcceptError::MemberLost(id.clone());
             let after = self.entries.get(id).ok_or_else(gone)?;
-            let ended = matches!(before.state, MemberState::Revoked | MemberState::Withdrawn);
-            if ended && after.state != before.state {
-                return Err(gone());
-            }
             let rightly = after.hash == before.hash
                 || (after.entry.version > before.entry.version
                     && self.may_replace(id, before, after));

@@ -82,6 +82,8 @@ impl StatusDocument {
 pub struct Status {
     document: StatusDocument,
     hash: PayloadHash,
+    /// The online key that signed it.
+    kid: KeyId,
 }
 
 impl Status {
@@ -97,7 +99,16 @@ impl Status {
         self.hash
     }
 
-    /// Accepts a status document of this registry, not older than `previous`.
+    /// Whether root delegates the online key that signed it, still.
+    #[must_use]
+    pub fn stands_under(&self, root: &Root) -> bool {
+        let delegated = root.document().delegated(&self.kid, DocumentKind::Status);
+        delegated.is_some()
+    }
+
+    /// Accepts a status document of this registry, not older than `previous`, as long as root
+    /// delegates the key that signed `previous`: whoever stole a key that root took away may have
+    /// used up the numbers.
     ///
     /// # Errors
     /// [`AcceptError`] in the order: form, key, signature, issuer, times, `seq`, schema.
@@ -119,11 +130,13 @@ impl Status {
         let opened = Opened::read(&jws.payload)?;
         opened.check_issuer(root.registry())?;
         opened.check_times(STATUS_LIFE_SECONDS, reading, now)?;
-        opened.check_seq(previous.map(|previous| (previous.document.seq, previous.hash)))?;
+        let chained = previous.filter(|previous| previous.stands_under(root));
+        opened.check_seq(chained.map(|previous| (previous.document.seq, previous.hash)))?;
         let hash = opened.hash;
         Ok(Self {
             document: opened.schema()?,
             hash,
+            kid: jws.kid,
         })
     }
 }

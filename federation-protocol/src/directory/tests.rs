@@ -17,6 +17,7 @@ use crate::sample::{NOW, SampleMember, SampleRegistry};
 mod archive;
 mod key_changes;
 mod replacement;
+mod taken_away;
 
 fn minato() -> SampleMember {
     SampleMember::new("0110000001", 10)

@@ -65,8 +65,16 @@ struct Told<'a> {
 
 impl Told<'_> {
     fn failed(&self) -> bool {
-        let alarms = ["forbidden", "split_view", "rollback", "fork", "differs"];
-        self.line.kind == "refusal" || alarms.contains(&self.line.outcome.as_str())
+        let failures = [
+            "forbidden",
+            "split_view",
+            "rollback",
+            "fork",
+            "differs",
+            "second_factor_wrong",
+            "second_factor_locked",
+        ];
+        self.line.kind == "refusal" || failures.contains(&self.line.outcome.as_str())
     }
 
     fn meta(&self) -> Value {

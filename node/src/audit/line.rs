@@ -31,6 +31,8 @@ pub enum Kind {
     Export,
     /// Something refused, to a peer or to a caller of this node.
     Refusal,
+    /// Somebody showed who they are, or failed to.
+    Login,
     /// A consent token was minted.
     TokenMinted,
     /// A directive was given or changed.
@@ -63,13 +65,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 20] = [
+    pub const ALL: [Kind; 21] = [
         Kind::Query,
         Kind::Read,
         Kind::Write,
         Kind::Disclosure,
         Kind::Export,
         Kind::Refusal,
+        Kind::Login,
         Kind::TokenMinted,
         Kind::Directive,
         Kind::Revocation,
@@ -96,6 +99,7 @@ impl Kind {
             Kind::Disclosure => "disclosure",
             Kind::Export => "export",
             Kind::Refusal => "refusal",
+            Kind::Login => "login",
             Kind::TokenMinted => "token_minted",
             Kind::Directive => "directive",
             Kind::Revocation => "revocation",

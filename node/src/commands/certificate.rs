@@ -254,7 +254,6 @@ fn profile(
     let is_listed = |kid| member.keys.iter().any(|one| one.kid == kid);
     let mut profile = Profile {
         operator: member.operator.clone(),
-        capabilities: member.capabilities.clone(),
         keys: member.keys.clone(),
         ..described.clone()
     };

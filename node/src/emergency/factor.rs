@@ -106,7 +106,7 @@ impl Emergency {
                     Err(FactorError::Locked(_)) => "second_factor_locked",
                     Err(_) => "second_factor_wrong",
                 };
-                let line = Line::new(Kind::AccessToken, now, "physician")
+                let line = Line::new(Kind::Login, now, "physician")
                     .actor_id(&practitioner)
                     .outcome(outcome);
                 audit::append(connection, &line)?;

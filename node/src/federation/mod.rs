@@ -364,6 +364,7 @@ impl Federation {
         let inbound = Arc::clone(&self.inbound);
         let delivery = Arc::clone(&self.delivery);
         let (consents, revoked) = (self.consents.clone(), self.revoked.clone());
+        let desk = self.linking.desk().clone();
         let unlinking = Arc::clone(&self.unlinking);
         let telling = tokio::spawn(async move { unlinking.keep_telling().await });
         let noticing = tokio::spawn(Arc::clone(&self.noticing).keep_telling());
@@ -377,6 +378,9 @@ impl Federation {
                 }
                 if let Err(error) = consents.prune_revoked(&revoked).await {
                     tracing::warn!("ended tokens of others were not pruned: {error}");
+                }
+                if let Err(error) = desk.prune().await {
+                    tracing::warn!("what expired link codes were made of was not pruned: {error}");
                 }
             }
         });

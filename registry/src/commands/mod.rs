@@ -18,6 +18,7 @@ mod invite;
 mod keys;
 mod keys_encrypt;
 mod member;
+mod online_keys;
 mod output;
 mod replace;
 mod root;

@@ -30,6 +30,7 @@ Examples:
   musubi-registry member replace entry.json --export statement.json   (approvers elsewhere:
   musubi-registry application sign statement.json --approver-key FILE --out signed.json)
   musubi-registry member replace entry.json --statement signed.json
+  musubi-registry member replace entry.json --grant emergency --approver-key /media/usb/approver.pem
   musubi-registry member replace --cancel urn:musubi:member:0110000001")]
 pub(super) struct Replace {
     /// What the member handed in; `-` reads standard input.
@@ -51,6 +52,9 @@ pub(super) struct Replace {
     /// What the recovery key signed needs none.
     #[arg(long, value_name = "DIGITS")]
     fingerprint: Option<String>,
+    /// A capability that the member asks for and has not yet; may be repeated.
+    #[arg(long, value_name = "CAPABILITY")]
+    grant: Vec<String>,
     #[command(flatten)]
     config: ConfigFile,
     #[command(flatten)]
@@ -93,6 +97,7 @@ impl Replace {
             // Kept, so that what is signed elsewhere is what is waited for here.
             return Ok(database.transact(|db| members::begin(db, &shown))?);
         }
+        self.check_grants(&shown)?;
         self.confirm(&shown)?;
         let brought = self.statement.as_deref().map(files::read).transpose()?;
         let keys = self.approver_key.iter().map(|path| read_key(path));
@@ -109,6 +114,19 @@ impl Replace {
         self.tell(&shown, replaced, edition.directory.seq)
     }
 
+    /// A capability is granted by name, never by the way.
+    fn check_grants(&self, shown: &Replacement) -> Result<(), Failure> {
+        let mut wanted = shown.new_capabilities.iter();
+        match wanted.find(|one| !self.grant.contains(one)) {
+            None => Ok(()),
+            Some(one) => Err(Failure::new(
+                Exit::Check,
+                format!("the member asks for the capability {one}, which it does not have"),
+                format!("grant it by name, if the approvers want it: --grant {one}"),
+            )),
+        }
+    }
+
     /// What the member's own recovery key signed needs nobody's ear.
     fn confirm(&self, shown: &Replacement) -> Result<(), Failure> {
         let profile = &shown.profile;
@@ -122,6 +140,8 @@ impl Replace {
             ["endpoint".to_owned(), profile.endpoints.federation.clone()],
         ];
         facts.extend(prints.map(|print| ["certificate".to_owned(), print]));
+        let capabilities = profile.capabilities.join(" ");
+        facts.push(["capabilities".to_owned(), capabilities]);
         let signed = match shown.is_vouched_for {
             true => "by the member's recovery key",
             false => "not by the member's recovery key: held for 24 hours unless it is suspended",

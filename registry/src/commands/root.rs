@@ -9,13 +9,12 @@ use federation_protocol::directory::{
 use federation_protocol::jws::General;
 use federation_protocol::keys::{Fingerprint, KeyId, PublicKey, SecretKey, Sign};
 use federation_service::clock::{Clock as _, SystemClock};
-use federation_service::key_file::{self, KeyFileError};
 use serde_json::json;
 
 use super::failure::{Exit, Failure};
 use super::init::{key, pem};
 use super::output::{Format, Output, pairs, print, print_json};
-use super::{ConfigFile, files, open, progress};
+use super::{ConfigFile, files, online_keys, open, progress};
 use crate::directory::{OnlineKeys, RotationError, draft, read_key, rotate};
 
 /// The document that names every key that counts.
@@ -54,7 +53,8 @@ To replace an approver without asking any member: add the new one in one root, n
 Examples:
   musubi-registry root draft --out root2.json
   musubi-registry root draft --add-approver X --approver-threshold 2 --out root2.json
-  musubi-registry root draft --new-probe-key --out root2.json")]
+  musubi-registry root draft --new-probe-key --out root2.json
+  musubi-registry root draft --new-online-keys --out root2.json")]
 pub(super) struct Draft {
     /// A new file.
     #[arg(long, value_name = "FILE")]
@@ -87,6 +87,9 @@ pub(super) struct Draft {
     /// Makes a key for probes, where root names none yet.
     #[arg(long)]
     new_probe_key: bool,
+    /// Makes other keys for directory, status and probes: the server may be stolen, or they are old.
+    #[arg(long, conflicts_with = "new_probe_key")]
+    new_online_keys: bool,
     #[command(flatten)]
     config: ConfigFile,
 }
@@ -180,6 +183,9 @@ impl Draft {
         if self.new_probe_key {
             next.online.push(self.probe_key(&next)?);
         }
+        if self.new_online_keys {
+            online_keys::replace(&self.config.load()?.key_folder(), &mut next)?;
+        }
         let payload = serde_json::to_vec(&next).unwrap_or_default();
         files::write_new(&self.out, &General::new(&payload).to_json(), 0o644)?;
         progress(format_args!(
@@ -223,16 +229,9 @@ next: musubi-registry root sign {} --root-key FILE --out SIGNED",
                 next,
             ));
         }
-        let key = key()?;
         let folder = self.config.load()?.key_folder();
         let path = folder.file(OnlineKeys::PROBE_FILE);
-        let unusable = |error: KeyFileError| {
-            let next = "mend keys.passphrase_file, or take the key's file away first";
-            Failure::new(Exit::Config, error.to_string(), next)
-        };
-        let passphrase = folder.passphrase().map_err(unusable)?;
-        key_file::write_new(&path, pem(&key)?.as_bytes(), passphrase.as_deref())
-            .map_err(unusable)?;
+        let key = online_keys::make(&folder, OnlineKeys::PROBE_FILE)?;
         progress(format_args!(
             "{} was made; restart the registry once this root is issued",
             path.display()
@@ -299,10 +298,17 @@ impl Rotate {
         let keys = read_keys(&self.approver_key)?;
         let approvers: Vec<&dyn Sign> = keys.iter().map(|key| -> &dyn Sign { key }).collect();
         let next = rotate(&mut database, issuer.root(), signed.trim(), &approvers, now)?;
+        let folder = self.config.load()?.key_folder();
+        OnlineKeys::take_their_places(&folder, next.document())?;
         progress(format_args!(
             "root {} is in force; nodes follow it within ten minutes",
             next.document().seq
         ));
+        if next.document().online != issuer.root().document().online {
+            progress(format_args!(
+                "next: restart the registry, which witnesses and probes with the online keys too"
+            ));
+        }
         shown(&self.output, &next)
     }
 }

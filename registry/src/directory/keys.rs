@@ -41,6 +41,46 @@ impl OnlineKeys {
         load(folder, Self::PROBE_FILE, DocumentKind::Probe, root).map(Some)
     }
 
+    /// The files, each with what its key signs.
+    pub(crate) const FILES: [(&str, DocumentKind); 3] = [
+        (Self::DIRECTORY_FILE, DocumentKind::Directory),
+        (Self::STATUS_FILE, DocumentKind::Status),
+        (Self::PROBE_FILE, DocumentKind::Probe),
+    ];
+
+    /// Puts each key that `root` brought in the place of the one before, which is gone then.
+    ///
+    /// # Errors
+    /// `Key`, naming the file; what was put in place stays.
+    pub(crate) fn take_their_places(
+        folder: &KeyFolder,
+        root: &RootDocument,
+    ) -> Result<(), PublishError> {
+        for (file, kind) in Self::FILES {
+            let next = next_of(file);
+            let path = folder.file(&next);
+            if path.exists() && delegates(root, &read_online_key(folder, &next)?, kind) {
+                let moved = std::fs::rename(&path, folder.file(file));
+                moved.map_err(|error| PublishError::Key {
+                    path,
+                    what: error.to_string(),
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The key that signs the status.
+    ///
+    /// # Errors
+    /// `Key`, naming the file.
+    pub(crate) fn load_status(
+        folder: &KeyFolder,
+        root: &RootDocument,
+    ) -> Result<SecretKey, PublishError> {
+        load(folder, Self::STATUS_FILE, DocumentKind::Status, root)
+    }
+
     /// Reads both keys, and checks that root delegates each its kind of document.
     ///
     /// # Errors
@@ -53,21 +93,41 @@ impl OnlineKeys {
     }
 }
 
-/// Reads one online key, and checks that root delegates it what it is for.
+/// Reads one online key, and checks that root delegates it what it is for. Between a root that brings
+/// another key and the moment at which that takes its place on the disk, it lies beside the old one.
 fn load(
     folder: &KeyFolder,
     file: &str,
     kind: DocumentKind,
     root: &RootDocument,
 ) -> Result<SecretKey, PublishError> {
-    let path = folder.file(file);
-    let key = read_online_key(folder, file)?;
-    let delegated = |online: &OnlineKey| online.kid == *key.kid() && online.may.contains(&kind);
-    if root.online.iter().any(delegated) {
-        return Ok(key);
+    let next = next_of(file);
+    // The first once more: it may have taken the place meanwhile.
+    for name in [file, next.as_str(), file] {
+        if !folder.file(name).exists() {
+            continue;
+        }
+        let key = read_online_key(folder, name)?;
+        if delegates(root, &key, kind) {
+            return Ok(key);
+        }
     }
-    let what = "root does not name this key for its kind of document".to_owned();
+    let path = folder.file(file);
+    let what = match path.exists() {
+        true => "root does not name this key for its kind of document".to_owned(),
+        false => "the file is not there".to_owned(),
+    };
     Err(PublishError::Key { path, what })
+}
+
+fn delegates(root: &RootDocument, key: &SecretKey, kind: DocumentKind) -> bool {
+    let named = |online: &OnlineKey| online.kid == *key.kid() && online.may.contains(&kind);
+    root.online.iter().any(named)
+}
+
+/// The file of the key that a drafted root names in the place of the one in `file`.
+pub(crate) fn next_of(file: &str) -> String {
+    file.replace(".pem", ".next.pem")
 }
 
 /// Reads an online key, which may be sealed.

@@ -20,7 +20,7 @@ use federation_protocol::time::Timestamp;
 use crate::database::DatabaseError;
 
 pub(crate) use issuer::{Issuer, Needs, find, first_root, newest};
-pub(crate) use keys::{OnlineKeys, read_key, read_online_key};
+pub(crate) use keys::{OnlineKeys, next_of, read_key, read_online_key};
 pub(crate) use publisher::Publisher;
 pub use rotation::RotationError;
 pub(crate) use rotation::{draft, rotate};

@@ -142,6 +142,8 @@ pub(crate) struct Replacement {
     pub(crate) profile: Profile,
     /// Whether the member's recovery key signed it.
     pub(crate) is_vouched_for: bool,
+    /// What the member may then that it may not now.
+    pub(crate) new_capabilities: Vec<String>,
     member: MemberRow,
     asked_at: Timestamp,
     /// What is on hold already: whether it is this very statement, and until when.
@@ -211,7 +213,11 @@ pub(crate) fn prepare(
     let held = begun.as_ref().and_then(|row| row.in_force_at);
     let held = held.map(|until| (going_on.is_some(), until));
     let (statement, asked_at) = going_on.unwrap_or((fresh, now));
+    let granted = &before.member.capabilities;
+    let asked_for = next.member.capabilities.iter();
+    let new_capabilities = asked_for.filter(|one| !granted.contains(one)).cloned();
     Ok(Replacement {
+        new_capabilities: new_capabilities.collect(),
         is_vouched_for: chain.vouches_for(&statement, now),
         profile: next.member,
         statement,

@@ -9,6 +9,7 @@
 pub(crate) mod routes;
 mod store;
 
+use federation_protocol::directory::Root;
 use federation_protocol::keys::{KeyUse, PublicKey, SecretKey};
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
@@ -18,7 +19,7 @@ use federation_protocol::transparency::{
 
 use crate::config::KeyFolder;
 use crate::database::{Connection, Database, DatabaseError};
-use crate::directory::{OnlineKeys, PublishError, read_online_key};
+use crate::directory::{OnlineKeys, PublishError};
 use crate::members::{self, KeysError, MemberError};
 
 pub use store::{Head, Reset};
@@ -57,14 +58,15 @@ pub enum ResetError {
 }
 
 impl Witness {
-    /// A witness of this name, with the key of the status below the state folder.
+    /// A witness by the name of this root's registry, with the key of the status below the state
+    /// folder.
     ///
     /// # Errors
     /// `Key`, naming the file.
-    pub(crate) fn load(name: &str, keys: &KeyFolder) -> Result<Self, PublishError> {
+    pub(crate) fn load(root: &Root, keys: &KeyFolder) -> Result<Self, PublishError> {
         Ok(Self {
-            name: name.to_owned(),
-            key: read_online_key(keys, OnlineKeys::STATUS_FILE)?,
+            name: root.registry().to_owned(),
+            key: OnlineKeys::load_status(keys, root.document())?,
         })
     }
 

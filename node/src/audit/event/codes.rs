@@ -30,6 +30,8 @@ const BY_CONSENT: Code = (
     "AuthZ-Consent",
     "Authorization Decision using Roles and Consent",
 );
+const AUTHENTICATION: Code = (DCM, "110114", "User Authentication");
+const LOGIN: Code = (DCM, "110122", "Login");
 const ATTRIBUTES: Code = (DCM, "110137", "User Security Attributes Changed");
 const PATIENT_RECORD: Code = (DCM, "110110", "Patient Record");
 const APPLICATION: Code = (DCM, "110100", "Application Activity");
@@ -76,6 +78,7 @@ pub(super) fn shape(line: &Recorded) -> Shape {
         Kind::Refusal | Kind::TokenMinted | Kind::Grant => of(ALERT, Some(BY_CONSENT), "E"),
         Kind::Directive => of(ALERT, Some(BY_CONSENT), "U"),
         Kind::Revocation => of(ALERT, Some(BY_CONSENT), "D"),
+        Kind::Login => of(AUTHENTICATION, Some(LOGIN), "E"),
         Kind::AccessToken => of(ALERT, Some(ATTRIBUTES), "U"),
         Kind::Link => of(PATIENT_RECORD, None, "U"),
         Kind::Directory | Kind::Witness => of(ALERT, None, "E"),

@@ -128,9 +128,12 @@ impl MemberDirectory {
 
     pub(super) fn is_behind(&self) -> bool {
         let accepted = self.accepted();
-        match (accepted.directory, accepted.status) {
-            (Some((directory, _)), Some((status, _))) => {
-                status.document().directory.seq > directory.document().seq
+        match (accepted.root, accepted.directory, accepted.status) {
+            (Some((root, _)), Some((directory, _)), Some((status, _))) => {
+                let named = status.document().directory;
+                // Of an online key that root took away, whatever its number.
+                let is_left_over = !directory.stands_under(&root) && named.hash != directory.hash();
+                is_left_over || named.seq > directory.document().seq
             }
             _ => true,
         }

@@ -184,6 +184,18 @@ impl Desk {
         Ok(self.parts.database.read(store::offers).await?)
     }
 
+    /// Forgets what charts said where a code is over that nobody handed in; how many.
+    ///
+    /// # Errors
+    /// The database did not do it; nothing is lost by that.
+    pub async fn prune(&self) -> Result<usize, DatabaseError> {
+        let now = self.now();
+        self.parts
+            .database
+            .transact(move |connection| store::forget_facts_of_expired(connection, now))
+            .await
+    }
+
     /// Takes a code back that has not become a link.
     ///
     /// # Errors

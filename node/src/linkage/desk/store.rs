@@ -281,6 +281,19 @@ pub(in crate::linkage) fn withdraw_of_chart(
     Ok(count)
 }
 
+/// Forgets what the charts said of every offer that has expired; how many.
+pub(super) fn forget_facts_of_expired(
+    connection: &mut HospitalConnection,
+    now: Timestamp,
+) -> Result<usize, DatabaseError> {
+    let expired = link_offer::table
+        .filter(link_offer::expires_at.le(now.micros()))
+        .filter(link_offer::facts.ne(""));
+    Ok(diesel::update(expired)
+        .set(link_offer::facts.eq(""))
+        .execute(connection)?)
+}
+
 /// Wrong tries since then.
 pub(in crate::linkage) fn misses(
     connection: &mut HospitalConnection,

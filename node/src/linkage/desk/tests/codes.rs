@@ -417,3 +417,23 @@ async fn guesses_and_proofs_sent_all_at_once_count_once() {
     })
     .await;
 }
+
+#[actix_web::test]
+async fn what_a_chart_said_is_kept_no_longer_than_its_code_is_good() {
+    on_each_async(async |database| {
+        let counter = Counter::on(database).await;
+        counter.code().await;
+        assert_eq!(counter.desk.prune().await.unwrap(), 0, "it is good yet");
+        counter.home.clock.advance(CODE_LIFE_SECONDS - 1);
+        let code = counter.code().await;
+        counter.home.clock.advance(1);
+        assert_eq!(counter.desk.prune().await.unwrap(), 1);
+        assert_eq!(counter.desk.prune().await.unwrap(), 0);
+        // The other one is good and makes a link.
+        let claim = counter.claim(&code).await;
+        let answered = counter.asked(&claim).await.unwrap();
+        counter.take_in(&claim, answered).await.unwrap();
+        assert_eq!(counter.links().await, 1);
+    })
+    .await;
+}
