@@ -26,11 +26,11 @@ use crate::export::{ExportError, Exports};
 use crate::federation::certificates::{CertificateSettings, Certificates};
 use crate::federation::directory::{DirectoryError, DirectorySettings, MemberDirectory};
 use crate::federation::exchange::Exchanges;
-use crate::federation::linking::Linking;
+use crate::federation::linking::{Linking, LinkingGround};
 use crate::federation::metrics::FederationMetrics;
 use crate::federation::peers::Peers;
 use crate::federation::reconciling::Reconciling;
-use crate::federation::{self, Federation, FederationError, FederationParts, LinkingGround, Tasks};
+use crate::federation::{Federation, FederationError, FederationParts, Tasks};
 use crate::identity::Identity;
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
@@ -221,7 +221,7 @@ impl Rooms {
     pub fn linking(&self) -> Result<Linking, StartError> {
         let directory = self.directory().map_err(FederationError::from)?;
         let exchanges = self.exchanges(&directory)?;
-        Ok(federation::linking(&LinkingGround {
+        Ok(Linking::on(&LinkingGround {
             me: &self.me,
             clock: &self.clock,
             keys: &self.keys,

@@ -17,11 +17,16 @@ use super::directory::MemberDirectory;
 use super::exchange::{Ask, Exchanges, NoAnswer};
 use super::outcome::Silence;
 use super::unlinking::LINKS_PATH;
+use crate::access::Access;
 use crate::audit::{Kind, Line};
 use crate::database::{Database, HospitalConnection};
 use crate::identity::Caller;
-use crate::linkage::claims::{Claim, ClaimError, Claims, HandedIn, Linked, Standing};
-use crate::linkage::desk::{Answer, Desk, DeskError, Visit};
+use crate::keys::Keys;
+use crate::linkage::claims::{
+    Claim, ClaimError, Claims, ClaimsParts, HandedIn, Linked, Standing,
+};
+use crate::linkage::desk::{Answer, Desk, DeskError, DeskParts, Visit};
+use crate::records::Records;
 
 /// How long the hospital may take for one question.
 const DEADLINE: Duration = Duration::from_secs(8);
@@ -42,6 +47,18 @@ pub struct LinkingParts {
     pub claims: Claims,
     /// This node's own desk.
     pub desk: Desk,
+}
+
+/// What linking is made of.
+pub(crate) struct LinkingGround<'a> {
+    pub(crate) me: &'a MemberId,
+    pub(crate) clock: &'a SharedClock,
+    pub(crate) keys: &'a Arc<Keys>,
+    pub(crate) database: &'a Database,
+    pub(crate) records: &'a Records,
+    pub(crate) access: &'a Access,
+    pub(crate) directory: &'a MemberDirectory,
+    pub(crate) exchanges: &'a Exchanges,
 }
 
 /// Makes links of codes. Cheap to clone.
@@ -87,6 +104,35 @@ impl Linking {
         Self {
             parts: Arc::new(parts),
         }
+    }
+
+    /// Desk, claims, and what carries between them: for a running node, and for commands beside one.
+    pub(crate) fn on(ground: &LinkingGround<'_>) -> Self {
+        let desk = Desk::new(DeskParts {
+            me: ground.me.clone(),
+            clock: Arc::clone(ground.clock),
+            keys: Arc::clone(ground.keys),
+            database: ground.database.clone(),
+            records: ground.records.clone(),
+            access: ground.access.clone(),
+        });
+        let claims = Claims::new(ClaimsParts {
+            me: ground.me.clone(),
+            clock: Arc::clone(ground.clock),
+            keys: Arc::clone(ground.keys),
+            database: ground.database.clone(),
+            records: ground.records.clone(),
+            access: ground.access.clone(),
+        });
+        Self::new(LinkingParts {
+            me: ground.me.clone(),
+            clock: Arc::clone(ground.clock),
+            database: ground.database.clone(),
+            directory: ground.directory.clone(),
+            exchanges: ground.exchanges.clone(),
+            claims,
+            desk,
+        })
     }
 
     /// This node's own desk.
