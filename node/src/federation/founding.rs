@@ -82,7 +82,7 @@ impl Federation {
     ///
     /// # Errors
     /// The stored directory or the replay window cannot be used.
-    pub async fn open(mut parts: FederationParts<'_>) -> Result<Self, FederationError> {
+    pub async fn open(parts: FederationParts<'_>) -> Result<Self, FederationError> {
         let metrics = FederationMetrics::register(&mut *parts.metrics);
         let settings = parts.settings;
         let (ground, peers) = Ground::of(&parts, metrics)?;
@@ -146,7 +146,10 @@ struct Ground {
 
 impl Ground {
     /// The ground, and the way to the peers.
-    fn of(parts: &FederationParts<'_>, metrics: FederationMetrics) -> Result<(Self, Arc<Peers>), FederationError> {
+    fn of(
+        parts: &FederationParts<'_>,
+        metrics: FederationMetrics,
+    ) -> Result<(Self, Arc<Peers>), FederationError> {
         let (me, settings) = (parts.me.clone(), parts.settings);
         let (clock, keys) = (Arc::clone(&parts.clock), Arc::clone(&parts.keys));
         let rules = OutboundRules::new(settings.allow_cidrs.iter().copied());
@@ -324,6 +327,3 @@ fn rate(settings: &FederationSettings) -> Option<RateLimit> {
 fn origin(url: &reqwest::Url) -> String {
     url.origin().ascii_serialization()
 }
-
-#[cfg(test)]
-mod tests;

@@ -22,9 +22,7 @@ use crate::audit::{Kind, Line};
 use crate::database::{Database, HospitalConnection};
 use crate::identity::Caller;
 use crate::keys::Keys;
-use crate::linkage::claims::{
-    Claim, ClaimError, Claims, ClaimsParts, HandedIn, Linked, Standing,
-};
+use crate::linkage::claims::{Claim, ClaimError, Claims, ClaimsParts, HandedIn, Linked, Standing};
 use crate::linkage::desk::{Answer, Desk, DeskError, DeskParts, Visit};
 use crate::records::Records;
 

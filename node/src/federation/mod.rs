@@ -198,3 +198,6 @@ impl Federation {
         &self.consents
     }
 }
+
+#[cfg(test)]
+mod tests;

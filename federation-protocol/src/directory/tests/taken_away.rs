@@ -17,10 +17,15 @@ fn recovered(registry: &SampleRegistry) -> (Root, SampleRegistry) {
     (root.unwrap(), after)
 }
 
+fn first_status(registry: &SampleRegistry) -> StatusDocument {
+    let directory = registry.directory_document().sign(&registry.directory);
+    registry.status_document(&directory, 1)
+}
+
 #[test]
 fn numbers_that_a_stolen_status_key_used_up_bind_nobody_once_root_took_it_away() {
     let registry = registry();
-    let mut last = registry.status_document();
+    let mut last = first_status(&registry);
     last.seq = u64::MAX;
     let said = last.sign(&registry.status);
     let thiefs = Status::accept(
@@ -32,11 +37,11 @@ fn numbers_that_a_stolen_status_key_used_up_bind_nobody_once_root_took_it_away()
     );
     let thiefs = thiefs.unwrap();
     let (root, after) = recovered(&registry);
-    let honest = after.status_document().sign(&after.status).jws;
+    let honest = first_status(&after).sign(&after.status).jws;
     let status = Status::accept(&honest, &root, Some(&thiefs), Reading::Fresh, NOW);
     assert_eq!(status.unwrap().document().seq, 1);
     // Under the old root it is still the last word, and the old key has none under the new one.
-    let again = registry.status_document().sign(&registry.status).jws;
+    let again = first_status(&registry).sign(&registry.status).jws;
     let old = registry.accepted_root();
     let result = Status::accept(&again, &old, Some(&thiefs), Reading::Fresh, NOW);
     assert!(matches!(result, Err(AcceptError::Rollback { .. })));
@@ -62,7 +67,7 @@ fn memberships_that_a_stolen_directory_key_ended_go_on_once_root_took_it_away() 
     };
     let directory = judged(&honest, &root, &thiefs).unwrap();
     assert_eq!(directory.document().seq, honest.seq);
-    let status = after.status_document().sign(&after.status).jws;
+    let status = first_status(&after).sign(&after.status).jws;
     let status = Status::accept(&status, &root, None, Reading::Fresh, NOW).unwrap();
     // Between root and directory the thief's stands, and is no split view.
     assert!(Membership::new(root.clone(), thiefs.clone(), status.clone()).is_ok());

@@ -21,7 +21,7 @@ use federation_service::clock::SharedClock;
 use super::code::{CodeDigest, LinkCode, MOST_MISSES, Trier, window};
 use crate::access::{Access, Act, Permit};
 use crate::audit::{self, Kind, Line};
-use crate::database::{Database, HospitalConnection, Rid};
+use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
 use crate::identity::Caller;
 use crate::keys::Keys;
 use crate::records::{Address, Identified, Records, Shown};
