@@ -122,7 +122,7 @@ async fn other_online_keys_sign_from_the_next_root_on_without_a_restart() {
     let file = signed(&house, "stolen", &["--new-online-keys"], &["root.pem"]);
     let (rotated, after) = (
         house.json(&["root", "rotate", &file]),
-        at(&house, "state/keys"),
+        at(&house, "registry/keys"),
     );
     assert_ne!(online(&rotated), before);
     assert_eq!(online(&rotated).as_array().unwrap().len(), 3);

@@ -267,7 +267,7 @@ impl Town {
             "sign",
             text(&draft),
             "--root-key",
-            text(&registry.join("root.pem")),
+            text(&self.folder.path().join("root.pem")),
             "--out",
             text(&signed),
         ]);

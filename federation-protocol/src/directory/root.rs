@@ -137,7 +137,7 @@ impl RootDocument {
     }
 
     /// The online key with this thumbprint, when it may sign this kind.
-    pub(super) fn delegated(&self, kid: &KeyId, kind: DocumentKind) -> Option<&PublicKey> {
+    pub fn delegated(&self, kid: &KeyId, kind: DocumentKind) -> Option<&PublicKey> {
         let key = self.online.iter().find(|key| key.kid == *kid)?;
         key.may.contains(&kind).then_some(&key.x)
     }

@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 
 use federation_protocol::directory::{
-    DIRECTORY_TYP, DOCUMENT_VERSION, Directory, DirectoryDocument, DirectoryPosition, ListedMember,
-    Pending, Policy, Reading, Root, STATUS_LIFE_SECONDS, STATUS_TYP, SignedDocument, Status,
-    StatusDocument,
+    DIRECTORY_TYP, DOCUMENT_VERSION, Directory, DirectoryDocument, DirectoryPosition, DocumentKind,
+    ListedMember, Pending, Policy, Reading, Root, STATUS_LIFE_SECONDS, STATUS_TYP, SignedDocument,
+    Status, StatusDocument,
 };
 use federation_protocol::jws::{Compact, General};
 use federation_protocol::keys::KeyId;
@@ -177,7 +177,8 @@ impl Issuer {
             let unchanged = said.members == document.members
                 && said.archive == document.archive
                 && said.policy == document.policy;
-            if unchanged && !is_due(last.issued_at, DIRECTORY_EVERY_SECONDS, now) {
+            let stands = self.delegates(&last.document, DIRECTORY_TYP, DocumentKind::Directory);
+            if unchanged && stands && !is_due(last.issued_at, DIRECTORY_EVERY_SECONDS, now) {
                 return Ok(last.clone());
             }
         }
@@ -191,6 +192,13 @@ impl Issuer {
         );
         store::insert(db, &issue)?;
         Ok(issue)
+    }
+
+    /// Whether root delegates the online key that signed this document, still: what another signed is
+    /// no word of this registry any more.
+    fn delegates(&self, document: &str, typ: &str, kind: DocumentKind) -> bool {
+        let kid = Compact::parse(document, typ, LONGEST).map(|signed| signed.kid);
+        kid.is_ok_and(|kid| self.root.document().delegated(&kid, kind).is_some())
     }
 
     /// A node's own judgement of what is about to be published.
@@ -242,7 +250,8 @@ impl Issuer {
             let unchanged = said.directory == document.directory
                 && said.suspended == document.suspended
                 && said.revoked == document.revoked;
-            if unchanged && !is_due(last.issued_at, STATUS_EVERY_SECONDS, now) {
+            let stands = self.delegates(&last.document, STATUS_TYP, DocumentKind::Status);
+            if unchanged && stands && !is_due(last.issued_at, STATUS_EVERY_SECONDS, now) {
                 return Ok(last);
             }
         }
