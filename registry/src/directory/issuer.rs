@@ -352,8 +352,8 @@ const fn whole_seconds(time: Timestamp) -> Timestamp {
 fn listed_members(db: &mut Connection) -> Result<Vec<ListedMember>, PublishError> {
     let mut held = held(db)?;
     let rows = members::all(db)?.into_iter();
-    let mut list = |row: members::MemberRow| listed(db, &row, held.remove(&row.id));
-    rows.map(|row| list(row)).collect()
+    rows.map(|row| listed(db, &row, held.remove(&row.id)))
+        .collect()
 }
 
 fn listed(

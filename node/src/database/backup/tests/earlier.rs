@@ -125,47 +125,54 @@ fn left_by(place: &Empty, count: usize) -> counts::Counts {
 }
 
 #[test]
-fn every_earlier_schema_is_brought_up_to_date_in_one_step_and_backed_up_before() {
-    for kind in [Kind::Sqlite, Kind::Postgres] {
-        let known = migrations::known(kind).unwrap();
-        for count in 1..known.len() {
-            let Some(place) = empty(kind) else { continue };
-            let folder = tempfile::tempdir().unwrap();
-            let earlier = left_by(&place, count);
+fn every_earlier_schema_of_a_file_is_brought_up_to_date_in_one_step_and_backed_up_before() {
+    brought_up_to_date(Kind::Sqlite);
+}
 
-            let before = before_change(folder.path(), 1, 3);
-            drop(Database::open_in(&place.url, Company::Shared, Some(&before)).unwrap());
+#[test]
+fn every_earlier_schema_of_a_server_is_brought_up_to_date_in_one_step_and_backed_up_before() {
+    brought_up_to_date(Kind::Postgres);
+}
 
-            let mut now = raw(&place.url);
-            assert_eq!(migrations::applied(&mut now).unwrap(), known);
-            let rows = counts::count(&mut now).unwrap();
-            for (table, count) in &earlier {
-                if table != "__diesel_schema_migrations" {
-                    assert_eq!(rows.get(table), Some(count), "{table}");
-                }
+fn brought_up_to_date(kind: Kind) {
+    let known = migrations::known(kind).unwrap();
+    for count in 1..known.len() {
+        let Some(place) = empty(kind) else { continue };
+        let folder = tempfile::tempdir().unwrap();
+        let earlier = left_by(&place, count);
+
+        let before = before_change(folder.path(), 1, 3);
+        drop(Database::open_in(&place.url, Company::Shared, Some(&before)).unwrap());
+
+        let mut now = raw(&place.url);
+        assert_eq!(migrations::applied(&mut now).unwrap(), known);
+        let rows = counts::count(&mut now).unwrap();
+        for (table, count) in &earlier {
+            if table != "__diesel_schema_migrations" {
+                assert_eq!(rows.get(table), Some(count), "{table}");
             }
-            let backups = backups(folder.path());
-            assert_eq!(backups.len(), 1, "{backups:?}");
-            let verified = verify(&backups[0], &mut |_| ()).unwrap();
-            assert_eq!(verified.problems, [""; 0]);
-            assert_eq!(verified.manifest.tables, earlier);
-            assert_eq!(verified.manifest.schema, known[..count]);
-
-            // And it can be gone back to: what is restored is brought up to date again.
-            let elsewhere = empty(kind).unwrap();
-            restore(
-                &elsewhere.url,
-                &backups[0],
-                &occasion(2),
-                Overwrite::Refuse,
-                &mut |_| (),
-            )
-            .unwrap();
-            drop(Database::open(&elsewhere.url).unwrap());
-            let mut back = raw(&elsewhere.url);
-            assert_eq!(migrations::applied(&mut back).unwrap(), known);
-            assert_eq!(counts::count(&mut back).unwrap(), rows);
         }
+        let backups = backups(folder.path());
+        assert_eq!(backups.len(), 1, "{backups:?}");
+        let verified = verify(&backups[0], &mut |_| ()).unwrap();
+        assert_eq!(verified.problems, [""; 0]);
+        assert_eq!(verified.manifest.tables, earlier);
+        assert_eq!(verified.manifest.schema, known[..count]);
+
+        // And it can be gone back to: what is restored is brought up to date again.
+        let elsewhere = empty(kind).unwrap();
+        restore(
+            &elsewhere.url,
+            &backups[0],
+            &occasion(2),
+            Overwrite::Refuse,
+            &mut |_| (),
+        )
+        .unwrap();
+        drop(Database::open(&elsewhere.url).unwrap());
+        let mut back = raw(&elsewhere.url);
+        assert_eq!(migrations::applied(&mut back).unwrap(), known);
+        assert_eq!(counts::count(&mut back).unwrap(), rows);
     }
 }
 
