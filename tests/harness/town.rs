@@ -71,8 +71,18 @@ impl Town {
 
     /// The same by the machine's clock, for nodes in processes of their own and for waiting times.
     pub async fn in_real_time(names: &[&str], store: Store) -> Self {
+        Self::prepared_in_real_time(names, store, |_| {}).await
+    }
+
+    /// [`Town::in_real_time`], where `prepare` changes each hospital's settings before the registry
+    /// hears of it.
+    pub async fn prepared_in_real_time(
+        names: &[&str],
+        store: Store,
+        prepare: impl Fn(&Hospital),
+    ) -> Self {
         let clock = ManualClock::at(SystemClock.now());
-        Self::begin(names, store, |_| {}, clock, SystemClock::shared()).await
+        Self::begin(names, store, prepare, clock, SystemClock::shared()).await
     }
 
     async fn begin(

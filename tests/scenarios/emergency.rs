@@ -5,7 +5,7 @@ use std::time::Duration;
 use federation_protocol::consent::{Provision, ProvisionType};
 use musubi_node::identity::Role;
 use scenarios::emergency::{Authenticator, described, question};
-use scenarios::{Patient, Store, Town, charts};
+use scenarios::{Hospital, Patient, Store, Town, charts};
 use serde_json::{Value, json};
 
 mod attacks;
@@ -44,19 +44,38 @@ fn chart() -> Vec<Value> {
     ]
 }
 
+fn who_asks(hospital: &Hospital) {
+    if hospital.name() == "shirakaba" {
+        hospital.set("emergency", "ask = \"on\"");
+    }
+}
+
 /// Hana is at home in Minato and linked with Yukimi, who has her chart; Shirakaba may ask in an
 /// emergency, Minato may not.
 async fn town(store: Store) -> (Town, Patient) {
-    let town = Town::prepared(&["minato", "yukimi", "shirakaba"], store, |hospital| {
-        if hospital.name() == "shirakaba" {
-            hospital.set("emergency", "ask = \"on\"");
-        }
-    })
-    .await;
+    peopled(Town::prepared(&["minato", "yukimi", "shirakaba"], store, who_asks).await).await
+}
+
+async fn peopled(town: Town) -> (Town, Patient) {
     town.at("minato").load(&[patient("hana", HANA)]).await;
     town.at("yukimi").load(&chart()).await;
     let hana = town.person("hana", "minato", &["yukimi"]).await;
     (town, hana)
+}
+
+/// By a clock that goes on between two looks at it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_comes_with_the_question_counts_for_it() {
+    let names = ["minato", "yukimi", "shirakaba"];
+    let town = Town::prepared_in_real_time(&names, Store::Sqlite, who_asks).await;
+    let (town, _) = peopled(town).await;
+    let shirakaba = town.at("shirakaba");
+    let app = Authenticator::enrolled(shirakaba, "dr-1").await;
+    let mut urgent = question(&described(HANA));
+    urgent["code"] = json!(app.code(town.now()));
+    let (status, answer) = shirakaba.ask_urgently("dr-1", &urgent).await;
+    assert_eq!(status, 200, "{answer}");
+    town.stop().await;
 }
 
 fn ids(bundle: &Value) -> Vec<String> {

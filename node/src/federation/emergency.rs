@@ -187,11 +187,12 @@ impl AskingInEmergency {
         let body = question.to_json();
         EmergencyQuestion::from_json(&body).or(Err(UrgentError::Patient))?;
         let questions = searches(&question.queries)?;
-        let at = self.parts.clock.now();
-        let hospitals = self.hospitals(&urgent.hospitals, at)?;
+        let hospitals = self.hospitals(&urgent.hospitals, self.parts.clock.now())?;
         if let Some(code) = &urgent.code {
             self.parts.emergency.show(&practitioner, code).await?;
         }
+        // Not earlier: a second factor that was shown after the question does not count for it.
+        let at = self.parts.clock.now();
         let random = random().map_err(|_none| UrgentError::Entropy)?;
         let access = Access {
             id: ExchangeId::new(at, random).to_string(),
