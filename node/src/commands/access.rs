@@ -35,6 +35,17 @@ fn create(args: &AccessCreateArgs) -> Result<(), Failure> {
             "give --role physician and --id with --second-factor",
         ));
     }
+    // Before anything is made that nobody would be shown.
+    if let Some(path) = args.out.as_deref().filter(|path| path.exists()) {
+        return Err(Failure::new(
+            Exit::Failure,
+            format!(
+                "{} is there already, and is not overwritten",
+                path.display()
+            ),
+            "name a new file with --out",
+        ));
+    }
     let rooms = rooms(&args.node)?;
     let expires_at = rooms
         .clock

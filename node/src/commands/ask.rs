@@ -265,11 +265,13 @@ impl Asker {
         }
         let problem: Value = response.json().await.unwrap_or(Value::Null);
         let text = |member: &str| problem.get(member).and_then(Value::as_str);
-        let said = format!(
-            "{}: {}",
-            text("code").unwrap_or("refused"),
-            text("title").unwrap_or("no reason given")
-        );
+        let code = text("code").unwrap_or("refused");
+        let title = text("title").unwrap_or("no reason given");
+        let detail = text("detail").filter(|detail| !detail.eq_ignore_ascii_case(title));
+        let said = match detail {
+            Some(detail) => format!("{code}: {title} ({detail})"),
+            None => format!("{code}: {title}"),
+        };
         let (exit, next) = match status {
             StatusCode::UNAUTHORIZED => (
                 Exit::NotAuthorised,
@@ -281,7 +283,7 @@ impl Asker {
                 "try again in a minute; if it stays so, telephone the home hospital",
             ),
             StatusCode::SERVICE_UNAVAILABLE => (Exit::TryAgain, "try again in a minute"),
-            _ => (Exit::Failure, "see `musubi-node ask --help`"),
+            _ => (Exit::Failure, "see the same command with --help"),
         };
         Err(Failure::new(exit, said, next))
     }
