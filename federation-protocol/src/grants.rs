@@ -86,6 +86,42 @@ impl PlainCode {
     }
 }
 
+/// A new code, shown once: the same right in the form for people and in that for a QR code. No
+/// `Debug`.
+pub struct ShownCode {
+    short: PlainCode,
+    long: PlainCode,
+}
+
+impl ShownCode {
+    /// Both forms, of fresh random bytes.
+    #[must_use]
+    pub fn new(short: [u8; SHORT_CODE_LENGTH], long: [u8; 16]) -> Self {
+        Self {
+            short: PlainCode::short(short),
+            long: PlainCode::long(long),
+        }
+    }
+
+    /// Ten letters to be read aloud or typed, in two groups: `7K2QX-9D4HM`.
+    #[must_use]
+    pub fn spoken(&self) -> String {
+        self.short.grouped().to_string()
+    }
+
+    /// 128 bits, to stand behind the `#` of a QR code's address.
+    #[must_use]
+    pub fn scanned(&self) -> &str {
+        self.long.as_str()
+    }
+
+    /// The form for people, then that for a QR code.
+    #[must_use]
+    pub const fn forms(&self) -> [&PlainCode; 2] {
+        [&self.short, &self.long]
+    }
+}
+
 impl fmt::Debug for PlainCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PlainCode(..)")

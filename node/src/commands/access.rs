@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use federation_protocol::time::Timestamp;
 use serde_json::json;
 
 use super::cli::access::{AccessCommand, AccessCreateArgs, AccessRevokeArgs};
@@ -13,7 +14,7 @@ use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line, note};
 use super::{rooms, wait};
 use crate::app::Rooms;
-use crate::identity::{PersonId, Role};
+use crate::identity::{PersonId, PlainToken, Role};
 
 /// What helps when a token is not made.
 const ADVICE: &str = "give --role, --id and --days as `musubi-node access create --help` says";
@@ -37,43 +38,17 @@ fn create(args: &AccessCreateArgs) -> Result<(), Failure> {
     }
     // Before anything is made that nobody would be shown.
     if let Some(path) = args.out.as_deref().filter(|path| path.exists()) {
+        let there = path.display();
         return Err(Failure::new(
             Exit::Failure,
-            format!(
-                "{} is there already, and is not overwritten",
-                path.display()
-            ),
+            format!("{there} is there already, and is not overwritten"),
             "name a new file with --out",
         ));
     }
     let rooms = rooms(&args.node)?;
-    let expires_at = rooms
-        .clock
-        .now()
-        .plus_seconds(i64::from(args.days) * SECONDS_PER_DAY);
-    let (id, token) = match &args.person {
-        Some(person) => {
-            let person: PersonId = person
-                .parse()
-                .or_failure(Exit::Failure, "see `musubi-node person list`")?;
-            let enrolled = wait(rooms.linkage.person(&person))
-                .or_failure(Exit::Failure, "see `musubi-node person list`")?;
-            let made = rooms
-                .identity
-                .create_for_person(person, enrolled.patient, expires_at);
-            wait(made).or_failure(Exit::Failure, ADVICE)?
-        }
-        None => {
-            let role: Role = args
-                .role
-                .as_deref()
-                .unwrap_or_default()
-                .parse()
-                .or_failure(Exit::Failure, "give one of these as --role")?;
-            wait(rooms.identity.create(role, args.id.clone(), expires_at))
-                .or_failure(Exit::Failure, ADVICE)?
-        }
-    };
+    let days = i64::from(args.days) * SECONDS_PER_DAY;
+    let expires_at = rooms.clock.now().plus_seconds(days);
+    let (id, token) = made(args, &rooms, expires_at)?;
     let factor = second_factor(args, &rooms)?;
     if let Some(path) = &args.out {
         write_private(path, token.reveal())?;
@@ -99,6 +74,29 @@ fn create(args: &AccessCreateArgs) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// A new token, a person's or a member of staff's, and its number.
+fn made(
+    args: &AccessCreateArgs,
+    rooms: &Rooms,
+    expires_at: Timestamp,
+) -> Result<(String, PlainToken), Failure> {
+    let Some(person) = &args.person else {
+        let role = args.role.as_deref().unwrap_or_default();
+        let role: Role = role
+            .parse()
+            .or_failure(Exit::Failure, "give one of these as --role")?;
+        let made = rooms.identity.create(role, args.id.clone(), expires_at);
+        return wait(made).or_failure(Exit::Failure, ADVICE);
+    };
+    let unknown = "see `musubi-node person list`";
+    let person: PersonId = person.parse().or_failure(Exit::Failure, unknown)?;
+    let enrolled = wait(rooms.linkage.person(&person)).or_failure(Exit::Failure, unknown)?;
+    let made = rooms
+        .identity
+        .create_for_person(person, enrolled.patient, expires_at);
+    wait(made).or_failure(Exit::Failure, ADVICE)
 }
 
 /// The `otpauth://` URI of a new second factor, if one is wanted.

@@ -2,14 +2,13 @@
 
 use federation_protocol::category::Scope;
 use federation_protocol::consent::{LabelTerms, Practitioner};
-use federation_protocol::grants::PlainCode;
+use federation_protocol::grants::{PlainCode, ShownCode};
 use federation_protocol::keys::PublicKey;
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_protocol::time::Timestamp;
 
-use super::mint::random;
-use super::{ConsentError, DirectiveId};
+use super::DirectiveId;
 use crate::identity::PersonId;
 use crate::keys::Keys;
 
@@ -87,41 +86,6 @@ pub(super) struct StoredGrant {
     pub(super) ends_at: Timestamp,
 }
 
-/// A new visit code, shown once: the same code in the form for people and in that for a QR code.
-/// No `Debug`.
-pub struct VisitCode {
-    short: PlainCode,
-    long: PlainCode,
-}
-
-impl VisitCode {
-    pub(super) fn random() -> Result<Self, ConsentError> {
-        Ok(Self {
-            short: PlainCode::short(random()?),
-            long: PlainCode::long(random()?),
-        })
-    }
-
-    /// Ten letters to be read aloud or typed, in two groups: `7K2QX-9D4HM`.
-    #[must_use]
-    pub fn spoken(&self) -> String {
-        self.short.grouped().to_string()
-    }
-
-    /// 128 bits, to stand behind `https://<home>/v#`.
-    #[must_use]
-    pub fn scanned(&self) -> &str {
-        self.long.as_str()
-    }
-
-    pub(super) fn digests(&self, keys: &Keys) -> [CodeDigest; 2] {
-        [
-            CodeDigest::of(&self.short, keys),
-            CodeDigest::of(&self.long, keys),
-        ]
-    }
-}
-
 /// What is kept of a code: HMAC-SHA-256 with a secret in the key directory. The 50 bits of a spoken
 /// code could be searched through in a copied database if the digest had no key.
 #[derive(Copy, Clone)]
@@ -130,5 +94,10 @@ pub(super) struct CodeDigest(pub(super) [u8; 32]);
 impl CodeDigest {
     pub(super) fn of(code: &PlainCode, keys: &Keys) -> Self {
         Self(keys.code_digest(code.as_str()))
+    }
+
+    /// Of each form of a new code.
+    pub(super) fn both(code: &ShownCode, keys: &Keys) -> [Self; 2] {
+        code.forms().map(|form| Self::of(form, keys))
     }
 }

@@ -35,7 +35,7 @@ use crate::keys::Keys;
 
 pub use arrivals::{Arrival, ArrivalState};
 pub use change::{Changed, Explained, Question};
-pub use grant::{Decision, Evidence, EvidenceNeeded, TickedResponder, VisitCode};
+pub use grant::{Decision, Evidence, EvidenceNeeded, TickedResponder};
 pub use outbox::{Acknowledged, Due, Message};
 pub use redeem::{Answer, Redemption};
 pub use revoked::{MOST_HELD, RevokedTokens};

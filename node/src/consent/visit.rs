@@ -11,14 +11,15 @@ use federation_protocol::consent::{
 };
 use federation_protocol::directory::Membership;
 use federation_protocol::evidence;
+use federation_protocol::grants::ShownCode;
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_protocol::time::Timestamp;
 
 use super::change::directives_of;
-use super::{
-    ConsentError, Consents, Decision, EvidenceNeeded, HomeLink, VisitCode, store, wording,
-};
+use super::grant::CodeDigest;
+use super::mint::random;
+use super::{ConsentError, Consents, Decision, EvidenceNeeded, HomeLink, store, wording};
 use crate::audit::{self, Kind, Line};
 use crate::database::HospitalConnection;
 
@@ -58,10 +59,10 @@ impl Consents {
         decision: Decision,
         links: Vec<HomeLink>,
         membership: Arc<Membership>,
-    ) -> Result<VisitCode, ConsentError> {
+    ) -> Result<ShownCode, ConsentError> {
         let now = self.clock.now();
-        let code = VisitCode::random()?;
-        let digests = code.digests(&self.keys);
+        let code = ShownCode::new(random()?, random()?);
+        let digests = CodeDigest::both(&code, &self.keys);
         let id = uuid::Uuid::new_v4().to_string();
         let consents = self.clone();
         self.database

@@ -125,8 +125,8 @@ impl Asked {
     ) -> Result<Option<WitnessReply>, DatabaseError> {
         let last = store::witnessed::find(connection, self.origin.as_str())?;
         let size = last.as_ref().map_or(0, |last| last.size);
-        let last = last.map(|last| (last.size, last.root));
-        match judge_submission(&self.submission, self.origin.as_str(), &self.log, last) {
+        let known = last.as_ref().map(|last| (last.size, last.root));
+        match judge_submission(&self.submission, self.origin.as_str(), &self.log, known) {
             Ok(next) => {
                 let head = Witnessed {
                     origin: next.origin.clone(),
@@ -134,7 +134,7 @@ impl Asked {
                     root: next.root,
                     cosigned_at: now,
                 };
-                store::witnessed::keep(connection, &head)?;
+                store::witnessed::keep(connection, last.as_ref(), &head)?;
                 audit::append(connection, &line.detail("size", next.size))?;
                 let text = &self.submission.note.text;
                 let line = cosign(text, me.as_str(), &*self.mine, &self.mine.public(), now);

@@ -1,6 +1,6 @@
 //! Link codes, and the wrong tries that lock whoever makes them.
 
-use federation_protocol::grants::{PlainCode, SHORT_CODE_LENGTH};
+use federation_protocol::grants::{PlainCode, ShownCode};
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 
@@ -20,41 +20,6 @@ pub(super) fn window(now: Timestamp) -> Timestamp {
     now.plus_seconds(-MISS_WINDOW_SECONDS)
 }
 
-/// A new link code, shown once: the same code in the form for people and in that for a QR code. No
-/// `Debug`.
-pub struct LinkCode {
-    short: PlainCode,
-    long: PlainCode,
-}
-
-impl LinkCode {
-    pub(super) fn random() -> Result<Self, LinkageError> {
-        Ok(Self {
-            short: PlainCode::short(random::<SHORT_CODE_LENGTH>()?),
-            long: PlainCode::long(random()?),
-        })
-    }
-
-    /// Ten letters to be read aloud or typed, in two groups: `7K2QX-9D4HM`.
-    #[must_use]
-    pub fn spoken(&self) -> String {
-        self.short.grouped().to_string()
-    }
-
-    /// 128 bits, to stand behind `https://<hospital>/l#`.
-    #[must_use]
-    pub fn scanned(&self) -> &str {
-        self.long.as_str()
-    }
-
-    pub(super) fn digests(&self, keys: &Keys) -> [CodeDigest; 2] {
-        [
-            CodeDigest::of(&self.short, keys),
-            CodeDigest::of(&self.long, keys),
-        ]
-    }
-}
-
 /// What is kept of a code: its keyed digest.
 #[derive(Copy, Clone)]
 pub(super) struct CodeDigest(pub(super) [u8; 32]);
@@ -63,6 +28,11 @@ impl CodeDigest {
     pub(super) fn of(code: &PlainCode, keys: &Keys) -> Self {
         // Never the digest of a visit code: those are looked up in another table, and begin otherwise.
         Self(keys.code_digest(&format!("link\0{}", code.as_str())))
+    }
+
+    /// Of each form of a new code.
+    pub(super) fn both(code: &ShownCode, keys: &Keys) -> [Self; 2] {
+        code.forms().map(|form| Self::of(form, keys))
     }
 }
 

@@ -31,7 +31,6 @@ use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
 use crate::identity::PersonId;
 
 pub use charts::Merged;
-pub use code::LinkCode;
 pub use ends::{UntoldEnd, end_by_home, own_line};
 pub use error::LinkageError;
 pub use homes::{homes_of, person_of_handle};

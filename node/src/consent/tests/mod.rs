@@ -14,7 +14,7 @@ mod tokens;
 
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::consent::{LabelTerms, Practitioner};
-use federation_protocol::grants::{GrantReply, GrantRequest, PlainCode};
+use federation_protocol::grants::{GrantReply, GrantRequest, PlainCode, ShownCode};
 use federation_protocol::keys::SecretKey;
 use federation_protocol::link::PatientHandle;
 use federation_protocol::purpose::Purpose;
@@ -116,7 +116,7 @@ fn comeback(by: &SampleMember, grant: &str) -> Redemption {
 }
 
 impl Home {
-    async fn code(&self, decision: Decision) -> VisitCode {
+    async fn code(&self, decision: Decision) -> ShownCode {
         let membership = Arc::clone(&self.membership);
         self.consents
             .create_code(decision, links(), membership)

@@ -18,8 +18,8 @@ use super::{MemberDirectory, lock};
 pub(super) const DEADLINE: Duration = Duration::from_secs(8);
 /// How often root is asked for when nothing else makes it look: it changes about once a year.
 const ROOT_EVERY_SECONDS: i64 = 600;
-/// A gap longer than this is not filled: the node begins anew with the newest directory.
-const LONGEST_GAP: u64 = 400;
+/// So many missing directories are fetched at one look; the next look goes on from there.
+const MOST_AT_ONE_LOOK: u64 = 400;
 
 /// Why a look at the registry brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -257,8 +257,9 @@ impl MemberDirectory {
             Err(PollError::Refused {
                 error: AcceptError::Gap { have, got },
                 ..
-            }) if got.saturating_sub(have) <= LONGEST_GAP => {
-                for seq in have.saturating_add(1)..got {
+            }) => {
+                let end = got.min(have.saturating_add(1 + MOST_AT_ONE_LOOK));
+                for seq in have.saturating_add(1)..end {
                     let fetched = source.directory(Some(seq), DEADLINE).await?;
                     let Fetched::Document { body, .. } = fetched else {
                         return Ok(());
@@ -266,7 +267,10 @@ impl MemberDirectory {
                     let between = text("directory", &body)?;
                     self.accept_directory(&between, Reading::Stored).await?;
                 }
-                self.accept_directory(&newest, Reading::Fresh).await
+                match end == got {
+                    true => self.accept_directory(&newest, Reading::Fresh).await,
+                    false => Ok(()),
+                }
             }
             other => other,
         }

@@ -260,6 +260,21 @@ async fn a_gap_is_filled_one_by_one() {
 }
 
 #[actix_web::test]
+async fn a_node_that_was_away_for_very_long_catches_up_over_several_looks() {
+    let mut office = Office::open();
+    let node = Node::beside(&office);
+    node.directory.poll().await.unwrap();
+    for _ in 0..450 {
+        office.publish_directory();
+    }
+    node.directory.poll().await.unwrap();
+    assert_eq!(node.position().0, 401);
+    node.directory.poll().await.unwrap();
+    assert_eq!(node.position().0, 451);
+    assert_eq!(node.alarms().await, [""; 0]);
+}
+
+#[actix_web::test]
 async fn an_older_status_is_an_alarm_and_changes_nothing() {
     let mut office = Office::open();
     office.publish_status();

@@ -51,31 +51,37 @@ pub(in crate::federation) fn all(
     rows.into_iter().map(witnessed).collect()
 }
 
-/// Puts where a log is now in the place of where it was.
+/// Puts where a log is now in the place of where it was, `before`; nothing is changed where another
+/// program was quicker.
 pub(in crate::federation) fn keep(
     connection: &mut HospitalConnection,
+    before: Option<&Witnessed>,
     now: &Witnessed,
 ) -> Result<(), DatabaseError> {
-    let size = i64::try_from(now.size).unwrap_or(i64::MAX);
-    let values = (
-        witnessed_log::size.eq(size),
+    let size = |of: &Witnessed| i64::try_from(of.size).unwrap_or(i64::MAX);
+    let place = (
+        witnessed_log::size.eq(size(now)),
         witnessed_log::root.eq(now.root.to_string()),
         witnessed_log::cosigned_at.eq(now.cosigned_at.micros()),
     );
-    let renewed = diesel::update(witnessed_log::table.find(&now.origin))
-        .set(values)
-        .execute(connection)?;
-    if renewed == 0 {
-        diesel::insert_into(witnessed_log::table)
-            .values((
-                witnessed_log::origin.eq(&now.origin),
-                witnessed_log::size.eq(size),
-                witnessed_log::root.eq(now.root.to_string()),
-                witnessed_log::cosigned_at.eq(now.cosigned_at.micros()),
-            ))
-            .execute(connection)?;
+    let kept = match before {
+        Some(before) => {
+            let unmoved = witnessed_log::table
+                .find(&now.origin)
+                .filter(witnessed_log::size.eq(size(before)))
+                .filter(witnessed_log::root.eq(before.root.to_string()));
+            diesel::update(unmoved).set(place).execute(connection)?
+        }
+        None => diesel::insert_into(witnessed_log::table)
+            .values((witnessed_log::origin.eq(&now.origin), place))
+            .execute(connection)?,
+    };
+    match kept {
+        1 => Ok(()),
+        _ => Err(DatabaseError::NotCommitted(
+            "another program cosigned this log meanwhile".to_owned(),
+        )),
     }
-    Ok(())
 }
 
 /// Forgets where a log was.

@@ -446,6 +446,7 @@ async fn an_echo_comes_back_signed_and_a_closed_door_opens_the_breaker() {
     assert_eq!(ends[5], Silent(Silence::Resting));
 }
 
+mod cosigned;
 mod hanging_up;
 mod receipts;
 mod replayed;

@@ -13,12 +13,13 @@ mod store;
 
 use std::sync::Arc;
 
+use federation_protocol::grants::ShownCode;
 use federation_protocol::linking::comparison::{BirthFacts, Sex};
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 use federation_service::clock::SharedClock;
 
-use super::code::{CodeDigest, LinkCode, MOST_MISSES, Trier, window};
+use super::code::{CodeDigest, MOST_MISSES, Trier, random, window};
 use crate::access::{Access, Act, Permit};
 use crate::audit::{self, Kind, Line};
 use crate::database::{Database, DatabaseError, HospitalConnection, Rid};
@@ -71,7 +72,7 @@ pub struct NewOffer {
     /// What the desk calls it.
     pub id: String,
     /// The code, shown once.
-    pub code: LinkCode,
+    pub code: ShownCode,
     /// Until when it can be handed in.
     pub expires_at: Timestamp,
 }
@@ -275,7 +276,7 @@ impl Desk {
         let now = self.now();
         let new = NewOffer {
             id: uuid::Uuid::new_v4().to_string(),
-            code: LinkCode::random()?,
+            code: ShownCode::new(random()?, random()?),
             expires_at: now.plus_seconds(CODE_LIFE_SECONDS),
         };
         let mut line = desk_line(caller, chart, "link_offered", now)
@@ -284,7 +285,7 @@ impl Desk {
         if let Some(home) = &order.home {
             line = line.peer(home);
         }
-        let digests = new.code.digests(&self.parts.keys);
+        let digests = CodeDigest::both(&new.code, &self.parts.keys);
         let offer = Offer {
             id: new.id.clone(),
             patient: chart,
