@@ -7,13 +7,15 @@ use serde_json::Value as Json;
 
 use crate::sleep::{Nights, Stage};
 use crate::{
-    ExporterError, Kind, Meal, Moment, Pseudonyms, Reading, Skipped, Source, Summary, Value,
+    ExporterError, Kind, Meal, Moment, Pseudonyms, Reading, Skipped, Source, Summary, Value, fhir,
 };
 
 /// The largest body that is read, in bytes. A year of a watch by the hour is about two million.
 pub const MAX_EXPORTER_BYTES: usize = 8 << 20;
 
 /// Reads what an app sent: its readings, each once, and what was left out.
+///
+/// FHIR is taken too: see [`crate::read_fhir`].
 ///
 /// Steps come out as one total a day: of several sources in one interval, the one that counted
 /// most.
@@ -28,6 +30,9 @@ pub fn read_exporter(
         return Err(ExporterError::TooLarge);
     }
     let json: Json = serde_json::from_slice(body).map_err(|_not_json| ExporterError::Json)?;
+    if fhir::is_fhir(&json) {
+        return Ok(fhir::readings(&json, pseudonyms));
+    }
     let metrics = json
         .pointer("/data/metrics")
         .or_else(|| json.get("metrics"));

@@ -143,6 +143,11 @@ impl Kind {
         self.row().loinc.first().map_or("", |(code, _)| code)
     }
 
+    /// Whether a LOINC code means this kind.
+    pub(crate) fn has_loinc(self, code: &str) -> bool {
+        self.row().loinc.iter().any(|(known, _)| *known == code)
+    }
+
     /// The unit as people read it.
     #[must_use]
     pub const fn unit(self) -> &'static str {

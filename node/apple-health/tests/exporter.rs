@@ -111,3 +111,59 @@ fn what_is_no_such_json_is_refused() {
     let large = vec![b' '; MAX_EXPORTER_BYTES + 1];
     assert_eq!(refused(&large), ExporterError::TooLarge);
 }
+
+#[test]
+fn observations_of_other_systems_become_ours_and_nothing_else_of_them_is_kept() {
+    let observation = |code: &str, value: &Json| {
+        let mut one = json!({
+            "resourceType": "Observation", "id": "lab-1", "status": "final",
+            "meta": {"security": [{"system": "x", "code": "HIV"}]},
+            "contained": [{"resourceType": "Patient", "id": "x"}],
+            "text": {"status": "generated", "div": "<div><script>alert(1)</script></div>"},
+            "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+            "subject": {"reference": "Patient/somebody-else"},
+            "performer": [{"reference": "Practitioner/dr-1"}],
+            "effectiveDateTime": "2026-01-14T07:00:58+09:00",
+            "device": {"display": "<img src=x onerror=alert(1)>"},
+        });
+        for (name, value) in value.as_object().unwrap() {
+            one[name] = value.clone();
+        }
+        json!({"resource": one})
+    };
+    let saturation = json!({"valueQuantity": {"value": 97, "code": "%"}});
+    let body = json!({"resourceType": "Bundle", "type": "collection", "entry": [
+        observation("59408-5", &saturation),
+        observation("59408-5", &saturation),
+        observation("29463-7", &json!({"valueQuantity": {"value": 154.324, "unit": "lb"}})),
+        observation("85354-9", &json!({"component": [
+            {"code": {"coding": [{"system": "http://loinc.org", "code": "8480-6"}]},
+             "valueQuantity": {"value": 118, "code": "mm[Hg]"}},
+            {"code": {"coding": [{"system": "http://loinc.org", "code": "8462-4"}]},
+             "valueQuantity": {"value": 76, "code": "mm[Hg]"}}]})),
+        observation("4548-4", &json!({"valueQuantity": {"value": 7, "code": "%"}})),
+    ]});
+    let pseudonyms = Pseudonyms::under(b"key");
+    let (readings, summary) =
+        read_exporter(body.to_string().as_bytes(), &pseudonyms).unwrap();
+    let values: Vec<_> = readings.iter().map(Reading::value).collect();
+    assert_eq!(
+        values,
+        [
+            Value::Quantity(97.0),
+            Value::Quantity(70.0),
+            Value::Pressure { systolic: 118.0, diastolic: 76.0 },
+        ]
+    );
+    assert_eq!(summary.duplicates, 1);
+    assert_eq!(summary.skipped[&Skipped::Type], 1);
+    for reading in readings {
+        let json = reading.observation("hana").json;
+        for foreign in ["script", "onerror", "somebody-else", "dr-1", "HIV", "lab-1", "final"] {
+            assert!(!json.contains(foreign), "{foreign}");
+        }
+        // What we write is read back the same.
+        let again = apple_health::read_fhir(json.as_bytes(), &pseudonyms).unwrap().0;
+        assert_eq!(again[0].value(), reading.value());
+    }
+}
