@@ -10,6 +10,7 @@ mod passphrase;
 mod records;
 mod settings;
 mod values;
+mod vitals;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,10 +29,11 @@ pub use records::{RecordsSettings, Validation};
 pub use settings::ENVIRONMENT_PREFIX;
 use settings::Settings;
 pub use values::OrganizationCode;
+pub use vitals::VitalsSettings;
 pub(crate) use values::size;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 53] = [
+pub const KEYS: [&str; 55] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -85,6 +87,8 @@ pub const KEYS: [&str; 53] = [
     "log.format",
     "log.level",
     "shutdown.timeout",
+    "vitals.max_upload",
+    "vitals.max_disk",
 ];
 
 /// The settings of one node, checked.
@@ -108,6 +112,8 @@ pub struct Config {
     pub emergency: EmergencySettings,
     /// What a resource must be like to be stored.
     pub records: RecordsSettings,
+    /// What people may upload of what they measured themselves.
+    pub vitals: VitalsSettings,
     /// The registry, and the root that this node joined under.
     pub registry: RegistrySettings,
     /// The listener for other members, and how this node asks them.
@@ -332,6 +338,7 @@ impl Config {
             export: export(settings, &beside)?,
             emergency: emergency::emergency(settings)?,
             records: records::records(settings, &beside)?,
+            vitals: vitals::vitals(settings, &state_dir)?,
             passphrase: passphrase::passphrase(settings)?,
             database,
             registry: RegistrySettings {
