@@ -21,6 +21,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::access::Access;
+use crate::clinic::{self, Clinic};
 use crate::config::{self, Config};
 use crate::consent::Consents;
 use crate::emergency::{self, Emergency};
@@ -78,6 +79,7 @@ pub(crate) struct House {
     pub(crate) linkage: Linkage,
     pub(crate) emergency: Emergency,
     pub(crate) exports: Exports,
+    pub(crate) clinic: Clinic,
     pub(crate) pages: Pages,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) metrics: Arc<Metrics>,
@@ -311,6 +313,7 @@ struct Served {
     linkage: Data<Linkage>,
     emergency: Data<Emergency>,
     exports: Data<Exports>,
+    clinic: Data<Clinic>,
     pages: Pages,
 }
 
@@ -325,6 +328,7 @@ impl Served {
             linkage: Data::new(house.linkage.clone()),
             emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
+            clinic: Data::new(house.clinic.clone()),
             pages: house.pages.clone(),
         }
     }
@@ -344,6 +348,7 @@ impl Served {
             served.data(routes);
             routes
                 .app_data(served.exports.clone())
+                .app_data(served.clinic.clone())
                 .app_data(Data::new(served.pages.to(Audience::Staff)))
                 .configure(pages::routes::configure);
             routes.service(
@@ -353,6 +358,7 @@ impl Served {
                     .configure(emergency::routes::configure)
                     .configure(federation::configure_hospital)
                     .configure(export::routes::configure)
+                    .configure(clinic::routes::configure)
                     .configure(records::configure)
                     .default_service(web::to(nothing_here)),
             );

@@ -95,6 +95,15 @@ pub enum Act<'a> {
         /// The practitioner who asks.
         practitioner: &'a str,
     },
+    /// Look at what peers answered under a grant or in an emergency, while it is kept.
+    View {
+        /// The grant, or the emergency access.
+        under: &'a str,
+        /// What of it: `timeline`, `labs`, `medicines`, `documents`, `history`.
+        what: &'a str,
+        /// The chart here that it belongs to, where one was named.
+        patient: Option<Rid>,
+    },
     /// Ask peers in an emergency, without a consent.
     AskInEmergency {
         /// The practitioner who asks.
@@ -182,6 +191,8 @@ impl Act<'_> {
             (Act::Ask { practitioner }, Caller::Physician { id }) if id == practitioner => {
                 Some(Reach::Act)
             }
+            // Whose grant it is, the grant says.
+            (Act::View { .. }, Caller::Physician { .. }) => Some(Reach::Act),
             // Nobody speaks for a physician in an emergency: the second factor is theirs.
             (Act::AskInEmergency { practitioner }, Caller::Physician { id })
                 if id == practitioner =>
@@ -215,6 +226,7 @@ impl Act<'_> {
             Act::Import { .. } => "import",
             Act::RecordVitals { .. } => "record_vitals",
             Act::Ask { .. } => "ask",
+            Act::View { .. } => "view",
             Act::AskInEmergency { .. } => "ask_in_emergency",
             Act::ReviewEmergencies => "review_emergencies",
             Act::Enroll => "enroll",
@@ -231,7 +243,8 @@ impl Act<'_> {
             | Act::Search { .. }
             | Act::History { .. }
             | Act::Everything { .. }
-            | Act::Validate { .. } => Kind::Read,
+            | Act::Validate { .. }
+            | Act::View { .. } => Kind::Read,
             Act::ReadAudit => Kind::AuditRead,
             Act::Write { .. }
             | Act::Transaction
@@ -251,7 +264,8 @@ impl Act<'_> {
             | Act::Search { patient, .. }
             | Act::History { patient, .. }
             | Act::Everything { patient, .. }
-            | Act::Validate { patient, .. } => *patient,
+            | Act::Validate { patient, .. }
+            | Act::View { patient, .. } => *patient,
             Act::Identify { patient } => Some(*patient),
             _other => None,
         }
@@ -274,6 +288,7 @@ impl Act<'_> {
             Act::CancelExport { job } => line.detail("job", *job),
             Act::Import { format } => line.detail("format", *format),
             Act::RecordVitals { way, of } => line.detail("way", *way).detail("of", *of),
+            Act::View { under, what, .. } => line.detail("grant", *under).detail("view", *what),
             Act::Ask { practitioner } | Act::AskInEmergency { practitioner } => {
                 line.detail("practitioner", *practitioner)
             }
