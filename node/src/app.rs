@@ -31,7 +31,7 @@ use crate::federation::metrics::FederationMetrics;
 use crate::federation::peers::Peers;
 use crate::federation::reconciling::Reconciling;
 use crate::federation::{Federation, FederationError, FederationParts, Tasks};
-use crate::identity::Identity;
+use crate::identity::{Identity, IdentityParts};
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
 use crate::metrics::Metrics;
@@ -114,7 +114,12 @@ impl Rooms {
         let url = config.database.as_str();
         let database = Database::open_in(url, Company::Shared, before.as_ref())?;
         let audit = Audit::new(database.clone());
-        let identity = Identity::new(database.clone(), Arc::clone(&clock));
+        let identity = Identity::new(IdentityParts {
+            database: database.clone(),
+            clock: Arc::clone(&clock),
+            keys: Arc::clone(&keys),
+            sessions: config.session,
+        });
         let endpoint = config.federation.endpoint.as_str();
         let consents = Consents::new(
             database.clone(),

@@ -26,6 +26,7 @@ use crate::consent::Consents;
 use crate::emergency::{self, Emergency};
 use crate::export::{self, Exports};
 use crate::federation::{self, Federation};
+use crate::identity::routes::Site;
 use crate::identity::{self, Identity};
 use crate::linkage::{self, Linkage};
 use crate::metrics::{Metrics, RequestLabels};
@@ -121,6 +122,7 @@ impl Listeners {
             bind: settings.federation.bind,
             tls: None,
             workers: settings.federation.workers,
+            public_url: None,
         };
         let federation = room.bind(
             "federation",
@@ -128,8 +130,10 @@ impl Listeners {
             Some(peers_acceptor),
             served.to_peers(),
         )?;
-        let hospital = room.open("hospital", &settings.hospital, served.to_staff())?;
-        let patient = room.open("patient", &settings.patient, served.to_people())?;
+        let site = |listener: &config::Listener| Data::new(Site::new(listener.clone()));
+        let (staff, people) = (site(&settings.hospital), site(&settings.patient));
+        let hospital = room.open("hospital", &settings.hospital, served.to_staff(staff))?;
+        let patient = room.open("patient", &settings.patient, served.to_people(people))?;
         let addresses = Addresses {
             federation: federation.0,
             hospital: hospital.0,
@@ -141,6 +145,7 @@ impl Listeners {
                 bind,
                 tls: None,
                 workers: Some(1),
+                public_url: None,
             };
             bound.push(
                 room.bind("metrics", &local, None, crate::metrics::routes::configure)?
@@ -334,10 +339,13 @@ impl Served {
         }
     }
 
-    fn to_staff(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
+    fn to_staff(
+        &self,
+        site: Data<Site>,
+    ) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
         let served = self.clone();
         move |routes| {
-            served.data(routes);
+            served.data(routes, &site);
             routes.app_data(served.exports.clone()).service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::staff_door))
@@ -350,10 +358,13 @@ impl Served {
         }
     }
 
-    fn to_people(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
+    fn to_people(
+        &self,
+        site: Data<Site>,
+    ) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
         let served = self.clone();
         move |routes| {
-            served.data(routes);
+            served.data(routes, &site);
             routes.app_data(served.linkage.clone()).service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::people_door))
@@ -366,8 +377,9 @@ impl Served {
         }
     }
 
-    fn data(&self, routes: &mut ServiceConfig) {
+    fn data(&self, routes: &mut ServiceConfig, site: &Data<Site>) {
         routes
+            .app_data(site.clone())
             .app_data(self.federation.clone())
             .app_data(self.identity.clone())
             .app_data(self.access.clone())

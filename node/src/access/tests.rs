@@ -52,7 +52,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 19] = [
+const ACTS: [Act<'static>; 22] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -102,6 +102,9 @@ const ACTS: [Act<'static>; 19] = [
         practitioner: "id-1",
     },
     Act::ReviewEmergencies,
+    Act::ManageStaff,
+    Act::ManageKeys,
+    Act::Observe,
 ];
 
 #[test]
@@ -121,7 +124,9 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
     registrar enroll link identify
     system    read search write transaction ask history everything export download cancel_export validate import
     auditor   read_audit review_emergencies
-    admin     manage_tokens cancel_export
+    admin     manage_tokens cancel_export manage_staff observe
+    security  review_emergencies manage_keys observe
+    observer  observe
     person    read search identify history everything
     ");
 }
