@@ -119,6 +119,7 @@ impl Rooms {
             clock: Arc::clone(&clock),
             keys: Arc::clone(&keys),
             sessions: config.session,
+            organization: config.organization.name.clone(),
         });
         let endpoint = config.federation.endpoint.as_str();
         let consents = Consents::new(

@@ -349,6 +349,7 @@ impl Served {
             routes.app_data(served.exports.clone()).service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::staff_door))
+                    .configure(identity::routes::configure_staff)
                     .configure(emergency::routes::configure)
                     .configure(federation::configure_hospital)
                     .configure(export::routes::configure)
@@ -368,6 +369,7 @@ impl Served {
             routes.app_data(served.linkage.clone()).service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::people_door))
+                    .configure(identity::routes::configure_people)
                     .configure(linkage::routes::configure)
                     .configure(emergency::routes::configure_people)
                     .configure(federation::configure_people)

@@ -30,7 +30,7 @@ pub use session::SessionSettings;
 pub use settings::ENVIRONMENT_PREFIX;
 use settings::Settings;
 pub use values::OrganizationCode;
-pub(crate) use values::size;
+pub(crate) use values::{duration, size};
 
 /// Every key that a configuration may hold, dotted.
 pub const KEYS: [&str; 57] = [

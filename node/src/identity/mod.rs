@@ -4,10 +4,19 @@
 //! once and stored as its SHA-256: 256 random bits need no slow hash, and a copy of the database opens
 //! no door.
 
+pub mod birth;
 mod caller;
+pub mod ceremony;
+pub mod deep_link;
+pub mod enrolment;
+mod jwt;
 mod owner;
+pub mod passkeys;
+mod rates;
+mod refusal;
 pub mod routes;
 pub mod session;
+pub mod setup;
 pub mod staff;
 mod store;
 mod token;
@@ -22,8 +31,12 @@ use crate::config::SessionSettings;
 use crate::database::{Database, DatabaseError, Rid};
 use crate::keys::Keys;
 
+pub use birth::BirthDate;
 pub use caller::{Caller, PersonId, Role};
+pub use jwt::Algorithm;
 pub use owner::Owner;
+use rates::Rates;
+pub use refusal::EntryError;
 pub use session::{Shown, Signed};
 pub use token::{PlainCeremony, PlainSession, PlainSetup, PlainToken, TokenDigest};
 
@@ -46,6 +59,9 @@ pub enum IdentityError {
     /// Nobody has an account with this id, it is disabled, or it has another role.
     #[error("no account of this id and role that is let in")]
     NoAccount,
+    /// Not a public key that systems sign with, or none with this id.
+    #[error("no public key of a kind that systems sign with (Ed25519, P-256), or none with this id")]
+    Key,
     /// Not a name.
     #[error("a name of 1 to 100 characters is needed")]
     Name,
@@ -82,6 +98,8 @@ pub struct IdentityParts {
     pub keys: Arc<Keys>,
     /// How long browsers stay signed in.
     pub sessions: SessionSettings,
+    /// The hospital's name, as authenticators show it.
+    pub organization: String,
 }
 
 /// Who may come in. Cheap to clone.
@@ -91,6 +109,8 @@ pub struct Identity {
     clock: SharedClock,
     keys: Arc<Keys>,
     sessions: SessionSettings,
+    organization: Arc<str>,
+    rates: Rates,
 }
 
 impl Identity {
@@ -102,6 +122,8 @@ impl Identity {
             clock: parts.clock,
             keys: parts.keys,
             sessions: parts.sessions,
+            organization: parts.organization.into(),
+            rates: Rates::new(),
         }
     }
 

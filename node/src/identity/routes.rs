@@ -5,6 +5,7 @@
 //! that unknown paths answer a stranger like known ones. Handlers then take [`Caller`] as an argument,
 //! and [`Option<Signed>`] where a page shows who is in.
 
+mod ceremonies;
 mod cookie;
 mod door;
 pub mod next;
@@ -13,6 +14,7 @@ mod site;
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
+use actix_web::web::ServiceConfig;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use federation_service::problem::Problem;
 
@@ -20,6 +22,19 @@ use super::{Caller, Signed};
 
 pub use door::{people_door, staff_door};
 pub use site::Site;
+
+/// Adds the staff's way in. Needs `Data<Identity>` and `Data<Site>` in the application, and the staff's
+/// door before it.
+pub fn configure_staff(config: &mut ServiceConfig) {
+    ceremonies::configure(config);
+    ceremonies::configure_staff(config);
+}
+
+/// Adds the people's way in, as [`configure_staff`] does the staff's.
+pub fn configure_people(config: &mut ServiceConfig) {
+    ceremonies::configure(config);
+    ceremonies::configure_people(config);
+}
 
 impl FromRequest for Caller {
     type Error = Error;

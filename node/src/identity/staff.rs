@@ -54,6 +54,10 @@ impl By {
         Self(caller.id().map(str::to_owned))
     }
 
+    pub(super) fn id(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
     pub(super) fn line(&self, now: Timestamp, act: &'static str, staff: &str) -> Line {
         let line = Line::new(Kind::AccessToken, now, Role::Admin.as_str())
             .detail("act", act)
@@ -104,6 +108,7 @@ impl Identity {
                 if known.is_some_and(|known| known.role != new.role) {
                     let owner = Owner::Staff(new.id.clone());
                     end_all(connection, &owner, now, ended::ACCOUNT)?;
+                    store::setup::end_all(connection, &new.id, now)?;
                 }
                 store::staff::put(connection, &new)?;
                 let line = by.line(now, "staff_added", &new.id);
@@ -128,6 +133,7 @@ impl Identity {
                 }
                 let owner = Owner::Staff(id.clone());
                 end_all(connection, &owner, now, ended::ACCOUNT)?;
+                store::setup::end_all(connection, &id, now)?;
                 audit::append(connection, &by.line(now, "staff_disabled", &id))?;
                 Ok(())
             })

@@ -1,7 +1,12 @@
 //! The room's only SQL: here the access tokens', in `store/` the rest.
 
+pub(super) mod ceremonies;
+pub(super) mod enrolment;
+pub(super) mod passkeys;
 pub(super) mod sessions;
+pub(super) mod setup;
 pub(super) mod staff;
+pub(super) mod system_keys;
 
 use diesel::prelude::*;
 use federation_protocol::time::Timestamp;

@@ -204,6 +204,7 @@ impl Foundation {
             clock: Arc::clone(&clock),
             keys: Arc::clone(&self.keys),
             sessions: SessionSettings::default(),
+            organization: "みなと病院".into(),
         });
         let physician = physician(&identity, "dr-0042").await;
         let hospital_socket = TcpListener::bind("127.0.0.1:0").unwrap();

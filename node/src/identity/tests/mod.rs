@@ -18,6 +18,9 @@ use super::routes::{people_door, staff_door};
 use super::*;
 use crate::database::testing::{on_each_async, sqlite};
 
+mod authenticator;
+mod enrolment;
+mod passkeys;
 mod sessions;
 
 /// The room on a database, with keys of its own and the settings that nobody changed.
@@ -28,6 +31,7 @@ pub(crate) fn identity_on(database: Database, clock: SharedClock) -> Identity {
         clock,
         keys: Arc::new(Keys::create(&folder.path().join("keys")).unwrap()),
         sessions: SessionSettings::default(),
+        organization: "みなと病院".into(),
     })
 }
 

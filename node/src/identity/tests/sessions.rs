@@ -7,7 +7,7 @@ use super::*;
 use crate::audit::{Audit, Filter};
 use crate::config::Listener;
 
-const ORIGIN: &str = "https://musubi.minato.example";
+pub(super) const ORIGIN: &str = "https://musubi.minato.example";
 
 /// A house with one physician, whose clock a test moves.
 pub(super) struct House {
