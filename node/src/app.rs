@@ -13,7 +13,9 @@ use federation_protocol::directory::Membership;
 use federation_protocol::member::{MemberId, MemberIdError};
 use federation_service::clock::{Clock, SharedClock};
 use federation_service::outbound::OutboundRules;
+use federation_service::outbound::issuer::IssuerError;
 use federation_service::tls::{Shown, TlsError};
+use federation_service::words::PageError;
 
 use crate::access::{Access, HousePolicy};
 use crate::audit::{Audit, Kind, Line};
@@ -35,7 +37,8 @@ use crate::identity::{Identity, IdentityParts};
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
 use crate::metrics::Metrics;
-use crate::records::{Indexing, Records, Validator};
+use crate::pages::{self, Audience, Pages};
+use crate::records::{ChartNumbers, Indexing, Records, Validator};
 use crate::server::{Addresses, House, ListenError, Listeners, Readiness};
 
 /// Why a node could not be opened or started.
@@ -60,9 +63,15 @@ pub enum StartError {
     /// A certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The hospital's own sign-in cannot be used as the settings name it.
+    #[error("auth.oidc: {0}")]
+    SignIn(#[from] IssuerError),
     /// A package of profiles cannot be used.
     #[error("records.profiles: {0}")]
     Profiles(#[from] PackageError),
+    /// The words of the pages cannot be read.
+    #[error(transparent)]
+    Words(#[from] PageError),
     /// A listener cannot be opened.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -114,13 +123,14 @@ impl Rooms {
         let url = config.database.as_str();
         let database = Database::open_in(url, Company::Shared, before.as_ref())?;
         let audit = Audit::new(database.clone());
-        let identity = Identity::new(IdentityParts {
+        let identity = Identity::open(IdentityParts {
             database: database.clone(),
             clock: Arc::clone(&clock),
             keys: Arc::clone(&keys),
             sessions: config.session,
             organization: config.organization.name.clone(),
-        });
+            oidc: config.oidc.clone(),
+        })?;
         let endpoint = config.federation.endpoint.as_str();
         let consents = Consents::new(
             database.clone(),
@@ -298,8 +308,10 @@ impl Node {
             Arc::clone(&rooms.clock),
             rooms.config.export.clone(),
         );
+        let pages = Pages::open(own_name(&rooms.config), Audience::Staff, &mut registry)?;
         let house = House {
             exports: exports.clone(),
+            pages,
             federation: Arc::clone(&federation),
             identity: rooms.identity.clone(),
             access: rooms.access.clone(),
@@ -307,6 +319,7 @@ impl Node {
             consents: rooms.consents.clone(),
             linkage: rooms.linkage.clone(),
             emergency: rooms.emergency.clone(),
+            charts: Arc::new(ChartNumbers::new(rooms.records.clone(), rooms.access.clone())),
             readiness: Arc::new(Parts {
                 rooms: Arc::clone(&rooms),
                 federation: Arc::clone(&federation),
@@ -358,6 +371,15 @@ impl Node {
         self.exports.stop().await;
         drop(self.tasks);
         drop(self.indexing);
+    }
+}
+
+/// The hospital as its pages name it.
+fn own_name(config: &Config) -> pages::House {
+    pages::House {
+        name: config.organization.name.clone(),
+        name_en: config.organization.name_en.clone(),
+        phone: config.organization.phone.clone(),
     }
 }
 

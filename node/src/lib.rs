@@ -18,5 +18,7 @@ pub mod joining;
 pub mod keys;
 pub mod linkage;
 pub mod metrics;
+pub mod pages;
 pub mod records;
 mod server;
+pub mod words;

@@ -26,10 +26,12 @@ use crate::consent::Consents;
 use crate::emergency::{self, Emergency};
 use crate::export::{self, Exports};
 use crate::federation::{self, Federation};
+use crate::identity::deep_link::FindChart;
 use crate::identity::routes::Site;
 use crate::identity::{self, Identity};
 use crate::linkage::{self, Linkage};
 use crate::metrics::{Metrics, RequestLabels};
+use crate::pages::{self, Audience, Pages};
 use crate::records::{self, Records};
 
 /// Connections at once, per listener and worker, in handshake or after it. As many may shake hands:
@@ -78,7 +80,9 @@ pub(crate) struct House {
     pub(crate) linkage: Linkage,
     pub(crate) emergency: Emergency,
     pub(crate) exports: Exports,
+    pub(crate) pages: Pages,
     pub(crate) readiness: Arc<dyn Readiness>,
+    pub(crate) charts: Arc<dyn FindChart>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -314,6 +318,8 @@ struct Served {
     linkage: Data<Linkage>,
     emergency: Data<Emergency>,
     exports: Data<Exports>,
+    charts: Data<dyn FindChart>,
+    pages: Pages,
 }
 
 impl Served {
@@ -327,6 +333,8 @@ impl Served {
             linkage: Data::new(house.linkage.clone()),
             emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
+            charts: Data::from(Arc::clone(&house.charts)),
+            pages: house.pages.clone(),
         }
     }
 
@@ -346,9 +354,15 @@ impl Served {
         let served = self.clone();
         move |routes| {
             served.data(routes, &site);
-            routes.app_data(served.exports.clone()).service(
+            routes
+                .app_data(served.exports.clone())
+                .app_data(Data::new(served.pages.to(Audience::Staff)))
+                .app_data(served.charts.clone())
+                .configure(pages::routes::configure);
+            routes.service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::staff_door))
+                    .wrap(from_fn(pages::routes::readable))
                     .configure(identity::routes::configure_staff)
                     .configure(emergency::routes::configure)
                     .configure(federation::configure_hospital)
@@ -366,9 +380,14 @@ impl Served {
         let served = self.clone();
         move |routes| {
             served.data(routes, &site);
-            routes.app_data(served.linkage.clone()).service(
+            routes
+                .app_data(served.linkage.clone())
+                .app_data(Data::new(served.pages.to(Audience::People)))
+                .configure(pages::routes::configure);
+            routes.service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::people_door))
+                    .wrap(from_fn(pages::routes::readable))
                     .configure(identity::routes::configure_people)
                     .configure(linkage::routes::configure)
                     .configure(emergency::routes::configure_people)

@@ -6,6 +6,7 @@
 mod audit;
 mod emergency;
 mod error;
+mod oidc;
 mod passphrase;
 mod records;
 mod session;
@@ -25,6 +26,7 @@ use reqwest::Url;
 pub use audit::AuditSettings;
 pub use emergency::EmergencySettings;
 pub use error::{ConfigError, EXIT_CONFIG};
+pub use oidc::{OidcSettings, Secret};
 pub use records::{RecordsSettings, Validation};
 pub use session::SessionSettings;
 pub use settings::ENVIRONMENT_PREFIX;
@@ -33,13 +35,14 @@ pub use values::OrganizationCode;
 pub(crate) use values::{duration, size};
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 57] = [
+pub const KEYS: [&str; 66] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
     "organization.name_en",
     "organization.region",
     "organization.operator",
+    "organization.phone",
     "state.dir",
     "keys.passphrase",
     "keys.passphrase_file",
@@ -84,6 +87,14 @@ pub const KEYS: [&str; 57] = [
     "patient.tls_key_file",
     "patient.public_url",
     "patient.workers",
+    "auth.oidc.issuer",
+    "auth.oidc.client_id",
+    "auth.oidc.client_secret",
+    "auth.oidc.client_secret_file",
+    "auth.oidc.id_claim",
+    "auth.oidc.role_claim",
+    "auth.oidc.allow_cidrs",
+    "auth.oidc.ca_file",
     "session.staff_idle",
     "session.person_idle",
     "session.max",
@@ -124,6 +135,8 @@ pub struct Config {
     pub patient: Listener,
     /// How long browsers stay signed in.
     pub session: SessionSettings,
+    /// The hospital's own sign-in, if it has one.
+    pub oidc: Option<OidcSettings>,
     /// Where metrics are served; loopback only, absent means nowhere.
     pub metrics: Option<SocketAddr>,
     /// How the log looks.
@@ -145,6 +158,8 @@ pub struct Organization {
     pub name_en: Option<String>,
     /// Where it stands, for people.
     pub region: Option<String>,
+    /// The telephone number that people may call: pages show it where something went wrong.
+    pub phone: Option<String>,
     /// Who runs the node, one word: members of one operator need the person's own signature to ask
     /// each other. The organisation's code when it runs its node itself.
     pub operator: String,
@@ -377,6 +392,7 @@ impl Config {
                 SocketAddr::from(([127, 0, 0, 1], 8445)),
             )?,
             session: session::session(settings)?,
+            oidc: oidc::oidc(settings)?,
             metrics,
             log: log(settings)?,
             shutdown_timeout: settings.duration(
@@ -407,6 +423,7 @@ fn organization(settings: &Settings) -> Result<Organization, ConfigError> {
         name_kana: settings.parsed("organization.name_kana", Settings::text)?,
         name_en: settings.parsed("organization.name_en", Settings::text)?,
         region: settings.parsed("organization.region", Settings::text)?,
+        phone: settings.parsed("organization.phone", Settings::text)?,
     })
 }
 

@@ -9,8 +9,11 @@ mod caller;
 pub mod ceremony;
 pub mod deep_link;
 pub mod enrolment;
+pub mod hospital;
+mod jwks;
 mod jwt;
 mod owner;
+mod pages;
 pub mod passkeys;
 mod rates;
 mod refusal;
@@ -25,15 +28,17 @@ use std::sync::Arc;
 
 use federation_protocol::time::Timestamp;
 use federation_service::clock::SharedClock;
+use federation_service::outbound::issuer::IssuerError;
 
 use crate::audit::{self, Kind, Line};
-use crate::config::SessionSettings;
+use crate::config::{OidcSettings, SessionSettings};
 use crate::database::{Database, DatabaseError, Rid};
 use crate::keys::Keys;
 
 pub use birth::BirthDate;
 pub use caller::{Caller, PersonId, Role};
 pub use jwt::Algorithm;
+use hospital::HospitalSignIn;
 pub use owner::Owner;
 use rates::Rates;
 pub use refusal::EntryError;
@@ -100,6 +105,8 @@ pub struct IdentityParts {
     pub sessions: SessionSettings,
     /// The hospital's name, as authenticators show it.
     pub organization: String,
+    /// The hospital's own sign-in, if it has one.
+    pub oidc: Option<OidcSettings>,
 }
 
 /// Who may come in. Cheap to clone.
@@ -110,21 +117,32 @@ pub struct Identity {
     keys: Arc<Keys>,
     sessions: SessionSettings,
     organization: Arc<str>,
+    hospital: Option<Arc<HospitalSignIn>>,
     rates: Rates,
 }
 
 impl Identity {
     /// The tokens and sessions kept in a database, judged by a clock.
-    #[must_use]
-    pub fn new(parts: IdentityParts) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// The settings of the hospital's own sign-in cannot be used.
+    pub fn open(parts: IdentityParts) -> Result<Self, IssuerError> {
+        let hospital = parts.oidc.map(HospitalSignIn::new).transpose()?;
+        Ok(Self {
+            hospital: hospital.map(Arc::new),
             database: parts.database,
             clock: parts.clock,
             keys: parts.keys,
             sessions: parts.sessions,
             organization: parts.organization.into(),
             rates: Rates::new(),
-        }
+        })
+    }
+
+    /// Whether the settings name a sign-in of the hospital's own.
+    #[must_use]
+    pub fn has_hospital_sign_in(&self) -> bool {
+        self.hospital.is_some()
     }
 
     /// Makes a token for a member of staff or a system. `id` is the staff or system id: needed for
