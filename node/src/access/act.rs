@@ -124,6 +124,12 @@ pub enum Act<'a> {
     ReadAudit,
     /// Make or revoke access tokens.
     ManageTokens,
+    /// Add, change or disable staff accounts, and end their sessions.
+    ManageStaff,
+    /// Rotate keys, show another certificate.
+    ManageKeys,
+    /// See how the node fares: peers, queues, backups, certificates. No chart, no audit.
+    Observe,
 }
 
 /// What a permit opens.
@@ -204,7 +210,12 @@ impl Act<'_> {
             | (Act::CancelExport { .. }, Caller::System { .. } | Caller::Admin { .. })
             | (Act::Enroll | Act::Link, Caller::Registrar { .. })
             | (Act::ReadAudit | Act::ReviewEmergencies, Caller::Auditor { .. })
-            | (Act::ManageTokens, Caller::Admin { .. }) => Some(Reach::Act),
+            | (Act::ReviewEmergencies | Act::ManageKeys, Caller::Security { .. })
+            | (Act::ManageTokens | Act::ManageStaff, Caller::Admin { .. })
+            | (
+                Act::Observe,
+                Caller::Admin { .. } | Caller::Security { .. } | Caller::Observer { .. },
+            ) => Some(Reach::Act),
             _not_theirs => None,
         }
     }
@@ -234,6 +245,9 @@ impl Act<'_> {
             Act::Identify { .. } => "identify",
             Act::ReadAudit => "read_audit",
             Act::ManageTokens => "manage_tokens",
+            Act::ManageStaff => "manage_staff",
+            Act::ManageKeys => "manage_keys",
+            Act::Observe => "observe",
         }
     }
 
@@ -254,7 +268,8 @@ impl Act<'_> {
             Act::Ask { .. } | Act::AskInEmergency { .. } => Kind::Query,
             Act::ReviewEmergencies => Kind::Emergency,
             Act::Enroll | Act::Link | Act::Identify { .. } => Kind::Link,
-            Act::ManageTokens => Kind::AccessToken,
+            Act::ManageTokens | Act::ManageStaff => Kind::AccessToken,
+            Act::ManageKeys | Act::Observe => Kind::Configuration,
         }
     }
 
