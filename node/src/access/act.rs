@@ -88,6 +88,10 @@ pub enum Act<'a> {
         /// The practitioner who asks.
         practitioner: &'a str,
     },
+    /// Ask peers about oneself.
+    AskOwn,
+    /// Ask who looked at one's own records, here and at peers.
+    AskWhoLooked,
     /// Ask peers in an emergency, without a consent.
     AskInEmergency {
         /// The practitioner who asks.
@@ -169,6 +173,8 @@ impl Act<'_> {
             (Act::Ask { practitioner }, Caller::Physician { id }) if id == practitioner => {
                 Some(Reach::Act)
             }
+            // Nor does anybody ask as a person but that person.
+            (Act::AskOwn | Act::AskWhoLooked, Caller::Person { .. }) => Some(Reach::Act),
             // Nobody speaks for a physician in an emergency: the second factor is theirs.
             (Act::AskInEmergency { practitioner }, Caller::Physician { id })
                 if id == practitioner =>
@@ -201,6 +207,8 @@ impl Act<'_> {
             Act::CancelExport { .. } => "cancel_export",
             Act::Import { .. } => "import",
             Act::Ask { .. } => "ask",
+            Act::AskOwn => "ask_own",
+            Act::AskWhoLooked => "ask_who_looked",
             Act::AskInEmergency { .. } => "ask_in_emergency",
             Act::ReviewEmergencies => "review_emergencies",
             Act::Enroll => "enroll",
@@ -218,10 +226,10 @@ impl Act<'_> {
             | Act::History { .. }
             | Act::Everything { .. }
             | Act::Validate { .. } => Kind::Read,
-            Act::ReadAudit => Kind::AuditRead,
+            Act::ReadAudit | Act::AskWhoLooked => Kind::AuditRead,
             Act::Write { .. } | Act::Transaction | Act::Import { .. } => Kind::Write,
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
-            Act::Ask { .. } | Act::AskInEmergency { .. } => Kind::Query,
+            Act::Ask { .. } | Act::AskOwn | Act::AskInEmergency { .. } => Kind::Query,
             Act::ReviewEmergencies => Kind::Emergency,
             Act::Enroll | Act::Link | Act::Identify { .. } => Kind::Link,
             Act::ManageTokens => Kind::AccessToken,
