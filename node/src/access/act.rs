@@ -83,6 +83,13 @@ pub enum Act<'a> {
         /// Its name.
         format: &'a str,
     },
+    /// Write or delete what a person measured themselves, in their own chart.
+    RecordVitals {
+        /// In which way: `hand`, `import`, `token`, `delete`, `undo`.
+        way: &'static str,
+        /// The upload, the upload token or the resource.
+        of: &'a str,
+    },
     /// Redeem a visit code, or ask peers under a grant.
     Ask {
         /// The practitioner who asks.
@@ -123,6 +130,8 @@ pub(super) enum Reach {
     HouseWrites,
     /// One's own chart, to read.
     Own(Rid),
+    /// What one measured oneself in one's own chart, to write.
+    OwnVitals(Rid),
     /// No chart: the act itself.
     Act,
 }
@@ -133,6 +142,7 @@ impl Reach {
             Reach::House => Permit::house(false),
             Reach::HouseWrites => Permit::house(true),
             Reach::Own(patient) => Permit::own_chart(patient),
+            Reach::OwnVitals(patient) => Permit::own_vitals(patient),
             Reach::Act => Permit::act(),
         }
     }
@@ -160,6 +170,9 @@ impl Act<'_> {
                 | Act::Everything { .. },
                 Caller::Person { patient, .. },
             ) => Some(Reach::Own(*patient)),
+            (Act::RecordVitals { .. }, Caller::Person { patient, .. }) => {
+                Some(Reach::OwnVitals(*patient))
+            }
             (Act::Identify { patient }, Caller::Registrar { .. }) => Some(Reach::Own(*patient)),
             (Act::Identify { patient: chart }, Caller::Person { patient, .. })
                 if chart == patient =>
@@ -206,6 +219,7 @@ impl Act<'_> {
             Act::Download { .. } => "download",
             Act::CancelExport { .. } => "cancel_export",
             Act::Import { .. } => "import",
+            Act::RecordVitals { .. } => "record_vitals",
             Act::Ask { .. } => "ask",
             Act::AskOwn => "ask_own",
             Act::AskWhoLooked => "ask_who_looked",
@@ -227,7 +241,10 @@ impl Act<'_> {
             | Act::Everything { .. }
             | Act::Validate { .. } => Kind::Read,
             Act::ReadAudit | Act::AskWhoLooked => Kind::AuditRead,
-            Act::Write { .. } | Act::Transaction | Act::Import { .. } => Kind::Write,
+            Act::Write { .. }
+            | Act::Transaction
+            | Act::Import { .. }
+            | Act::RecordVitals { .. } => Kind::Write,
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
             Act::Ask { .. } | Act::AskOwn | Act::AskInEmergency { .. } => Kind::Query,
             Act::ReviewEmergencies => Kind::Emergency,
@@ -264,6 +281,7 @@ impl Act<'_> {
             Act::Download { job, file } => line.detail("job", *job).detail("file", *file),
             Act::CancelExport { job } => line.detail("job", *job),
             Act::Import { format } => line.detail("format", *format),
+            Act::RecordVitals { way, of } => line.detail("way", *way).detail("of", *of),
             Act::Ask { practitioner } | Act::AskInEmergency { practitioner } => {
                 line.detail("practitioner", *practitioner)
             }

@@ -52,7 +52,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 19] = [
+const ACTS: [Act<'static>; 20] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -102,6 +102,10 @@ const ACTS: [Act<'static>; 19] = [
         practitioner: "id-1",
     },
     Act::ReviewEmergencies,
+    Act::RecordVitals {
+        way: "hand",
+        of: "Observation/1",
+    },
 ];
 
 #[test]
@@ -122,7 +126,7 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
     system    read search write transaction ask history everything export download cancel_export validate import
     auditor   read_audit review_emergencies
     admin     manage_tokens cancel_export
-    person    read search identify history everything
+    person    read search identify history everything record_vitals
     ");
 }
 

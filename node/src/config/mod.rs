@@ -10,6 +10,7 @@ mod passphrase;
 mod records;
 mod settings;
 mod values;
+mod vitals;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,16 +29,18 @@ pub use records::{RecordsSettings, Validation};
 pub use settings::ENVIRONMENT_PREFIX;
 use settings::Settings;
 pub use values::OrganizationCode;
+pub use vitals::VitalsSettings;
 pub(crate) use values::size;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 52] = [
+pub const KEYS: [&str; 55] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
     "organization.name_en",
     "organization.region",
     "organization.operator",
+    "organization.phone",
     "state.dir",
     "keys.passphrase",
     "keys.passphrase_file",
@@ -84,6 +87,8 @@ pub const KEYS: [&str; 52] = [
     "log.format",
     "log.level",
     "shutdown.timeout",
+    "vitals.max_upload",
+    "vitals.max_disk",
 ];
 
 /// The settings of one node, checked.
@@ -107,6 +112,8 @@ pub struct Config {
     pub emergency: EmergencySettings,
     /// What a resource must be like to be stored.
     pub records: RecordsSettings,
+    /// What people may upload of what they measured themselves.
+    pub vitals: VitalsSettings,
     /// The registry, and the root that this node joined under.
     pub registry: RegistrySettings,
     /// The listener for other members, and how this node asks them.
@@ -136,6 +143,8 @@ pub struct Organization {
     pub name_en: Option<String>,
     /// Where it stands, for people.
     pub region: Option<String>,
+    /// The telephone number that people may call: pages show it where something went wrong.
+    pub phone: Option<String>,
     /// Who runs the node, one word: members of one operator need the person's own signature to ask
     /// each other. The organisation's code when it runs its node itself.
     pub operator: String,
@@ -329,6 +338,7 @@ impl Config {
             export: export(settings, &beside)?,
             emergency: emergency::emergency(settings)?,
             records: records::records(settings, &beside)?,
+            vitals: vitals::vitals(settings, &state_dir)?,
             passphrase: passphrase::passphrase(settings)?,
             database,
             registry: RegistrySettings {
@@ -380,6 +390,7 @@ fn organization(settings: &Settings) -> Result<Organization, ConfigError> {
         name_kana: settings.parsed("organization.name_kana", Settings::text)?,
         name_en: settings.parsed("organization.name_en", Settings::text)?,
         region: settings.parsed("organization.region", Settings::text)?,
+        phone: settings.parsed("organization.phone", Settings::text)?,
     })
 }
 
