@@ -15,7 +15,7 @@ use federation_service::clock::{Clock, SharedClock};
 use federation_service::outbound::OutboundRules;
 use federation_service::tls::{Shown, TlsError};
 
-use crate::access::{Access, HousePolicy};
+use crate::access::{Access, HousePolicy, LabRelease};
 use crate::audit::{Audit, Kind, Line};
 use crate::config::Config;
 use crate::consent::Consents;
@@ -123,7 +123,8 @@ impl Rooms {
             me.clone(),
             endpoint,
         );
-        let access = Access::new(audit.clone(), Arc::clone(&clock));
+        let release = LabRelease::after(config.lab_release_delay);
+        let access = Access::new(audit.clone(), Arc::clone(&clock)).releasing(release);
         let records = Records::open(database.clone(), Arc::clone(&clock), &me, validator.clone())?;
         let linkage = Linkage::new(database.clone(), Arc::clone(&clock), me.clone());
         let emergency = Emergency::new(
@@ -397,7 +398,10 @@ async fn open_federation(
         keys: Arc::clone(&rooms.keys),
         database: rooms.database.clone(),
         audit: rooms.audit.clone(),
-        house: HousePolicy::default(),
+        house: HousePolicy {
+            lab_release: LabRelease::after(rooms.config.lab_release_delay),
+            ..HousePolicy::default()
+        },
         consents: rooms.consents.clone(),
         access: rooms.access.clone(),
         records: rooms.records.clone(),

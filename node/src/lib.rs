@@ -18,5 +18,6 @@ pub mod joining;
 pub mod keys;
 pub mod linkage;
 pub mod metrics;
+pub mod patient;
 pub mod records;
 mod server;

@@ -5,6 +5,7 @@ use crate::database::Rid;
 use crate::identity::Caller;
 
 use super::Permit;
+use super::release::Hold;
 
 /// Something a caller of this node wants to do. Where the chart is known beforehand, it stands in
 /// the audit line.
@@ -124,11 +125,12 @@ pub(super) enum Reach {
 }
 
 impl Reach {
-    pub(super) fn permit(self) -> Permit {
+    /// The permit; `hold` is what of their own chart a person waits for.
+    pub(super) fn permit(self, hold: Option<Hold>) -> Permit {
         match self {
             Reach::House => Permit::house(false),
             Reach::HouseWrites => Permit::house(true),
-            Reach::Own(patient) => Permit::own_chart(patient),
+            Reach::Own(patient) => Permit::own_chart(patient, hold),
             Reach::Act => Permit::act(),
         }
     }

@@ -7,6 +7,7 @@ mod audit;
 mod emergency;
 mod error;
 mod passphrase;
+mod patient;
 mod records;
 mod settings;
 mod values;
@@ -31,7 +32,7 @@ pub use values::OrganizationCode;
 pub(crate) use values::size;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 52] = [
+pub const KEYS: [&str; 53] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -80,6 +81,7 @@ pub const KEYS: [&str; 52] = [
     "patient.tls_certificate_file",
     "patient.tls_key_file",
     "patient.workers",
+    "patient.lab_release_delay",
     "metrics.bind",
     "log.format",
     "log.level",
@@ -115,6 +117,8 @@ pub struct Config {
     pub hospital: Listener,
     /// The listener for patients.
     pub patient: Listener,
+    /// How long the person waits for what the laboratory found about them.
+    pub lab_release_delay: Duration,
     /// Where metrics are served; loopback only, absent means nowhere.
     pub metrics: Option<SocketAddr>,
     /// How the log looks.
@@ -350,6 +354,7 @@ impl Config {
                 "patient",
                 SocketAddr::from(([127, 0, 0, 1], 8445)),
             )?,
+            lab_release_delay: patient::lab_release_delay(settings)?,
             metrics,
             log: log(settings)?,
             shutdown_timeout: settings.duration(

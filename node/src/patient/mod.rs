@@ -1,0 +1,10 @@
+//! The person's phone.
+
+mod beside;
+mod fhir;
+mod items;
+mod medicines;
+mod notebook;
+mod results;
+#[cfg(test)]
+mod testing;
