@@ -14,6 +14,7 @@ use federation_protocol::member::{MemberId, MemberIdError};
 use federation_service::clock::{Clock, SharedClock};
 use federation_service::outbound::OutboundRules;
 use federation_service::tls::{Shown, TlsError};
+use federation_service::words::PageError;
 
 use crate::access::{Access, HousePolicy, LabRelease};
 use crate::audit::{Audit, Kind, Line};
@@ -35,6 +36,7 @@ use crate::identity::Identity;
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
 use crate::metrics::Metrics;
+use crate::pages::{self, Audience, Pages};
 use crate::records::{Indexing, Records, Validator};
 use crate::server::{Addresses, House, ListenError, Listeners, Readiness};
 
@@ -63,6 +65,9 @@ pub enum StartError {
     /// A package of profiles cannot be used.
     #[error("records.profiles: {0}")]
     Profiles(#[from] PackageError),
+    /// The words of the pages cannot be read.
+    #[error(transparent)]
+    Words(#[from] PageError),
     /// A listener cannot be opened.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -293,8 +298,10 @@ impl Node {
             Arc::clone(&rooms.clock),
             rooms.config.export.clone(),
         );
+        let pages = Pages::open(own_name(&rooms.config), Audience::Staff, &mut registry)?;
         let house = House {
             exports: exports.clone(),
+            pages,
             federation: Arc::clone(&federation),
             identity: rooms.identity.clone(),
             access: rooms.access.clone(),
@@ -353,6 +360,15 @@ impl Node {
         self.exports.stop().await;
         drop(self.tasks);
         drop(self.indexing);
+    }
+}
+
+/// The hospital as its pages name it.
+fn own_name(config: &Config) -> pages::House {
+    pages::House {
+        name: config.organization.name.clone(),
+        name_en: config.organization.name_en.clone(),
+        phone: config.organization.phone.clone(),
     }
 }
 

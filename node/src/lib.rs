@@ -18,6 +18,8 @@ pub mod joining;
 pub mod keys;
 pub mod linkage;
 pub mod metrics;
+pub mod pages;
 pub mod patient;
 pub mod records;
 mod server;
+pub mod words;

@@ -29,6 +29,7 @@ use crate::federation::{self, Federation};
 use crate::identity::{self, Identity};
 use crate::linkage::{self, Linkage};
 use crate::metrics::{Metrics, RequestLabels};
+use crate::pages::{self, Audience, Pages};
 use crate::records::{self, Records};
 
 /// Connections at once, per listener and worker, in handshake or after it. As many may shake hands:
@@ -77,6 +78,7 @@ pub(crate) struct House {
     pub(crate) linkage: Linkage,
     pub(crate) emergency: Emergency,
     pub(crate) exports: Exports,
+    pub(crate) pages: Pages,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -309,6 +311,7 @@ struct Served {
     linkage: Data<Linkage>,
     emergency: Data<Emergency>,
     exports: Data<Exports>,
+    pages: Pages,
 }
 
 impl Served {
@@ -322,6 +325,7 @@ impl Served {
             linkage: Data::new(house.linkage.clone()),
             emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
+            pages: house.pages.clone(),
         }
     }
 
@@ -338,9 +342,14 @@ impl Served {
         let served = self.clone();
         move |routes| {
             served.data(routes);
-            routes.app_data(served.exports.clone()).service(
+            routes
+                .app_data(served.exports.clone())
+                .app_data(Data::new(served.pages.to(Audience::Staff)))
+                .configure(pages::routes::configure);
+            routes.service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::staff_door))
+                    .wrap(from_fn(pages::routes::readable))
                     .configure(emergency::routes::configure)
                     .configure(federation::configure_hospital)
                     .configure(export::routes::configure)
@@ -354,9 +363,14 @@ impl Served {
         let served = self.clone();
         move |routes| {
             served.data(routes);
-            routes.app_data(served.linkage.clone()).service(
+            routes
+                .app_data(served.linkage.clone())
+                .app_data(Data::new(served.pages.to(Audience::People)))
+                .configure(pages::routes::configure);
+            routes.service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::people_door))
+                    .wrap(from_fn(pages::routes::readable))
                     .configure(linkage::routes::configure)
                     .configure(emergency::routes::configure_people)
                     .configure(federation::configure_people)

@@ -133,9 +133,15 @@ impl Problem {
         if let Some(seconds) = self.retry_after_seconds {
             response.insert_header((RETRY_AFTER, seconds.to_string()));
         }
-        response.body(body)
+        let mut response = response.body(body);
+        response.extensions_mut().insert(ProblemCode(self.code));
+        response
     }
 }
+
+/// The code of a [`Problem`], beside the response that tells it: pages say it in people's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProblemCode(pub &'static str);
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -139,6 +139,7 @@ fn start_failure(error: &StartError) -> Failure {
         ),
         StartError::Profiles(_) => (Exit::Config, PROFILES),
         StartError::Tls(_) => (Exit::Config, "check the certificate and key files"),
+        StartError::Words(_) => (Exit::Failure, "install the program again"),
         StartError::Listen { .. } => (
             Exit::Failure,
             "stop the program that uses this address, or change the bind setting",

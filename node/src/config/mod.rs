@@ -32,13 +32,14 @@ pub use values::OrganizationCode;
 pub(crate) use values::size;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 53] = [
+pub const KEYS: [&str; 54] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
     "organization.name_en",
     "organization.region",
     "organization.operator",
+    "organization.phone",
     "state.dir",
     "keys.passphrase",
     "keys.passphrase_file",
@@ -140,6 +141,8 @@ pub struct Organization {
     pub name_en: Option<String>,
     /// Where it stands, for people.
     pub region: Option<String>,
+    /// The telephone number that people may call: pages show it where something went wrong.
+    pub phone: Option<String>,
     /// Who runs the node, one word: members of one operator need the person's own signature to ask
     /// each other. The organisation's code when it runs its node itself.
     pub operator: String,
@@ -385,6 +388,7 @@ fn organization(settings: &Settings) -> Result<Organization, ConfigError> {
         name_kana: settings.parsed("organization.name_kana", Settings::text)?,
         name_en: settings.parsed("organization.name_en", Settings::text)?,
         region: settings.parsed("organization.region", Settings::text)?,
+        phone: settings.parsed("organization.phone", Settings::text)?,
     })
 }
 

@@ -7,8 +7,9 @@
 mod language;
 mod wide;
 
+use fluent_bundle::FluentResource;
 use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource};
+pub use fluent_bundle::{FluentArgs, FluentValue};
 pub use language::{Language, LanguageError};
 pub use wide::width;
 
@@ -45,43 +46,52 @@ pub struct PageError {
 }
 
 impl Page {
+    /// The texts of a file `<name>.ftl` of each language.
+    #[must_use]
+    pub const fn new(name: &'static str, ja: &'static str, en: &'static str) -> Self {
+        Self { name, ja, en }
+    }
+
+    /// The file's name, without its ending.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// The page in `language`.
     ///
     /// # Errors
     /// [`PageError`]; never for a page of [`PAGES`] (test).
     pub fn words(&self, language: Language) -> Result<Words, PageError> {
-        let wrong = |reason: String| PageError {
+        Words::of(std::slice::from_ref(self), language)
+    }
+
+    fn resource(&self, language: Language) -> Result<FluentResource, PageError> {
+        let text = self.text(language).to_owned();
+        FluentResource::try_new(text)
+            .map_err(|(_, errors)| self.wrong(language, format!("{errors:?}")))
+    }
+
+    fn wrong(&self, language: Language, reason: String) -> PageError {
+        PageError {
             page: self.name,
             language,
             reason,
-        };
-        let text = match language {
+        }
+    }
+
+    const fn text(&self, language: Language) -> &'static str {
+        match language {
             Language::Ja => self.ja,
             Language::En => self.en,
-        };
-        let resource = FluentResource::try_new(text.to_owned())
-            .map_err(|(_, errors)| wrong(format!("{errors:?}")))?;
-        let locale = language
-            .as_str()
-            .parse()
-            .map_err(|error| wrong(format!("{error:?}")))?;
-        let mut bundle = FluentBundle::new_concurrent(vec![locale]);
-        // The marks around inserted text would break the columns of a table and what is copied.
-        bundle.set_use_isolating(false);
-        bundle
-            .add_resource(resource)
-            .map_err(|errors| wrong(format!("{errors:?}")))?;
-        Ok(Words { bundle })
+        }
     }
 
     /// The ids of the messages in `language`, with those of their attributes as `id.attribute`, in
     /// the order of the file.
     #[must_use]
     pub fn keys(&self, language: Language) -> Vec<String> {
-        let text = match language {
-            Language::Ja => self.ja,
-            Language::En => self.en,
-        };
+        let text = self.text(language);
         let mut keys = Vec::new();
         let mut message = "";
         for line in text.lines() {
@@ -101,45 +111,12 @@ impl Page {
         }
         keys
     }
-}
 
-impl Words {
-    /// The text `id` (`message`, or `message.attribute`) with `values` put in; `None` where the
-    /// page has none. A value that is missing shows as its name in braces.
+    /// The `$names` that the message or attribute `key` uses in `language`, sorted: both languages
+    /// should use the same.
     #[must_use]
-    pub fn say<'v>(
-        &self,
-        id: &str,
-        values: impl IntoIterator<Item = (&'v str, &'v str)>,
-    ) -> Option<String> {
-        let (message, attribute) = match id.split_once('.') {
-            Some((message, attribute)) => (message, Some(attribute)),
-            None => (id, None),
-        };
-        let found = self.bundle.get_message(message)?;
-        let pattern = match attribute {
-            Some(attribute) => found.get_attribute(attribute)?.value(),
-            None => found.value()?,
-        };
-        let mut arguments = FluentArgs::new();
-        for (name, value) in values {
-            arguments.set(name, value);
-        }
-        let mut missing = Vec::new();
-        let said = self
-            .bundle
-            .format_pattern(pattern, Some(&arguments), &mut missing);
-        Some(said.into_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-    use super::*;
-
-    /// The `$names` that a message or attribute of the source uses, by key.
-    fn variables(text: &str, key: &str) -> Vec<String> {
+    pub fn values(&self, language: Language, key: &str) -> Vec<String> {
+        let text = self.text(language);
         let mut inside = false;
         let (message, attribute) = key.split_once('.').unwrap_or((key, ""));
         let mut current = "";
@@ -158,7 +135,9 @@ mod tests {
                 let names = line.split('$').skip(1);
                 found.extend(names.map(|rest| {
                     let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-                    rest.get(..end.unwrap_or(rest.len())).unwrap().to_owned()
+                    rest.get(..end.unwrap_or(rest.len()))
+                        .unwrap_or_default()
+                        .to_owned()
                 }));
             }
         }
@@ -166,6 +145,68 @@ mod tests {
         found.dedup();
         found
     }
+}
+
+impl Words {
+    /// The texts of several pages in one; a text of the same id in a later page is refused.
+    ///
+    /// # Errors
+    /// [`PageError`] of the first page that cannot be read.
+    pub fn of(pages: &[Page], language: Language) -> Result<Self, PageError> {
+        let mut locales = Vec::new();
+        if let Ok(locale) = language.as_str().parse() {
+            locales.push(locale);
+        }
+        let mut bundle = FluentBundle::new_concurrent(locales);
+        // The marks around inserted text would break the columns of a table and what is copied.
+        bundle.set_use_isolating(false);
+        for page in pages {
+            bundle
+                .add_resource(page.resource(language)?)
+                .map_err(|errors| page.wrong(language, format!("{errors:?}")))?;
+        }
+        Ok(Self { bundle })
+    }
+
+    /// The text `id` (`message`, or `message.attribute`) with `values` put in; `None` where the
+    /// page has none. A value that is missing shows as its name in braces.
+    #[must_use]
+    pub fn say<'v>(
+        &self,
+        id: &str,
+        values: impl IntoIterator<Item = (&'v str, &'v str)>,
+    ) -> Option<String> {
+        let mut arguments = FluentArgs::new();
+        for (name, value) in values {
+            arguments.set(name, value);
+        }
+        self.say_with(id, &arguments)
+    }
+
+    /// [`Words::say`] with values that may be numbers, so that a text can choose by them.
+    #[must_use]
+    pub fn say_with(&self, id: &str, arguments: &FluentArgs<'_>) -> Option<String> {
+        let (message, attribute) = match id.split_once('.') {
+            Some((message, attribute)) => (message, Some(attribute)),
+            None => (id, None),
+        };
+        let found = self.bundle.get_message(message)?;
+        let pattern = match attribute {
+            Some(attribute) => found.get_attribute(attribute)?.value(),
+            None => found.value()?,
+        };
+        let mut missing = Vec::new();
+        let said = self
+            .bundle
+            .format_pattern(pattern, Some(arguments), &mut missing);
+        Some(said.into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
 
     #[test]
     fn every_page_reads_in_both_languages() {
@@ -184,7 +225,8 @@ mod tests {
         for page in PAGES {
             assert_eq!(page.keys(Language::Ja), page.keys(Language::En));
             for key in page.keys(Language::En) {
-                assert_eq!(variables(page.ja, &key), variables(page.en, &key), "{key}");
+                let values = |language| page.values(language, &key);
+                assert_eq!(values(Language::Ja), values(Language::En), "{key}");
             }
         }
     }

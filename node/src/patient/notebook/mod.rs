@@ -20,6 +20,7 @@ use jiff::civil::Date;
 use super::medicines::{Prescription, Way};
 use lines::{Code, Line, Text};
 
+pub(super) use lines::Line as Record;
 pub(super) use symbols::{Symbols, symbols};
 
 /// Who the notebook is of.

@@ -10,11 +10,11 @@ mod settings;
 mod whole;
 
 pub(super) use around::Around;
-pub(super) use documents::{DocumentsPage, DocumentsPart};
-pub(super) use home::{HomePage, HomePart};
-pub(super) use item::{ItemPage, ItemPart};
-pub(super) use medicines::{MedicinesPage, MedicinesPart, NotebookPage};
-pub(super) use results::{ResultsPage, ResultsPart};
+pub(super) use documents::DocumentsPage;
+pub(super) use home::HomePage;
+pub(super) use item::ItemPage;
+pub(super) use medicines::{MedicinesPage, NotebookPage};
+pub(super) use results::ResultsPage;
 pub(super) use settings::{HelpPage, SettingsPage};
 pub(super) use whole::WholePage;
 

@@ -144,14 +144,14 @@ fn items(results: &[LabResult]) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
     for result in results {
         let href = format!("/p/results/{}", result.item);
-        match items.iter_mut().find(|item| item.href == href) {
-            Some(item) => item.count = item.count.saturating_add(1),
-            None if items.len() < ROWS => items.push(Item {
+        if let Some(item) = items.iter_mut().find(|item| item.href == href) {
+            item.count = item.count.saturating_add(1);
+        } else if items.len() < ROWS {
+            items.push(Item {
                 href,
                 name: result.name.clone(),
                 count: 1,
-            }),
-            None => {}
+            });
         }
     }
     items
