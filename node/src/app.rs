@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::consent::Consents;
 use crate::database::backup::{BeforeChange, Folder, Occasion};
 use crate::database::{Company, Database, DatabaseError};
+use crate::desk::{Reception, ReceptionParts};
 use crate::emergency::Emergency;
 use crate::export::{ExportError, Exports};
 use crate::federation::certificates::{CertificateSettings, Certificates};
@@ -32,11 +33,12 @@ use crate::federation::metrics::FederationMetrics;
 use crate::federation::peers::Peers;
 use crate::federation::reconciling::Reconciling;
 use crate::federation::{Federation, FederationError, FederationParts, Tasks};
-use crate::identity::Identity;
+use crate::identity::{Identity, IdentityParts};
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
 use crate::metrics::Metrics;
 use crate::pages::{self, Audience, Pages};
+use crate::patient::{People, PeopleParts};
 use crate::records::{Indexing, Records, Validator};
 use crate::server::{Addresses, House, ListenError, Listeners, Readiness};
 
@@ -119,7 +121,13 @@ impl Rooms {
         let url = config.database.as_str();
         let database = Database::open_in(url, Company::Shared, before.as_ref())?;
         let audit = Audit::new(database.clone());
-        let identity = Identity::new(database.clone(), Arc::clone(&clock));
+        let identity = Identity::new(IdentityParts {
+            database: database.clone(),
+            clock: Arc::clone(&clock),
+            keys: Arc::clone(&keys),
+            sessions: config.session,
+            organization: config.organization.name.clone(),
+        });
         let endpoint = config.federation.endpoint.as_str();
         let consents = Consents::new(
             database.clone(),
@@ -301,6 +309,8 @@ impl Node {
         let pages = Pages::open(own_name(&rooms.config), Audience::Staff, &mut registry)?;
         let house = House {
             exports: exports.clone(),
+            people: people(&rooms, &federation),
+            reception: reception(&rooms, &federation),
             pages,
             federation: Arc::clone(&federation),
             identity: rooms.identity.clone(),
@@ -361,6 +371,33 @@ impl Node {
         drop(self.tasks);
         drop(self.indexing);
     }
+}
+
+/// What the pages of people stand on.
+fn people(rooms: &Rooms, federation: &Arc<Federation>) -> People {
+    People::new(PeopleParts {
+        me: rooms.me.clone(),
+        name: rooms.config.organization.name.clone(),
+        clock: Arc::clone(&rooms.clock),
+        access: rooms.access.clone(),
+        records: rooms.records.clone(),
+        linkage: rooms.linkage.clone(),
+        federation: Arc::clone(federation),
+    })
+}
+
+/// What the registration desk stands on.
+fn reception(rooms: &Rooms, federation: &Arc<Federation>) -> Reception {
+    let patient = &rooms.config.patient;
+    Reception::new(ReceptionParts {
+        me: rooms.me.clone(),
+        people: patient.public_origin(patient.bind.port()),
+        access: rooms.access.clone(),
+        records: rooms.records.clone(),
+        linkage: rooms.linkage.clone(),
+        identity: rooms.identity.clone(),
+        federation: Arc::clone(federation),
+    })
 }
 
 /// The hospital as its pages name it.

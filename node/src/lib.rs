@@ -8,6 +8,7 @@ pub mod commands;
 pub mod config;
 pub mod consent;
 pub mod database;
+pub mod desk;
 pub mod doctor;
 pub mod emergency;
 pub mod export;

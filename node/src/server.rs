@@ -23,13 +23,16 @@ use tokio::task::JoinHandle;
 use crate::access::Access;
 use crate::config::{self, Config};
 use crate::consent::Consents;
+use crate::desk::{self, Reception};
 use crate::emergency::{self, Emergency};
 use crate::export::{self, Exports};
 use crate::federation::{self, Federation};
+use crate::identity::routes::Site;
 use crate::identity::{self, Identity};
 use crate::linkage::{self, Linkage};
 use crate::metrics::{Metrics, RequestLabels};
 use crate::pages::{self, Audience, Pages};
+use crate::patient::{self, People};
 use crate::records::{self, Records};
 
 /// Connections at once, per listener and worker, in handshake or after it. As many may shake hands:
@@ -79,6 +82,8 @@ pub(crate) struct House {
     pub(crate) emergency: Emergency,
     pub(crate) exports: Exports,
     pub(crate) pages: Pages,
+    pub(crate) people: People,
+    pub(crate) reception: Reception,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -123,6 +128,7 @@ impl Listeners {
             bind: settings.federation.bind,
             tls: None,
             workers: settings.federation.workers,
+            public_url: None,
         };
         let federation = room.bind(
             "federation",
@@ -130,8 +136,10 @@ impl Listeners {
             Some(peers_acceptor),
             served.to_peers(),
         )?;
-        let hospital = room.open("hospital", &settings.hospital, served.to_staff())?;
-        let patient = room.open("patient", &settings.patient, served.to_people())?;
+        let site = |listener: &config::Listener| Data::new(Site::new(listener.clone()));
+        let (staff, people) = (site(&settings.hospital), site(&settings.patient));
+        let hospital = room.open("hospital", &settings.hospital, served.to_staff(staff))?;
+        let patient = room.open("patient", &settings.patient, served.to_people(people))?;
         let addresses = Addresses {
             federation: federation.0,
             hospital: hospital.0,
@@ -143,6 +151,7 @@ impl Listeners {
                 bind,
                 tls: None,
                 workers: Some(1),
+                public_url: None,
             };
             bound.push(
                 room.bind("metrics", &local, None, crate::metrics::routes::configure)?
@@ -312,6 +321,8 @@ struct Served {
     emergency: Data<Emergency>,
     exports: Data<Exports>,
     pages: Pages,
+    people: Data<People>,
+    reception: Data<Reception>,
 }
 
 impl Served {
@@ -326,6 +337,8 @@ impl Served {
             emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
             pages: house.pages.clone(),
+            people: Data::new(house.people.clone()),
+            reception: Data::new(house.reception.clone()),
         }
     }
 
@@ -338,18 +351,24 @@ impl Served {
         }
     }
 
-    fn to_staff(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
+    fn to_staff(
+        &self,
+        site: Data<Site>,
+    ) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
         let served = self.clone();
         move |routes| {
-            served.data(routes);
+            served.data(routes, &site);
             routes
                 .app_data(served.exports.clone())
+                .app_data(served.reception.clone())
                 .app_data(Data::new(served.pages.to(Audience::Staff)))
                 .configure(pages::routes::configure);
             routes.service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::staff_door))
                     .wrap(from_fn(pages::routes::readable))
+                    .configure(identity::routes::configure_staff)
+                    .configure(desk::routes::configure)
                     .configure(emergency::routes::configure)
                     .configure(federation::configure_hospital)
                     .configure(export::routes::configure)
@@ -359,18 +378,24 @@ impl Served {
         }
     }
 
-    fn to_people(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
+    fn to_people(
+        &self,
+        site: Data<Site>,
+    ) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
         let served = self.clone();
         move |routes| {
-            served.data(routes);
+            served.data(routes, &site);
             routes
                 .app_data(served.linkage.clone())
+                .app_data(served.people.clone())
                 .app_data(Data::new(served.pages.to(Audience::People)))
                 .configure(pages::routes::configure);
             routes.service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::people_door))
                     .wrap(from_fn(pages::routes::readable))
+                    .configure(identity::routes::configure_people)
+                    .configure(patient::routes::configure)
                     .configure(linkage::routes::configure)
                     .configure(emergency::routes::configure_people)
                     .configure(federation::configure_people)
@@ -380,8 +405,9 @@ impl Served {
         }
     }
 
-    fn data(&self, routes: &mut ServiceConfig) {
+    fn data(&self, routes: &mut ServiceConfig, site: &Data<Site>) {
         routes
+            .app_data(site.clone())
             .app_data(self.federation.clone())
             .app_data(self.identity.clone())
             .app_data(self.access.clone())

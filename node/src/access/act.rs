@@ -105,10 +105,18 @@ pub enum Act<'a> {
         /// The chart.
         patient: Rid,
     },
+    /// Look for a chart by what somebody shows at the desk: Patients and their Coverages alone.
+    FindPatient,
     /// Read the audit.
     ReadAudit,
     /// Make or revoke access tokens.
     ManageTokens,
+    /// Add, change or disable staff accounts, and end their sessions.
+    ManageStaff,
+    /// Rotate keys, show another certificate.
+    ManageKeys,
+    /// See how the node fares: peers, queues, backups, certificates. No chart, no audit.
+    Observe,
 }
 
 /// What a permit opens.
@@ -120,6 +128,8 @@ pub(super) enum Reach {
     HouseWrites,
     /// One's own chart, to read.
     Own(Rid),
+    /// Patients and Coverages, to find out who is meant.
+    Identities,
     /// No chart: the act itself.
     Act,
 }
@@ -131,6 +141,7 @@ impl Reach {
             Reach::House => Permit::house(false),
             Reach::HouseWrites => Permit::house(true),
             Reach::Own(patient) => Permit::own_chart(patient, hold),
+            Reach::Identities => Permit::identifying(),
             Reach::Act => Permit::act(),
         }
     }
@@ -159,6 +170,7 @@ impl Act<'_> {
                 Caller::Person { patient, .. },
             ) => Some(Reach::Own(*patient)),
             (Act::Identify { patient }, Caller::Registrar { .. }) => Some(Reach::Own(*patient)),
+            (Act::FindPatient, Caller::Registrar { .. }) => Some(Reach::Identities),
             (Act::Identify { patient: chart }, Caller::Person { patient, .. })
                 if chart == patient =>
             {
@@ -182,7 +194,12 @@ impl Act<'_> {
             | (Act::CancelExport { .. }, Caller::System { .. } | Caller::Admin { .. })
             | (Act::Enroll | Act::Link, Caller::Registrar { .. })
             | (Act::ReadAudit | Act::ReviewEmergencies, Caller::Auditor { .. })
-            | (Act::ManageTokens, Caller::Admin { .. }) => Some(Reach::Act),
+            | (Act::ReviewEmergencies | Act::ManageKeys, Caller::Security { .. })
+            | (Act::ManageTokens | Act::ManageStaff, Caller::Admin { .. })
+            | (
+                Act::Observe,
+                Caller::Admin { .. } | Caller::Security { .. } | Caller::Observer { .. },
+            ) => Some(Reach::Act),
             _not_theirs => None,
         }
     }
@@ -208,8 +225,12 @@ impl Act<'_> {
             Act::Enroll => "enroll",
             Act::Link => "link",
             Act::Identify { .. } => "identify",
+            Act::FindPatient => "find_patient",
             Act::ReadAudit => "read_audit",
             Act::ManageTokens => "manage_tokens",
+            Act::ManageStaff => "manage_staff",
+            Act::ManageKeys => "manage_keys",
+            Act::Observe => "observe",
         }
     }
 
@@ -225,8 +246,9 @@ impl Act<'_> {
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
             Act::Ask { .. } | Act::AskInEmergency { .. } => Kind::Query,
             Act::ReviewEmergencies => Kind::Emergency,
-            Act::Enroll | Act::Link | Act::Identify { .. } => Kind::Link,
-            Act::ManageTokens => Kind::AccessToken,
+            Act::Enroll | Act::Link | Act::Identify { .. } | Act::FindPatient => Kind::Link,
+            Act::ManageTokens | Act::ManageStaff => Kind::AccessToken,
+            Act::ManageKeys | Act::Observe => Kind::Configuration,
         }
     }
 

@@ -54,7 +54,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 19] = [
+const ACTS: [Act<'static>; 23] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -76,6 +76,7 @@ const ACTS: [Act<'static>; 19] = [
     Act::Link,
     Act::Identify { patient: Rid(7) },
     Act::ReadAudit,
+    Act::FindPatient,
     Act::ManageTokens,
     Act::History {
         of: "Observation/1",
@@ -104,6 +105,9 @@ const ACTS: [Act<'static>; 19] = [
         practitioner: "id-1",
     },
     Act::ReviewEmergencies,
+    Act::ManageStaff,
+    Act::ManageKeys,
+    Act::Observe,
 ];
 
 #[test]
@@ -120,10 +124,12 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
     }
     insta::assert_snapshot!(table, @r"
     physician read search ask history everything validate ask_in_emergency
-    registrar enroll link identify
+    registrar enroll link identify find_patient
     system    read search write transaction ask history everything export download cancel_export validate import
     auditor   read_audit review_emergencies
-    admin     manage_tokens cancel_export
+    admin     manage_tokens cancel_export manage_staff observe
+    security  review_emergencies manage_keys observe
+    observer  observe
     person    read search identify history everything
     ");
 }

@@ -28,6 +28,7 @@ mod person;
 mod profiles;
 mod reconcile;
 mod run;
+mod staff;
 #[cfg(test)]
 mod tests;
 mod verifying;
@@ -97,6 +98,7 @@ fn obey(command: &Command) -> Result<(), Failure> {
         Command::Audit(command) => audit::audit(command),
         Command::Evidence(command) => evidence::evidence(command),
         Command::Access(command) => access::access(command),
+        Command::Staff(command) => staff::staff(command),
         Command::Backup(command) => backup::backup(command),
         Command::Database(command) => database::database(command),
         Command::Profiles(command) => profiles::profiles(command),

@@ -9,6 +9,7 @@ mod error;
 mod passphrase;
 mod patient;
 mod records;
+mod session;
 mod settings;
 mod values;
 
@@ -26,13 +27,14 @@ pub use audit::AuditSettings;
 pub use emergency::EmergencySettings;
 pub use error::{ConfigError, EXIT_CONFIG};
 pub use records::{RecordsSettings, Validation};
+pub use session::SessionSettings;
 pub use settings::ENVIRONMENT_PREFIX;
 use settings::Settings;
 pub use values::OrganizationCode;
-pub(crate) use values::size;
+pub(crate) use values::{duration, size};
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 54] = [
+pub const KEYS: [&str; 59] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -77,12 +79,17 @@ pub const KEYS: [&str; 54] = [
     "hospital.bind",
     "hospital.tls_certificate_file",
     "hospital.tls_key_file",
+    "hospital.public_url",
     "hospital.workers",
     "patient.bind",
     "patient.tls_certificate_file",
     "patient.tls_key_file",
+    "patient.public_url",
     "patient.workers",
     "patient.lab_release_delay",
+    "session.staff_idle",
+    "session.person_idle",
+    "session.max",
     "metrics.bind",
     "log.format",
     "log.level",
@@ -120,6 +127,8 @@ pub struct Config {
     pub patient: Listener,
     /// How long the person waits for what the laboratory found about them.
     pub lab_release_delay: Duration,
+    /// How long browsers stay signed in.
+    pub session: SessionSettings,
     /// Where metrics are served; loopback only, absent means nowhere.
     pub metrics: Option<SocketAddr>,
     /// How the log looks.
@@ -239,6 +248,23 @@ pub struct Listener {
     pub tls: Option<TlsFiles>,
     /// Worker threads; absent: one per core.
     pub workers: Option<usize>,
+    /// Under which address browsers reach it, where the settings say so.
+    pub public_url: Option<Url>,
+}
+
+impl Listener {
+    /// The origin under which browsers reach it, given the port that it has: what the settings say,
+    /// or this machine's own `localhost` where it is bound to loopback without TLS.
+    #[must_use]
+    pub fn public_origin(&self, port: u16) -> Option<Url> {
+        if self.public_url.is_some() {
+            return self.public_url.clone();
+        }
+        let is_here = self.tls.is_none() && self.bind.ip().is_loopback();
+        is_here
+            .then(|| Url::parse(&format!("http://localhost:{port}")).ok())
+            .flatten()
+    }
 }
 
 /// Where a certificate and its key stand, PEM.
@@ -358,6 +384,7 @@ impl Config {
                 SocketAddr::from(([127, 0, 0, 1], 8445)),
             )?,
             lab_release_delay: patient::lab_release_delay(settings)?,
+            session: session::session(settings)?,
             metrics,
             log: log(settings)?,
             shutdown_timeout: settings.duration(
@@ -522,6 +549,7 @@ fn listener(
         bind,
         tls,
         workers: workers(settings, section)?,
+        public_url: session::public_url(settings, section, bind)?,
     })
 }
 

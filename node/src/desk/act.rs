@@ -1,6 +1,6 @@
 //! What is done at the desk: a home here, a link with a home elsewhere, an end to either.
 
-use federation_protocol::handle::PatientHandle;
+use federation_protocol::link::PatientHandle;
 use federation_protocol::member::MemberId;
 use federation_protocol::time::Timestamp;
 use zeroize::Zeroizing;

@@ -4,7 +4,7 @@
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::fhir::{Exact, Held, When, clean, codes, codes_of, concept, list, shown, text, when};
+use super::fhir::{Exact, Held, When, clean, codes, concept, list, shown, text, when};
 
 /// The most of each that is looked at.
 const MOST: usize = 2_000;
@@ -275,11 +275,6 @@ fn appointment(held: &Held) -> Option<Appointment> {
 
 fn of_kind<'h>(held: &'h [Held], kind: &'static str) -> impl Iterator<Item = &'h Held> {
     held.iter().filter(move |one| one.kind() == kind).take(MOST)
-}
-
-/// Whether anything among what is held is of the laboratory: a report lists its results by itself.
-pub(super) fn is_laboratory(held: &Held) -> bool {
-    codes_of(&held.resource, "category").any(|code| matches!(code, "LP29693-6" | "LAB"))
 }
 
 #[cfg(test)]

@@ -25,11 +25,6 @@ impl Held {
         text(&self.resource, "resourceType").unwrap_or_default()
     }
 
-    /// Its logical id; empty where it has none.
-    pub(super) fn id(&self) -> String {
-        text(&self.resource, "id").map(clean).unwrap_or_default()
-    }
-
     /// Whether it says that it was written by mistake, or is not to be carried out.
     pub(super) fn is_void(&self) -> bool {
         let status = text(&self.resource, "status").unwrap_or_default();

@@ -171,8 +171,6 @@ pub struct PeopleParts {
     pub me: MemberId,
     /// Its name, for people.
     pub name: String,
-    /// Under which https address the other members reach it.
-    pub endpoint: String,
     /// What time it is.
     pub clock: SharedClock,
     /// Who may see what.
@@ -263,7 +261,7 @@ impl People {
         let permit = self.permit(caller, whose).await?;
         let (me, name) = (self.parts.me.clone(), self.parts.name.clone());
         let mut gathered = Gathered {
-            hospitals: vec![hospital_of(me, name, &self.parts.endpoint)],
+            hospitals: vec![hospital_of(me, name, self.parts.federation.endpoint())],
             ..Gathered::default()
         };
         for one in wanted {
