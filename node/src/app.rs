@@ -18,6 +18,7 @@ use federation_service::words::PageError;
 
 use crate::access::{Access, HousePolicy, LabRelease};
 use crate::audit::{Audit, Kind, Line};
+use crate::clinic::{Clinic, ClinicParts};
 use crate::config::Config;
 use crate::consent::Consents;
 use crate::database::backup::{BeforeChange, Folder, Occasion};
@@ -311,6 +312,13 @@ impl Node {
             exports: exports.clone(),
             people: people(&rooms, &federation),
             reception: reception(&rooms, &federation),
+            clinic: Clinic::new(ClinicParts {
+                clock: Arc::clone(&rooms.clock),
+                access: rooms.access.clone(),
+                audit: rooms.audit.clone(),
+                records: rooms.records.clone(),
+                federation: Arc::clone(&federation),
+            }),
             pages,
             federation: Arc::clone(&federation),
             identity: rooms.identity.clone(),

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod app;
 pub mod audit;
+pub mod clinic;
 pub mod commands;
 pub mod config;
 pub mod consent;
@@ -13,6 +14,7 @@ pub mod doctor;
 pub mod emergency;
 pub mod export;
 pub mod federation;
+pub mod health;
 pub mod identity;
 pub mod import;
 pub mod joining;

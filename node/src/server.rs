@@ -21,6 +21,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::access::Access;
+use crate::clinic::{self, Clinic};
 use crate::config::{self, Config};
 use crate::consent::Consents;
 use crate::desk::{self, Reception};
@@ -81,6 +82,7 @@ pub(crate) struct House {
     pub(crate) linkage: Linkage,
     pub(crate) emergency: Emergency,
     pub(crate) exports: Exports,
+    pub(crate) clinic: Clinic,
     pub(crate) pages: Pages,
     pub(crate) people: People,
     pub(crate) reception: Reception,
@@ -320,6 +322,7 @@ struct Served {
     linkage: Data<Linkage>,
     emergency: Data<Emergency>,
     exports: Data<Exports>,
+    clinic: Data<Clinic>,
     pages: Pages,
     people: Data<People>,
     reception: Data<Reception>,
@@ -336,6 +339,7 @@ impl Served {
             linkage: Data::new(house.linkage.clone()),
             emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
+            clinic: Data::new(house.clinic.clone()),
             pages: house.pages.clone(),
             people: Data::new(house.people.clone()),
             reception: Data::new(house.reception.clone()),
@@ -361,6 +365,7 @@ impl Served {
             routes
                 .app_data(served.exports.clone())
                 .app_data(served.reception.clone())
+                .app_data(served.clinic.clone())
                 .app_data(Data::new(served.pages.to(Audience::Staff)))
                 .configure(pages::routes::configure);
             routes.service(
@@ -372,6 +377,7 @@ impl Served {
                     .configure(emergency::routes::configure)
                     .configure(federation::configure_hospital)
                     .configure(export::routes::configure)
+                    .configure(clinic::routes::configure)
                     .configure(records::configure)
                     .default_service(web::to(nothing_here)),
             );

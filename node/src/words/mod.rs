@@ -22,7 +22,14 @@ macro_rules! file {
 }
 
 /// Every file there is.
-pub const FILES: &[Page] = &[file!("desk"), file!("pages"), file!("patient"), file!("problem"), file!("results")];
+pub const FILES: &[Page] = &[
+    file!("clinic"),
+    file!("desk"),
+    file!("pages"),
+    file!("patient"),
+    file!("problem"),
+    file!("results"),
+];
 
 /// Both languages, ready to speak. Cheap to clone.
 #[derive(Clone)]
