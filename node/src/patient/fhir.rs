@@ -243,6 +243,35 @@ pub(super) fn quantity(value: &Value) -> Option<Quantity> {
     })
 }
 
+/// The name of a Patient in one representation (`IDE` kanji, `SYL` kana).
+///
+/// Source: JP Core, JP_HumanName.
+pub(super) fn called_in(patient: &Value, form: &str) -> Option<String> {
+    let mut names = list(patient, "name").filter(|name| {
+        list(name, "extension").any(|one| text(one, "valueCode") == Some(form))
+    });
+    names.next().and_then(full_name)
+}
+
+/// The name of a Patient as it is written, in kanji where it has them.
+pub(super) fn called(patient: &Value) -> Option<String> {
+    let any = || list(patient, "name").find_map(full_name);
+    called_in(patient, "IDE").or_else(any)
+}
+
+fn full_name(name: &Value) -> Option<String> {
+    let given: Vec<&str> = texts(name, "given").collect();
+    let parts = || {
+        let family = text(name, "family")?;
+        Some(format!("{family} {}", given.join(" ")))
+    };
+    let whole = text(name, "text").map(ToOwned::to_owned);
+    whole
+        .or_else(parts)
+        .map(|name| clean(&name))
+        .filter(|name| !name.is_empty())
+}
+
 /// What a Reference shows: its display.
 pub(super) fn shown(reference: &Value) -> Option<String> {
     text(reference, "display")

@@ -10,7 +10,7 @@ use super::problem;
 use crate::identity::Caller;
 use crate::pages::Sheet;
 use crate::patient::download::{bundle, medicines_table, results_table};
-use crate::patient::fhir::{When, list, text};
+use crate::patient::fhir::{When, called, called_in, text};
 use crate::patient::gather::{Gathered, LAB, Patience, People, Wanted, all};
 use crate::patient::medicines::{Prescription, medicines as listed};
 use crate::patient::notebook::{self, Institution, Owner};
@@ -182,27 +182,10 @@ async fn owner(people: &People, caller: &Caller) -> Result<Owner, Problem> {
     let Some(patient) = patient else {
         return Ok(Owner::default());
     };
-    let called = |form: &str| {
-        let mut names = list(&patient, "name").filter(|name| {
-            list(name, "extension").any(|one| text(one, "valueCode") == Some(form))
-        });
-        names.next().and_then(full_name)
-    };
-    let any = || list(&patient, "name").find_map(full_name);
     Ok(Owner {
-        name: called("IDE").or_else(any).unwrap_or_default(),
-        kana: called("SYL").unwrap_or_default(),
+        name: called(&patient).unwrap_or_default(),
+        kana: called_in(&patient, "SYL").unwrap_or_default(),
         gender: text(&patient, "gender").unwrap_or_default().to_owned(),
         born: text(&patient, "birthDate").and_then(When::parse).map(|born| born.day),
     })
-}
-
-fn full_name(name: &serde_json::Value) -> Option<String> {
-    let given: Vec<&str> = crate::patient::fhir::texts(name, "given").collect();
-    let parts = || {
-        let family = text(name, "family")?;
-        Some(format!("{family} {}", given.join(" ")).trim().to_owned())
-    };
-    let whole = text(name, "text").map(ToOwned::to_owned);
-    whole.or_else(parts).map(|name| crate::patient::fhir::clean(&name))
 }

@@ -42,7 +42,8 @@ impl Manner {
 }
 
 /// The kinds that home looks at.
-const OF_HOME: [Wanted; 4] = [
+const OF_HOME: [Wanted; 5] = [
+    all("Patient"),
     LAB,
     all("MedicationRequest"),
     all("Appointment"),

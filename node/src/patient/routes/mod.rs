@@ -6,7 +6,6 @@
 mod download;
 mod look;
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{ServiceConfig, get};
 use federation_service::problem::Problem;
@@ -18,7 +17,6 @@ use crate::linkage::LinkageError;
 /// before them.
 pub fn configure(config: &mut ServiceConfig) {
     config
-        .route("/", get().to(home_of_all))
         .route("/p", get().to(look::home))
         .route("/p/results", get().to(look::results))
         .route("/p/results/{item}", get().to(look::item))
@@ -32,13 +30,6 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/p/download/results.csv", get().to(download::results))
         .route("/p/download/medicines.csv", get().to(download::medicines))
         .route("/p/download/fhir.json", get().to(download::everything));
-}
-
-/// `GET /`: the person's home.
-async fn home_of_all() -> HttpResponse {
-    HttpResponse::SeeOther()
-        .insert_header((actix_web::http::header::LOCATION, "/p"))
-        .finish()
 }
 
 /// Why a page is not shown, as a person may know it.

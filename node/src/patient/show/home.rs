@@ -8,7 +8,7 @@ use super::results::{Row, row};
 use super::{Around, Chip, chip, with_hour};
 use crate::pages::Sheet;
 use crate::patient::beside::{Appointment, appointments};
-use crate::patient::fhir::days_between;
+use crate::patient::fhir::{called, days_between};
 use crate::patient::gather::Gathered;
 use crate::patient::medicines::medicines;
 use crate::patient::results::results;
@@ -23,6 +23,7 @@ const MOST_MEDICINES: usize = 4;
 #[template(path = "patient/templates/home.html")]
 pub(in crate::patient) struct HomePage {
     page: Sheet,
+    name: String,
     around: Around,
     next: Option<Next>,
     results: Vec<Row>,
@@ -67,13 +68,16 @@ impl HomePage {
         let next = appointments(&held, today).into_iter().next();
         let listed = medicines.iter().take(MOST_MEDICINES);
         let shown = fresh.iter().take(MOST_RESULTS);
+        let patient = held.iter().find(|one| one.kind() == "Patient");
+        let records = held.iter().filter(|one| one.kind() != "Patient").count();
         Self {
             around: Around::of(page, gathered, "/p"),
             results: shown.map(|one| row(page, gathered, one)).collect(),
             new_results: fresh.len(),
             medicines: listed.map(|one| taken(page, gathered, one)).collect(),
             more_medicines: medicines.len().saturating_sub(MOST_MEDICINES),
-            is_empty: held.is_empty() && !gathered.is_own_only && gathered.missing.is_empty(),
+            name: patient.and_then(|one| called(&one.resource)).unwrap_or_default(),
+            is_empty: records == 0 && !gathered.is_own_only && gathered.missing.is_empty(),
             next: next.map(|one| of(page, gathered, today, one)),
             page: page.clone(),
         }

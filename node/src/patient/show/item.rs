@@ -1,14 +1,18 @@
 //! P3: one item: what it is, the newest value, how it went.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
-use askama::filters::Safe;
 use jiff::civil::Date;
 
 use super::results::{Row, row};
 use super::{Around, long};
 use crate::pages::Sheet;
+use crate::pages::chart::{ChartWords, Figure, LineChart, Outside, Point, Range, Series};
 use crate::patient::gather::Gathered;
-use crate::patient::results::{Course, LabResult, course, explained, place_on_bar, results};
+use crate::patient::results::{
+    Course, Found, LabResult, Standing, course, explained, place_on_bar, results,
+};
 
 /// The most values in the table.
 const MOST_ROWS: usize = 200;
@@ -22,7 +26,7 @@ pub(in crate::patient) struct ItemPage {
     title: String,
     about: String,
     newest: Option<Newest>,
-    figure: Option<Safe<String>>,
+    figure: Option<Figure>,
     rows: Vec<Past>,
 }
 
@@ -33,7 +37,7 @@ pub(in crate::patient) struct ItemPart {
     page: Sheet,
     around: Around,
     newest: Option<Newest>,
-    figure: Option<Safe<String>>,
+    figure: Option<Figure>,
     rows: Vec<Past>,
 }
 
@@ -131,10 +135,93 @@ fn rows(page: &Sheet, gathered: &Gathered, course: &Course<'_>) -> Vec<Past> {
 
 /// The chart of two or more values; each hospital with its own range.
 fn figure(
-    _page: &Sheet,
-    _gathered: &Gathered,
-    _course: &Course<'_>,
-    _title: &str,
-) -> Option<Safe<String>> {
-    None
+    page: &Sheet,
+    gathered: &Gathered,
+    course: &Course<'_>,
+    title: &str,
+) -> Option<Figure> {
+    if course.drawn.len() < 2 {
+        return None;
+    }
+    let mut by: BTreeMap<usize, Vec<&LabResult>> = BTreeMap::new();
+    for result in &course.drawn {
+        by.entry(result.hospital).or_default().push(result);
+    }
+    let series: Vec<Series> = by
+        .into_iter()
+        .map(|(hospital, results)| Series {
+            name: gathered.name(hospital).to_owned(),
+            place: hospital,
+            range: results.last().and_then(|newest| band(newest)),
+            points: results.into_iter().map(point).collect(),
+        })
+        .collect();
+    let words: Vec<String> = CHART_KEYS.iter().map(|key| page.t(key)).collect();
+    let word = |at: usize| words.get(at).map_or("", String::as_str);
+    let words = ChartWords {
+        table: word(0),
+        day: word(1),
+        source: word(2),
+        value: word(3),
+        range: word(4),
+        high: word(5),
+        low: word(6),
+        spread: [word(7), word(8), word(9), word(10)],
+        item: word(11),
+        span: [word(12), word(13)],
+        pressure: [word(14), word(15)],
+    };
+    let count = u32::try_from(course.drawn.len()).unwrap_or(u32::MAX);
+    let chart = LineChart {
+        title,
+        description: &page.t1("patient-chart-says", "count", count),
+        unit: course.newest.found.unit(),
+        series: &series,
+        is_log: false,
+    };
+    Some(chart.draw(&words))
+}
+
+/// The words of a chart, in the order of [`ChartWords`].
+const CHART_KEYS: [&str; 16] = [
+    "patient-chart-table",
+    "patient-chart-day",
+    "patient-chart-source",
+    "patient-chart-value",
+    "patient-chart-range",
+    "patient-standing-high",
+    "patient-standing-low",
+    "patient-chart-least",
+    "patient-chart-median",
+    "patient-chart-most",
+    "patient-chart-readings",
+    "patient-chart-item",
+    "patient-chart-first",
+    "patient-chart-last",
+    "patient-chart-upper",
+    "patient-chart-lower",
+];
+
+fn band(result: &LabResult) -> Option<Range> {
+    let end = |end: &Option<crate::patient::fhir::Number>| end.as_ref().map(|end| end.value);
+    let (low, high) = (end(&result.range.low), end(&result.range.high));
+    (low.is_some() || high.is_some()).then_some(Range { low, high })
+}
+
+fn point(result: &LabResult) -> Point {
+    let value = match &result.found {
+        Found::Number {
+            number, comparator, ..
+        } if comparator.is_empty() => Some(number.value),
+        _ => None,
+    };
+    Point {
+        at: result.taken.moment(),
+        value,
+        outside: match result.standing {
+            Standing::High => Some(Outside::High),
+            Standing::Low => Some(Outside::Low),
+            _ => None,
+        },
+    }
 }
