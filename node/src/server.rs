@@ -28,6 +28,7 @@ use crate::desk::{self, Reception};
 use crate::emergency::{self, Emergency};
 use crate::export::{self, Exports};
 use crate::federation::{self, Federation};
+use crate::identity::deep_link::FindChart;
 use crate::identity::routes::Site;
 use crate::identity::{self, Identity};
 use crate::linkage::{self, Linkage};
@@ -87,6 +88,7 @@ pub(crate) struct House {
     pub(crate) people: People,
     pub(crate) reception: Reception,
     pub(crate) readiness: Arc<dyn Readiness>,
+    pub(crate) charts: Arc<dyn FindChart>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -323,6 +325,7 @@ struct Served {
     emergency: Data<Emergency>,
     exports: Data<Exports>,
     clinic: Data<Clinic>,
+    charts: Data<dyn FindChart>,
     pages: Pages,
     people: Data<People>,
     reception: Data<Reception>,
@@ -340,6 +343,7 @@ impl Served {
             emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
             clinic: Data::new(house.clinic.clone()),
+            charts: Data::from(Arc::clone(&house.charts)),
             pages: house.pages.clone(),
             people: Data::new(house.people.clone()),
             reception: Data::new(house.reception.clone()),
@@ -367,6 +371,7 @@ impl Served {
                 .app_data(served.reception.clone())
                 .app_data(served.clinic.clone())
                 .app_data(Data::new(served.pages.to(Audience::Staff)))
+                .app_data(served.charts.clone())
                 .configure(pages::routes::configure);
             routes.service(
                 web::scope("")

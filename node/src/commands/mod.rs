@@ -140,6 +140,10 @@ fn start_failure(error: &StartError) -> Failure {
             "remove the directory folder in the state directory; it is fetched again",
         ),
         StartError::Profiles(_) => (Exit::Config, PROFILES),
+        StartError::SignIn(_) => (
+            Exit::Config,
+            "mend auth.oidc.issuer, auth.oidc.ca_file or auth.oidc.allow_cidrs",
+        ),
         StartError::Tls(_) => (Exit::Config, "check the certificate and key files"),
         StartError::Words(_) => (Exit::Failure, "install the program again"),
         StartError::Listen { .. } => (

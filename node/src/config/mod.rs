@@ -6,6 +6,7 @@
 mod audit;
 mod emergency;
 mod error;
+mod oidc;
 mod passphrase;
 mod patient;
 mod records;
@@ -27,16 +28,17 @@ use reqwest::Url;
 pub use audit::AuditSettings;
 pub use emergency::EmergencySettings;
 pub use error::{ConfigError, EXIT_CONFIG};
+pub use oidc::{OidcSettings, Secret};
 pub use records::{RecordsSettings, Validation};
 pub use session::SessionSettings;
 pub use settings::ENVIRONMENT_PREFIX;
 use settings::Settings;
 pub use values::OrganizationCode;
-pub use vitals::VitalsSettings;
 pub(crate) use values::{duration, size};
+pub use vitals::VitalsSettings;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 61] = [
+pub const KEYS: &[&str] = &[
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -89,6 +91,14 @@ pub const KEYS: [&str; 61] = [
     "patient.public_url",
     "patient.workers",
     "patient.lab_release_delay",
+    "auth.oidc.issuer",
+    "auth.oidc.client_id",
+    "auth.oidc.client_secret",
+    "auth.oidc.client_secret_file",
+    "auth.oidc.id_claim",
+    "auth.oidc.role_claim",
+    "auth.oidc.allow_cidrs",
+    "auth.oidc.ca_file",
     "session.staff_idle",
     "session.person_idle",
     "session.max",
@@ -135,6 +145,8 @@ pub struct Config {
     pub lab_release_delay: Duration,
     /// How long browsers stay signed in.
     pub session: SessionSettings,
+    /// The hospital's own sign-in, if it has one.
+    pub oidc: Option<OidcSettings>,
     /// Where metrics are served; loopback only, absent means nowhere.
     pub metrics: Option<SocketAddr>,
     /// How the log looks.
@@ -328,7 +340,7 @@ impl Config {
     /// # Errors
     /// The first thing wrong, naming the key and where its value stands.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        Self::from_settings(&Settings::read(file, None, &KEYS)?)
+        Self::from_settings(&Settings::read(file, None, KEYS)?)
     }
 
     /// Reads `file` with `environment` over it instead of the process's.
@@ -339,7 +351,7 @@ impl Config {
         file: &Path,
         environment: BTreeMap<String, String>,
     ) -> Result<Self, ConfigError> {
-        Self::from_settings(&Settings::read(file, Some(environment), &KEYS)?)
+        Self::from_settings(&Settings::read(file, Some(environment), KEYS)?)
     }
 
     /// The member id, as text.
@@ -392,6 +404,7 @@ impl Config {
             )?,
             lab_release_delay: patient::lab_release_delay(settings)?,
             session: session::session(settings)?,
+            oidc: oidc::oidc(settings)?,
             metrics,
             log: log(settings)?,
             shutdown_timeout: settings.duration(

@@ -9,8 +9,11 @@ mod caller;
 pub mod ceremony;
 pub mod deep_link;
 pub mod enrolment;
+pub mod hospital;
+mod jwks;
 mod jwt;
 mod owner;
+mod pages;
 pub mod passkeys;
 mod rates;
 mod refusal;
@@ -25,14 +28,16 @@ use std::sync::Arc;
 
 use federation_protocol::time::Timestamp;
 use federation_service::clock::SharedClock;
+use federation_service::outbound::issuer::IssuerError;
 
 use crate::audit::{self, Kind, Line};
-use crate::config::SessionSettings;
+use crate::config::{OidcSettings, SessionSettings};
 use crate::database::{Database, DatabaseError, Rid};
 use crate::keys::Keys;
 
 pub use birth::BirthDate;
 pub use caller::{Caller, PersonId, Role};
+use hospital::HospitalSignIn;
 pub use jwt::Algorithm;
 pub use owner::Owner;
 use rates::Rates;
@@ -60,7 +65,9 @@ pub enum IdentityError {
     #[error("no account of this id and role that is let in")]
     NoAccount,
     /// Not a public key that systems sign with, or none with this id.
-    #[error("no public key of a kind that systems sign with (Ed25519, P-256), or none with this id")]
+    #[error(
+        "no public key of a kind that systems sign with (Ed25519, P-256), or none with this id"
+    )]
     Key,
     /// Not a name.
     #[error("a name of 1 to 100 characters is needed")]
@@ -100,6 +107,8 @@ pub struct IdentityParts {
     pub sessions: SessionSettings,
     /// The hospital's name, as authenticators show it.
     pub organization: String,
+    /// The hospital's own sign-in, if it has one.
+    pub oidc: Option<OidcSettings>,
 }
 
 /// Who may come in. Cheap to clone.
@@ -110,21 +119,32 @@ pub struct Identity {
     keys: Arc<Keys>,
     sessions: SessionSettings,
     organization: Arc<str>,
+    hospital: Option<Arc<HospitalSignIn>>,
     rates: Rates,
 }
 
 impl Identity {
     /// The tokens and sessions kept in a database, judged by a clock.
-    #[must_use]
-    pub fn new(parts: IdentityParts) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// The settings of the hospital's own sign-in cannot be used.
+    pub fn open(parts: IdentityParts) -> Result<Self, IssuerError> {
+        let hospital = parts.oidc.map(HospitalSignIn::new).transpose()?;
+        Ok(Self {
+            hospital: hospital.map(Arc::new),
             database: parts.database,
             clock: parts.clock,
             keys: parts.keys,
             sessions: parts.sessions,
             organization: parts.organization.into(),
             rates: Rates::new(),
-        }
+        })
+    }
+
+    /// Whether the settings name a sign-in of the hospital's own.
+    #[must_use]
+    pub fn has_hospital_sign_in(&self) -> bool {
+        self.hospital.is_some()
     }
 
     /// Makes a token for a member of staff or a system. `id` is the staff or system id: needed for

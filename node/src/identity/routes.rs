@@ -5,10 +5,13 @@
 //! that unknown paths answer a stranger like known ones. Handlers then take [`Caller`] as an argument,
 //! and [`Option<Signed>`] where a page shows who is in.
 
+mod account;
 mod ceremonies;
 mod cookie;
 mod door;
+mod entry;
 pub mod next;
+mod sign_in;
 mod site;
 
 use std::future::{Ready, ready};
@@ -28,12 +31,20 @@ pub use site::Site;
 pub fn configure_staff(config: &mut ServiceConfig) {
     ceremonies::configure(config);
     ceremonies::configure_staff(config);
+    entry::configure(config);
+    entry::configure_staff(config);
+    sign_in::configure_staff(config);
+    account::configure(config);
+    account::configure_staff(config);
 }
 
 /// Adds the people's way in, as [`configure_staff`] does the staff's.
 pub fn configure_people(config: &mut ServiceConfig) {
     ceremonies::configure(config);
     ceremonies::configure_people(config);
+    entry::configure(config);
+    entry::configure_people(config);
+    account::configure(config);
 }
 
 impl FromRequest for Caller {

@@ -220,6 +220,12 @@ impl Identity {
         Ok(())
     }
 
+    /// When the second factor of this session was shown, if that was within the last 15 minutes.
+    #[must_use]
+    pub fn fresh_factor(&self, signed: &Signed) -> Option<Timestamp> {
+        signed.fresh_factor(self.clock.now())
+    }
+
     /// After how long without a request a session of this caller is locked.
     #[must_use]
     pub fn idle_of(&self, caller: &Caller) -> Duration {

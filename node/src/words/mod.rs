@@ -25,10 +25,12 @@ macro_rules! file {
 pub const FILES: &[Page] = &[
     file!("clinic"),
     file!("desk"),
+    file!("entry"),
     file!("pages"),
     file!("patient"),
     file!("problem"),
     file!("results"),
+];
 ];
 
 /// Both languages, ready to speak. Cheap to clone.

@@ -199,13 +199,15 @@ impl Foundation {
         };
         let federation = ground.open(database.clone()).await;
         let federation = Data::new(federation);
-        let identity = Identity::new(IdentityParts {
+        let identity = Identity::open(IdentityParts {
             database,
             clock: Arc::clone(&clock),
             keys: Arc::clone(&self.keys),
             sessions: SessionSettings::default(),
             organization: "みなと病院".into(),
-        });
+            oidc: None,
+        })
+        .unwrap();
         let physician = physician(&identity, "dr-0042").await;
         let hospital_socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let hospital_address = hospital_socket.local_addr().unwrap();

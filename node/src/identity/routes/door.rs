@@ -14,6 +14,7 @@ use super::super::{Caller, Identity, Role, Signed};
 use super::next::{is_page, with_next};
 use super::{cookie, site};
 use crate::database::DatabaseError;
+use crate::pages::Visitor;
 
 /// The paths that answer strangers without looking at who they are: whether the node lives and is
 /// ready, what every page is dressed with, and what browsers report by themselves.
@@ -148,9 +149,14 @@ async fn known(request: &HttpRequest, admitted: Admitted) -> Result<(), Denied> 
         Brought::Bearer(token) => {
             let caller = identity.authenticate(token).await?;
             let caller = caller.filter(|caller| admitted(caller.role()));
-            request
-                .extensions_mut()
-                .insert(caller.ok_or(Denied::Stranger)?);
+            let caller = caller.ok_or(Denied::Stranger)?;
+            let mut extensions = request.extensions_mut();
+            extensions.insert(Visitor {
+                name: caller.id().unwrap_or_default().to_owned(),
+                role: caller.role().as_str(),
+                idle_seconds: None,
+            });
+            extensions.insert(caller);
             Ok(())
         }
         Brought::Cookie(cookie) => {
@@ -162,10 +168,20 @@ async fn known(request: &HttpRequest, admitted: Admitted) -> Result<(), Denied> 
                 return Err(Denied::Locked);
             }
             let mut extensions = request.extensions_mut();
+            extensions.insert(visitor(identity, &signed));
             extensions.insert::<Caller>(signed.caller.clone());
             extensions.insert::<Signed>(signed);
             Ok(())
         }
+    }
+}
+
+/// Who is in, as pages show it.
+fn visitor(identity: &Identity, signed: &Signed) -> Visitor {
+    Visitor {
+        name: signed.name.clone().unwrap_or_default(),
+        role: signed.caller.role().as_str(),
+        idle_seconds: Some(identity.idle_of(&signed.caller).as_secs()),
     }
 }
 

@@ -19,20 +19,28 @@ use super::*;
 use crate::database::testing::{on_each_async, sqlite};
 
 mod authenticator;
+mod deep_link;
 mod enrolment;
+mod hospital;
 mod passkeys;
 mod sessions;
 
 /// The room on a database, with keys of its own and the settings that nobody changed.
 pub(crate) fn identity_on(database: Database, clock: SharedClock) -> Identity {
+    identity_with(database, clock, None)
+}
+
+fn identity_with(database: Database, clock: SharedClock, oidc: Option<OidcSettings>) -> Identity {
     let folder = tempfile::tempdir().unwrap();
-    Identity::new(IdentityParts {
+    let opened = Identity::open(IdentityParts {
         database,
         clock,
         keys: Arc::new(Keys::create(&folder.path().join("keys")).unwrap()),
         sessions: SessionSettings::default(),
         organization: "みなと病院".into(),
-    })
+        oidc,
+    });
+    opened.unwrap()
 }
 
 fn start() -> Timestamp {

@@ -4,7 +4,7 @@
 // A form of class `passkey` has
 //   data-begin, data-finish   the two addresses
 //   data-ceremony             `create` or `get`
-//   data-fragment             the field that what stands behind `#` goes into, taken out of the address
+//   data-hash                 the field that what stands behind `#` goes into, taken out of the address
 //   data-device               on pages of people: the device keys are made ready with the same touch
 // and says what happened in its element of class `says`, in the words of its own data-… attributes:
 // busy, refused, cancelled, unsupported, failed, wait.
@@ -125,7 +125,7 @@ function say(form, word) {
 
 /// What stands behind `#` goes into a field, and out of the address and the history.
 function takeFragment(form) {
-  const field = form.elements[form.dataset.fragment];
+  const field = form.elements[form.dataset.hash];
   const fragment = location.hash.slice(1);
   if (!field || !fragment) return;
   field.value = decodeURIComponent(fragment);
@@ -133,7 +133,11 @@ function takeFragment(form) {
 }
 
 function wire(form) {
-  if (form.dataset.fragment) takeFragment(form);
+  if (form.dataset.hash) takeFragment(form);
+  // Whoever is asked who they are has left, or was away: the keys come with the next touch.
+  if (form.dataset.device !== undefined) {
+    import("./device.js").then((device) => device.forget()).catch(() => {});
+  }
   const button = form.querySelector("button");
   if (!window.PublicKeyCredential) {
     say(form, "unsupported");

@@ -90,6 +90,13 @@ const ROWS: &[(&str, &str)] = &[
         "INSERT INTO witnessed_log VALUES ('urn:x', 5, 'root', 5)",
     ),
     (
+        "0028",
+        "INSERT INTO vital_person VALUES (1, 'k'); \
+         INSERT INTO vital_upload VALUES ('u', 'hana', 1, 'saved', 5, 5, 6, NULL, NULL, NULL, 1, 0, 0); \
+         INSERT INTO vital_brought VALUES ('u', 'vital-1'); \
+         INSERT INTO vital_token VALUES ('t', 'd', 'hana', 1, 'iPhone', 5, NULL, NULL)",
+    ),
+    (
         "0022",
         "INSERT INTO staff VALUES ('dr-1', 'h', 'physician', 'Sato', 5, NULL); \
          INSERT INTO session VALUES ('s', 'd', 'staff:dr-1', 'physician', NULL, 'passkey', 5, 5, 9, \
@@ -101,13 +108,6 @@ const ROWS: &[(&str, &str)] = &[
          INSERT INTO entry_miss (who, at) VALUES ('w', 5); \
          INSERT INTO system_key VALUES ('k', 'ehr', 'EdDSA', 'key', 5, NULL); \
          INSERT INTO opened_link VALUES ('k', 'jti', 6)",
-    ),
-    (
-        "0028",
-        "INSERT INTO vital_person VALUES (1, 'k'); \
-         INSERT INTO vital_upload VALUES ('u', 'hana', 1, 'saved', 5, 5, 6, NULL, NULL, NULL, 1, 0, 0); \
-         INSERT INTO vital_brought VALUES ('u', 'vital-1'); \
-         INSERT INTO vital_token VALUES ('t', 'd', 'hana', 1, 'iPhone', 5, NULL, NULL)",
     ),
 ];
 
