@@ -21,6 +21,7 @@ pub mod joining;
 pub mod keys;
 pub mod linkage;
 pub mod metrics;
+pub mod operations;
 pub mod pages;
 pub mod patient;
 pub mod records;

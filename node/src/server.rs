@@ -33,6 +33,7 @@ use crate::identity::routes::Site;
 use crate::identity::{self, Identity};
 use crate::linkage::{self, Linkage};
 use crate::metrics::{Metrics, RequestLabels};
+use crate::operations::{self, Operations};
 use crate::pages::{self, Audience, Pages};
 use crate::patient::{self, People};
 use crate::records::{self, Records};
@@ -84,6 +85,7 @@ pub(crate) struct House {
     pub(crate) emergency: Emergency,
     pub(crate) exports: Exports,
     pub(crate) clinic: Clinic,
+    pub(crate) operations: Operations,
     pub(crate) pages: Pages,
     pub(crate) people: People,
     pub(crate) reception: Reception,
@@ -325,6 +327,7 @@ struct Served {
     emergency: Data<Emergency>,
     exports: Data<Exports>,
     clinic: Data<Clinic>,
+    operations: Data<Operations>,
     charts: Data<dyn FindChart>,
     pages: Pages,
     people: Data<People>,
@@ -343,6 +346,7 @@ impl Served {
             emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
             clinic: Data::new(house.clinic.clone()),
+            operations: Data::new(house.operations.clone()),
             charts: Data::from(Arc::clone(&house.charts)),
             pages: house.pages.clone(),
             people: Data::new(house.people.clone()),
@@ -370,6 +374,7 @@ impl Served {
                 .app_data(served.exports.clone())
                 .app_data(served.reception.clone())
                 .app_data(served.clinic.clone())
+                .app_data(served.operations.clone())
                 .app_data(Data::new(served.pages.to(Audience::Staff)))
                 .app_data(served.charts.clone())
                 .configure(pages::routes::configure);
@@ -383,6 +388,7 @@ impl Served {
                     .configure(federation::configure_hospital)
                     .configure(export::routes::configure)
                     .configure(clinic::routes::configure)
+                    .configure(operations::routes::configure)
                     .configure(records::configure)
                     .default_service(web::to(nothing_here)),
             );
