@@ -104,7 +104,11 @@ fn texts_in_quotes(text: &str) -> impl Iterator<Item = String> + '_ {
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b))
     };
-    text.split('"').filter(shaped).map(ToOwned::to_owned)
+    // Of a text that is put together its beginning counts.
+    text.split('"')
+        .filter_map(|part| part.split('{').next())
+        .filter(shaped)
+        .map(ToOwned::to_owned)
 }
 
 /// Rooms without pages: what stands in quotes there is a word of FHIR or of the protocol.
