@@ -19,6 +19,7 @@ use federation_service::words::PageError;
 
 use crate::access::{Access, HousePolicy};
 use crate::audit::{Audit, Kind, Line};
+use crate::clinic::{Clinic, ClinicParts};
 use crate::config::Config;
 use crate::consent::Consents;
 use crate::database::backup::{BeforeChange, Folder, Occasion};
@@ -311,6 +312,13 @@ impl Node {
         let pages = Pages::open(own_name(&rooms.config), Audience::Staff, &mut registry)?;
         let house = House {
             exports: exports.clone(),
+            clinic: Clinic::new(ClinicParts {
+                clock: Arc::clone(&rooms.clock),
+                access: rooms.access.clone(),
+                audit: rooms.audit.clone(),
+                records: rooms.records.clone(),
+                federation: Arc::clone(&federation),
+            }),
             pages,
             federation: Arc::clone(&federation),
             identity: rooms.identity.clone(),

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod app;
 pub mod audit;
+pub mod clinic;
 pub mod commands;
 pub mod config;
 pub mod consent;
@@ -12,6 +13,7 @@ pub mod doctor;
 pub mod emergency;
 pub mod export;
 pub mod federation;
+pub mod health;
 pub mod identity;
 pub mod import;
 pub mod joining;

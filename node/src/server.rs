@@ -21,6 +21,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::access::Access;
+use crate::clinic::{self, Clinic};
 use crate::config::{self, Config};
 use crate::consent::Consents;
 use crate::emergency::{self, Emergency};
@@ -80,6 +81,7 @@ pub(crate) struct House {
     pub(crate) linkage: Linkage,
     pub(crate) emergency: Emergency,
     pub(crate) exports: Exports,
+    pub(crate) clinic: Clinic,
     pub(crate) pages: Pages,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) charts: Arc<dyn FindChart>,
@@ -319,6 +321,7 @@ struct Served {
     emergency: Data<Emergency>,
     exports: Data<Exports>,
     charts: Data<dyn FindChart>,
+    clinic: Data<Clinic>,
     pages: Pages,
 }
 
@@ -334,6 +337,7 @@ impl Served {
             emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
             charts: Data::from(Arc::clone(&house.charts)),
+            clinic: Data::new(house.clinic.clone()),
             pages: house.pages.clone(),
         }
     }
@@ -356,6 +360,7 @@ impl Served {
             served.data(routes, &site);
             routes
                 .app_data(served.exports.clone())
+                .app_data(served.clinic.clone())
                 .app_data(Data::new(served.pages.to(Audience::Staff)))
                 .app_data(served.charts.clone())
                 .configure(pages::routes::configure);
@@ -367,6 +372,7 @@ impl Served {
                     .configure(emergency::routes::configure)
                     .configure(federation::configure_hospital)
                     .configure(export::routes::configure)
+                    .configure(clinic::routes::configure)
                     .configure(records::configure)
                     .default_service(web::to(nothing_here)),
             );

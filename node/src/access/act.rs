@@ -83,10 +83,26 @@ pub enum Act<'a> {
         /// Its name.
         format: &'a str,
     },
+    /// Write or delete what a person measured themselves, in their own chart.
+    RecordVitals {
+        /// In which way: `hand`, `import`, `token`, `delete`, `undo`.
+        way: &'static str,
+        /// The upload, the upload token or the resource.
+        of: &'a str,
+    },
     /// Redeem a visit code, or ask peers under a grant.
     Ask {
         /// The practitioner who asks.
         practitioner: &'a str,
+    },
+    /// Look at what peers answered under a grant or in an emergency, while it is kept.
+    View {
+        /// The grant, or the emergency access.
+        under: &'a str,
+        /// What of it: `timeline`, `labs`, `medicines`, `documents`, `history`.
+        what: &'a str,
+        /// The chart here that it belongs to, where one was named.
+        patient: Option<Rid>,
     },
     /// Ask peers in an emergency, without a consent.
     AskInEmergency {
@@ -125,6 +141,8 @@ pub(super) enum Reach {
     HouseWrites,
     /// One's own chart, to read.
     Own(Rid),
+    /// What one measured oneself in one's own chart, to write.
+    OwnVitals(Rid),
     /// No chart: the act itself.
     Act,
 }
@@ -135,6 +153,7 @@ impl Reach {
             Reach::House => Permit::house(false),
             Reach::HouseWrites => Permit::house(true),
             Reach::Own(patient) => Permit::own_chart(patient),
+            Reach::OwnVitals(patient) => Permit::own_vitals(patient),
             Reach::Act => Permit::act(),
         }
     }
@@ -162,6 +181,9 @@ impl Act<'_> {
                 | Act::Everything { .. },
                 Caller::Person { patient, .. },
             ) => Some(Reach::Own(*patient)),
+            (Act::RecordVitals { .. }, Caller::Person { patient, .. }) => {
+                Some(Reach::OwnVitals(*patient))
+            }
             (Act::Identify { patient }, Caller::Registrar { .. }) => Some(Reach::Own(*patient)),
             (Act::Identify { patient: chart }, Caller::Person { patient, .. })
                 if chart == patient =>
@@ -175,6 +197,8 @@ impl Act<'_> {
             (Act::Ask { practitioner }, Caller::Physician { id }) if id == practitioner => {
                 Some(Reach::Act)
             }
+            // Whose grant it is, the grant says.
+            (Act::View { .. }, Caller::Physician { .. }) => Some(Reach::Act),
             // Nobody speaks for a physician in an emergency: the second factor is theirs.
             (Act::AskInEmergency { practitioner }, Caller::Physician { id })
                 if id == practitioner =>
@@ -211,7 +235,9 @@ impl Act<'_> {
             Act::Download { .. } => "download",
             Act::CancelExport { .. } => "cancel_export",
             Act::Import { .. } => "import",
+            Act::RecordVitals { .. } => "record_vitals",
             Act::Ask { .. } => "ask",
+            Act::View { .. } => "view",
             Act::AskInEmergency { .. } => "ask_in_emergency",
             Act::ReviewEmergencies => "review_emergencies",
             Act::Enroll => "enroll",
@@ -231,9 +257,13 @@ impl Act<'_> {
             | Act::Search { .. }
             | Act::History { .. }
             | Act::Everything { .. }
-            | Act::Validate { .. } => Kind::Read,
+            | Act::Validate { .. }
+            | Act::View { .. } => Kind::Read,
             Act::ReadAudit => Kind::AuditRead,
-            Act::Write { .. } | Act::Transaction | Act::Import { .. } => Kind::Write,
+            Act::Write { .. }
+            | Act::Transaction
+            | Act::Import { .. }
+            | Act::RecordVitals { .. } => Kind::Write,
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
             Act::Ask { .. } | Act::AskInEmergency { .. } => Kind::Query,
             Act::ReviewEmergencies => Kind::Emergency,
@@ -249,7 +279,8 @@ impl Act<'_> {
             | Act::Search { patient, .. }
             | Act::History { patient, .. }
             | Act::Everything { patient, .. }
-            | Act::Validate { patient, .. } => *patient,
+            | Act::Validate { patient, .. }
+            | Act::View { patient, .. } => *patient,
             Act::Identify { patient } => Some(*patient),
             _other => None,
         }
@@ -271,6 +302,8 @@ impl Act<'_> {
             Act::Download { job, file } => line.detail("job", *job).detail("file", *file),
             Act::CancelExport { job } => line.detail("job", *job),
             Act::Import { format } => line.detail("format", *format),
+            Act::RecordVitals { way, of } => line.detail("way", *way).detail("of", *of),
+            Act::View { under, what, .. } => line.detail("grant", *under).detail("view", *what),
             Act::Ask { practitioner } | Act::AskInEmergency { practitioner } => {
                 line.detail("practitioner", *practitioner)
             }

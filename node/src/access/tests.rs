@@ -52,7 +52,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 22] = [
+const ACTS: [Act<'static>; 23] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -105,6 +105,10 @@ const ACTS: [Act<'static>; 22] = [
     Act::ManageStaff,
     Act::ManageKeys,
     Act::Observe,
+    Act::RecordVitals {
+        way: "hand",
+        of: "Observation/1",
+    },
 ];
 
 #[test]
@@ -127,7 +131,7 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
     admin     manage_tokens cancel_export manage_staff observe
     security  review_emergencies manage_keys observe
     observer  observe
-    person    read search identify history everything
+    person    read search identify history everything record_vitals
     ");
 }
 

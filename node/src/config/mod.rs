@@ -12,6 +12,7 @@ mod records;
 mod session;
 mod settings;
 mod values;
+mod vitals;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,9 +34,10 @@ pub use settings::ENVIRONMENT_PREFIX;
 use settings::Settings;
 pub use values::OrganizationCode;
 pub(crate) use values::{duration, size};
+pub use vitals::VitalsSettings;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 66] = [
+pub const KEYS: [&str; 68] = [
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -102,6 +104,8 @@ pub const KEYS: [&str; 66] = [
     "log.format",
     "log.level",
     "shutdown.timeout",
+    "vitals.max_upload",
+    "vitals.max_disk",
 ];
 
 /// The settings of one node, checked.
@@ -125,6 +129,8 @@ pub struct Config {
     pub emergency: EmergencySettings,
     /// What a resource must be like to be stored.
     pub records: RecordsSettings,
+    /// What people may upload of what they measured themselves.
+    pub vitals: VitalsSettings,
     /// The registry, and the root that this node joined under.
     pub registry: RegistrySettings,
     /// The listener for other members, and how this node asks them.
@@ -370,6 +376,7 @@ impl Config {
             export: export(settings, &beside)?,
             emergency: emergency::emergency(settings)?,
             records: records::records(settings, &beside)?,
+            vitals: vitals::vitals(settings, &state_dir)?,
             passphrase: passphrase::passphrase(settings)?,
             database,
             registry: RegistrySettings {

@@ -49,6 +49,7 @@ mod transaction;
 mod types;
 mod validation;
 mod values;
+mod vitals;
 mod walk;
 mod writing;
 
@@ -96,6 +97,7 @@ pub use strict::JsonError;
 pub use transaction::{Done, Transacted};
 pub use types::ResourceType;
 pub use validation::Validator;
+pub use vitals::Standing;
 pub use walk::{Charts, Mark, Seen, Stretch, Walk};
 pub use writing::{Outcome, Written};
 

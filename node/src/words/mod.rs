@@ -22,7 +22,12 @@ macro_rules! file {
 }
 
 /// Every file there is.
-pub const FILES: &[Page] = &[file!("entry"), file!("pages"), file!("problem")];
+pub const FILES: &[Page] = &[
+    file!("clinic"),
+    file!("entry"),
+    file!("pages"),
+    file!("problem"),
+];
 
 /// Both languages, ready to speak. Cheap to clone.
 #[derive(Clone)]

@@ -102,6 +102,13 @@ const ROWS: &[(&str, &str)] = &[
          INSERT INTO system_key VALUES ('k', 'ehr', 'EdDSA', 'key', 5, NULL); \
          INSERT INTO opened_link VALUES ('k', 'jti', 6)",
     ),
+    (
+        "0028",
+        "INSERT INTO vital_person VALUES (1, 'k'); \
+         INSERT INTO vital_upload VALUES ('u', 'hana', 1, 'saved', 5, 5, 6, NULL, NULL, NULL, 1, 0, 0); \
+         INSERT INTO vital_brought VALUES ('u', 'vital-1'); \
+         INSERT INTO vital_token VALUES ('t', 'd', 'hana', 1, 'iPhone', 5, NULL, NULL)",
+    ),
 ];
 
 fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {
