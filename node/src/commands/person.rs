@@ -73,15 +73,13 @@ fn enroll_with_code(args: &EnrollArgs) -> Result<(), Failure> {
 /// Under which address people's browsers reach this node.
 fn patient_origin(rooms: &Rooms) -> Result<reqwest::Url, Failure> {
     let listener = &rooms.config.patient;
-    listener
-        .public_origin(listener.bind.port())
-        .ok_or_else(|| {
-            Failure::new(
-                Exit::Config,
-                "the settings do not say under which address browsers reach the patient listener",
-                "set patient.public_url, such as https://patient.musubi.example.jp",
-            )
-        })
+    listener.public_origin(listener.bind.port()).ok_or_else(|| {
+        Failure::new(
+            Exit::Config,
+            "the settings do not say under which address browsers reach the patient listener",
+            "set patient.public_url, such as https://patient.musubi.example.jp",
+        )
+    })
 }
 
 /// When the person of this chart was born. The read is the desk's: it stands in the audit.

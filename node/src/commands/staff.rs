@@ -54,12 +54,7 @@ fn setup_link(args: &SetupLinkArgs) -> Result<(), Failure> {
 }
 
 /// Makes a setup link and shows it, this once.
-fn show_link(
-    rooms: &Rooms,
-    id: &str,
-    life: LifeArgs,
-    output: &OutputArgs,
-) -> Result<(), Failure> {
+fn show_link(rooms: &Rooms, id: &str, life: LifeArgs, output: &OutputArgs) -> Result<(), Failure> {
     let origin = origin(rooms)?;
     let link = wait(rooms.identity.setup_link(id, life.ttl, By::operator())).or_failure(
         Exit::Failure,
@@ -88,15 +83,13 @@ fn show_link(
 /// Under which address staff's browsers reach this node.
 fn origin(rooms: &Rooms) -> Result<reqwest::Url, Failure> {
     let hospital = &rooms.config.hospital;
-    hospital
-        .public_origin(hospital.bind.port())
-        .ok_or_else(|| {
-            Failure::new(
-                Exit::Config,
-                "the settings do not say under which address browsers reach the hospital listener",
-                "set hospital.public_url, such as https://musubi.example.jp",
-            )
-        })
+    hospital.public_origin(hospital.bind.port()).ok_or_else(|| {
+        Failure::new(
+            Exit::Config,
+            "the settings do not say under which address browsers reach the hospital listener",
+            "set hospital.public_url, such as https://musubi.example.jp",
+        )
+    })
 }
 
 fn list(args: &ListArgs) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ mod emergency;
 mod error;
 mod oidc;
 mod passphrase;
+mod patient;
 mod records;
 mod session;
 mod settings;
@@ -37,7 +38,7 @@ pub(crate) use values::{duration, size};
 pub use vitals::VitalsSettings;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 68] = [
+pub const KEYS: &[&str] = &[
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -89,6 +90,7 @@ pub const KEYS: [&str; 68] = [
     "patient.tls_key_file",
     "patient.public_url",
     "patient.workers",
+    "patient.lab_release_delay",
     "auth.oidc.issuer",
     "auth.oidc.client_id",
     "auth.oidc.client_secret",
@@ -139,6 +141,8 @@ pub struct Config {
     pub hospital: Listener,
     /// The listener for patients.
     pub patient: Listener,
+    /// How long the person waits for what the laboratory found about them.
+    pub lab_release_delay: Duration,
     /// How long browsers stay signed in.
     pub session: SessionSettings,
     /// The hospital's own sign-in, if it has one.
@@ -336,7 +340,7 @@ impl Config {
     /// # Errors
     /// The first thing wrong, naming the key and where its value stands.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        Self::from_settings(&Settings::read(file, None, &KEYS)?)
+        Self::from_settings(&Settings::read(file, None, KEYS)?)
     }
 
     /// Reads `file` with `environment` over it instead of the process's.
@@ -347,7 +351,7 @@ impl Config {
         file: &Path,
         environment: BTreeMap<String, String>,
     ) -> Result<Self, ConfigError> {
-        Self::from_settings(&Settings::read(file, Some(environment), &KEYS)?)
+        Self::from_settings(&Settings::read(file, Some(environment), KEYS)?)
     }
 
     /// The member id, as text.
@@ -398,6 +402,7 @@ impl Config {
                 "patient",
                 SocketAddr::from(([127, 0, 0, 1], 8445)),
             )?,
+            lab_release_delay: patient::lab_release_delay(settings)?,
             session: session::session(settings)?,
             oidc: oidc::oidc(settings)?,
             metrics,

@@ -229,8 +229,7 @@ fn fresh_factor(
     passkey: Option<Timestamp>,
 ) -> Result<Option<ShownFactor>, DatabaseError> {
     let now = access.at;
-    let is_fresh =
-        |at: &Timestamp| (0..=SECOND_FACTOR_SECONDS).contains(&now.seconds_since(*at));
+    let is_fresh = |at: &Timestamp| (0..=SECOND_FACTOR_SECONDS).contains(&now.seconds_since(*at));
     if let Some(at) = passkey.filter(is_fresh) {
         return Ok(Some(ShownFactor { acr: "passkey", at }));
     }

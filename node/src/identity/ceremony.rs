@@ -3,7 +3,9 @@
 
 use federation_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use webauthn_rs::prelude::{DiscoverableAuthentication, PasskeyAuthentication, PasskeyRegistration};
+use webauthn_rs::prelude::{
+    DiscoverableAuthentication, PasskeyAuthentication, PasskeyRegistration,
+};
 
 use super::{EntryError, Identity, PlainCeremony, store};
 use crate::database::{DatabaseError, HospitalConnection};

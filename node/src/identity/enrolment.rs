@@ -17,9 +17,7 @@ use super::birth::BirthDate;
 use super::ceremony::Ceremony;
 use super::passkeys::{Begun, Holder, Kept, handle_of_person, keep_and_enter};
 use super::session::{Shown, owner_line};
-use super::{
-    Caller, EntryError, Identity, IdentityError, Owner, PersonId, PlainSession, store,
-};
+use super::{Caller, EntryError, Identity, IdentityError, Owner, PersonId, PlainSession, store};
 use crate::audit::{self, Kind, Line};
 use crate::database::{DatabaseError, HospitalConnection, Rid};
 

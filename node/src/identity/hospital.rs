@@ -208,8 +208,7 @@ impl HospitalSignIn {
 
 fn random() -> Result<String, EntryError> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|_none| EntryError::Identity(IdentityError::Entropy))?;
+    getrandom::fill(&mut bytes).map_err(|_none| EntryError::Identity(IdentityError::Entropy))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
@@ -380,8 +379,8 @@ impl HospitalSignIn {
             Err(IssuerError::Status(400 | 401 | 403)) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let tokens: Tokens = serde_json::from_slice(&answer)
-            .map_err(|_other| EntryError::Hospital("its answer"))?;
+        let tokens: Tokens =
+            serde_json::from_slice(&answer).map_err(|_other| EntryError::Hospital("its answer"))?;
         let Some(token) = Unverified::read(&tokens.id_token, LONGEST_TOKEN) else {
             return Ok(None);
         };

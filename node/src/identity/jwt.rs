@@ -185,7 +185,11 @@ mod tests {
         // A key signs in its own way only: no token chooses another.
         let other = of(r#"{"alg":"ES256"}"#);
         let read = Unverified::read(&other, 4096);
-        assert!(read.unwrap().verified::<serde_json::Value>(&key()).is_none());
+        assert!(
+            read.unwrap()
+                .verified::<serde_json::Value>(&key())
+                .is_none()
+        );
     }
 
     proptest! {

@@ -37,8 +37,8 @@ use crate::keys::Keys;
 
 pub use birth::BirthDate;
 pub use caller::{Caller, PersonId, Role};
-pub use jwt::Algorithm;
 use hospital::HospitalSignIn;
+pub use jwt::Algorithm;
 pub use owner::Owner;
 use rates::Rates;
 pub use refusal::EntryError;
@@ -65,7 +65,9 @@ pub enum IdentityError {
     #[error("no account of this id and role that is let in")]
     NoAccount,
     /// Not a public key that systems sign with, or none with this id.
-    #[error("no public key of a kind that systems sign with (Ed25519, P-256), or none with this id")]
+    #[error(
+        "no public key of a kind that systems sign with (Ed25519, P-256), or none with this id"
+    )]
     Key,
     /// Not a name.
     #[error("a name of 1 to 100 characters is needed")]

@@ -13,9 +13,7 @@ use webauthn_rs::prelude::{
 
 use super::ceremony::{Ceremony, Door};
 use super::session::{self, Session, Shown, line_of, owner_line};
-use super::{
-    Caller, EntryError, Identity, Owner, PlainCeremony, PlainSession, Signed, store,
-};
+use super::{Caller, EntryError, Identity, Owner, PlainCeremony, PlainSession, Signed, store};
 use crate::audit::{self, Kind, Line};
 use crate::database::{DatabaseError, HospitalConnection, Rid};
 
@@ -140,7 +138,9 @@ impl Identity {
             return Err(EntryError::NoPasskey);
         }
         let passkeys: Vec<Passkey> = kept.into_iter().map(|one| one.passkey).collect();
-        let started = self.webauthn(origin)?.start_passkey_authentication(&passkeys);
+        let started = self
+            .webauthn(origin)?
+            .start_passkey_authentication(&passkeys);
         let (options, state) = started.map_err(|_never| EntryError::Site)?;
         let ceremony = Ceremony::Resume {
             session: signed.session.clone(),
@@ -481,4 +481,3 @@ fn discoverable(mut options: Value) -> Value {
     }
     options
 }
-

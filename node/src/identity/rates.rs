@@ -64,7 +64,8 @@ impl Rates {
     }
 
     fn of(&self, knock: Knock, address: IpAddr) -> Arc<AtomicU32> {
-        self.counts.get_with((knock, network(address)), Arc::default)
+        self.counts
+            .get_with((knock, network(address)), Arc::default)
     }
 }
 
@@ -96,7 +97,11 @@ mod tests {
 
     #[test]
     fn a_whole_network_of_one_household_is_one_address() {
-        let at = |last| network(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 3, 4, 5, last)));
+        let at = |last| {
+            network(IpAddr::V6(Ipv6Addr::new(
+                0x2001, 0xdb8, 1, 2, 3, 4, 5, last,
+            )))
+        };
         assert_eq!(at(1), at(2));
         let mapped: IpAddr = IpAddr::V6(Ipv6Addr::from([
             0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1,

@@ -4,11 +4,11 @@
 //! Owns the FHIR tables. Every method wants a permit from the access room; nothing here decides who
 //! may see what, but what a permit does not allow is neither found nor counted for its holder.
 
-mod chart_numbers;
 mod address;
 mod beside;
 mod bundle;
 mod capability;
+mod chart_numbers;
 mod classify;
 mod criteria;
 mod cursor;
@@ -71,8 +71,8 @@ use reads::{OneSnapshot, Reads};
 use search::{Gathered, Reach, Search};
 use sorted::Lists;
 
-pub use chart_numbers::ChartNumbers;
 pub use address::{Address, LogicalId};
+pub use chart_numbers::ChartNumbers;
 pub use criteria::Criteria;
 pub use cursor::CursorError;
 pub use draft::DraftError;

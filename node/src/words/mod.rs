@@ -24,9 +24,12 @@ macro_rules! file {
 /// Every file there is.
 pub const FILES: &[Page] = &[
     file!("clinic"),
+    file!("desk"),
     file!("entry"),
     file!("pages"),
+    file!("patient"),
     file!("problem"),
+    file!("results"),
 ];
 
 /// Both languages, ready to speak. Cheap to clone.

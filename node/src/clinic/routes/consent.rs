@@ -11,21 +11,23 @@ use federation_protocol::emergency::{
 use federation_protocol::grants::PlainCode;
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
+use federation_protocol::time::Timestamp;
 use federation_service::problem::Problem;
 
 use super::charts::to;
 use super::session::{of_access, session};
 use crate::access::AccessRefusal;
 use crate::clinic::Clinic;
-use crate::clinic::pages::ConsentPage;
+use crate::clinic::pages::{AskedPage, ConsentPage, Waiting};
 use crate::clinic::views::Person;
 use crate::emergency::AskRefusal;
 use crate::federation::asking::AskError;
 use crate::federation::emergency::{Urgent, UrgentError};
 use crate::federation::query::form_pairs;
-use crate::federation::{NewGrant, RedeemError};
+use crate::federation::{NewGrant, RedeemError, Redeemed};
 use crate::identity::{Caller, Signed};
 use crate::pages::Sheet;
+use crate::pages::routes::fragment;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// What is asked in an emergency.
@@ -65,7 +67,12 @@ pub(super) async fn redeem(
     let (person, _) = clinic.patient(&caller, &id).await?;
     let wrong = match clinic.new_grant(&caller, &id, &body) {
         Ok(new) => match clinic.federation.asking().redeem(&caller, new).await {
-            Ok((grant, _)) => return Ok(to(&format!("/c/grants/{}", grant.id))),
+            Ok(Redeemed::Granted(grant, _)) => {
+                return Ok(to(&format!("/c/grants/{}", grant.id)));
+            }
+            Ok(Redeemed::Asked(asked)) => {
+                return Ok(to(&format!("/c/patients/{id}/asked/{}", asked.id)));
+            }
             Err(AskError::Access(refusal)) => return Err(of_access(&refusal)),
             Err(error) => not_redeemed(&error),
         },
@@ -74,6 +81,45 @@ pub(super) async fn redeem(
     clinic
         .consent_page(sheet, &caller, &id, person, Some(wrong), false)
         .await
+}
+
+/// `GET /c/patients/{patient}/asked/{asked}`: the person is asked on their phone; the page looks again
+/// by itself, as a part, until they have answered.
+pub(super) async fn asked(
+    clinic: Data<Clinic>,
+    caller: Caller,
+    sheet: Sheet,
+    path: Path<(String, String)>,
+    http: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (patient, asked) = path.into_inner();
+    let (person, _) = clinic.patient(&caller, &patient).await?;
+    let looked = clinic.federation.asking().look_again(&caller, &asked).await;
+    let state = match looked {
+        Ok(Redeemed::Granted(grant, _)) => Waiting::Granted(format!("/c/grants/{}", grant.id)),
+        Ok(Redeemed::Asked(still)) => Waiting::Still(still.expires_at),
+        Err(AskError::NoSuchGrant) => return Err(Problem::not_found()),
+        Err(error) => {
+            Waiting::Over(sheet.coded("clinic-wrong-", not_redeemed(&error).0, "redeem-failed"))
+        }
+    };
+    let is_part = http.headers().contains_key("x-fragment");
+    match state {
+        Waiting::Granted(grant) if !is_part => Ok(to(&grant)),
+        state => {
+            let page = AskedPage {
+                again: format!("/c/patients/{patient}/asked/{asked}"),
+                page: sheet,
+                id: patient,
+                person,
+                state,
+            };
+            Ok(match is_part {
+                true => fragment(&page.as_waiting()),
+                false => page.page.show(&page),
+            })
+        }
+    }
 }
 
 /// `POST /c/patients/{patient}/emergency`.
@@ -87,9 +133,9 @@ pub(super) async fn urgent(
     body: Bytes,
 ) -> Result<HttpResponse, Problem> {
     let (person, _) = clinic.patient(&caller, &id).await?;
-    let wrong = match urgent_of(&person, &body) {
-        Ok(mut urgent) => {
-            urgent.passkey = signed.and_then(|signed| signed.second_factor_at);
+    let passkey = signed.and_then(|signed| signed.second_factor_at);
+    let wrong = match urgent_of(&person, passkey, &body) {
+        Ok(urgent) => {
             let session = session(&http, &caller);
             match clinic.ask_in_emergency(&caller, session, &id, urgent).await {
                 Ok(key) => return Ok(to(&format!("/c/grants/{}", key.under))),
@@ -217,6 +263,10 @@ impl Clinic {
             },
             categories,
             patient: Some(patient.to_owned()),
+            name: None,
+            witness: None,
+            shown: None,
+            asked_by: caller.id().unwrap_or_default().to_owned(),
         })
     }
 }
@@ -272,7 +322,7 @@ fn not_redeemed(error: &AskError) -> Wrong {
     }
 }
 
-fn urgent_of(person: &Person, body: &[u8]) -> Result<Urgent, Wrong> {
+fn urgent_of(person: &Person, passkey: Option<Timestamp>, body: &[u8]) -> Result<Urgent, Wrong> {
     let fields = fields(body)?;
     let code = ReasonCode::of(one(&fields, "reason"));
     let text = one(&fields, "text").to_owned();
@@ -286,7 +336,7 @@ fn urgent_of(person: &Person, body: &[u8]) -> Result<Urgent, Wrong> {
         hospitals: Vec::new(),
         queries: URGENT.map(str::to_owned).to_vec(),
         code: (!factor.is_empty()).then(|| factor.to_owned()),
-        passkey: None,
+        passkey,
     })
 }
 

@@ -43,14 +43,16 @@ pub(super) fn configure_staff(config: &mut ServiceConfig) {
 }
 
 fn short_form() -> FormConfig {
-    FormConfig::default().limit(8 * 1024).error_handler(|_error, _request| {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "unreadable",
-            "Not what this page sends",
-        )
-        .into()
-    })
+    FormConfig::default()
+        .limit(8 * 1024)
+        .error_handler(|_error, _request| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "unreadable",
+                "Not what this page sends",
+            )
+            .into()
+        })
 }
 
 fn failed(error: DatabaseError) -> Problem {

@@ -212,12 +212,7 @@ async fn finish_login(
     door: Door,
 ) -> Answer {
     let knocked = Knocked::guessing(identity, request)?;
-    let entered = identity.finish_login(
-        &knocked.origin,
-        door,
-        &shown.ceremony,
-        &shown.credential,
-    );
+    let entered = identity.finish_login(&knocked.origin, door, &shown.ceremony, &shown.credential);
     knocked.entered(entered.await, &shown.next).await
 }
 
@@ -236,12 +231,8 @@ async fn finish_resume(
     body: Json<Shown>,
 ) -> Answer {
     let knocked = Knocked::at(&identity, &request)?;
-    let resumed = identity.finish_resume(
-        &knocked.origin,
-        &signed,
-        &body.ceremony,
-        &body.credential,
-    );
+    let resumed =
+        identity.finish_resume(&knocked.origin, &signed, &body.ceremony, &body.credential);
     knocked.entered(resumed.await, &body.next).await
 }
 

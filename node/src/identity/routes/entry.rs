@@ -164,7 +164,9 @@ async fn open(
 ) -> Result<HttpResponse, Problem> {
     let origin = Site::of(&request).ok_or_else(|| problem_of(&EntryError::Site))?;
     let audience = origin.origin().ascii_serialization();
-    let opened = identity.open_link(&audience, &link.t, charts.as_ref()).await;
+    let opened = identity
+        .open_link(&audience, &link.t, charts.as_ref())
+        .await;
     match opened {
         Ok(opened) => Ok(HttpResponse::SeeOther()
             .insert_header((LOCATION, format!("/c/patients/{}", opened.patient)))

@@ -104,7 +104,9 @@ fn as_json(kept: &Kept) -> String {
     serde_json::to_string(&kept.passkey).unwrap_or_default()
 }
 
-fn read((id, _credential, owner, patient, label, passkey, created_at, used_at): Row) -> Option<Kept> {
+fn read(
+    (id, _credential, owner, patient, label, passkey, created_at, used_at): Row,
+) -> Option<Kept> {
     Some(Kept {
         id,
         owner: Owner::of_row(&owner)?,

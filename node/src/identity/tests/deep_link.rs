@@ -117,7 +117,8 @@ async fn a_link_is_spent_once_and_of_two_at_once_one_wins() {
     on_each_async(async |database| {
         let house = House::on(database).await;
         let token = house.ehr().await.signs(|_| {});
-        let (one, other) = futures_util::future::join(house.opens(&token), house.opens(&token)).await;
+        let (one, other) =
+            futures_util::future::join(house.opens(&token), house.opens(&token)).await;
         assert!(one.is_some() != other.is_some());
         assert!(house.opens(&token).await.is_none());
     })
@@ -175,7 +176,11 @@ async fn a_link_that_is_not_right_in_every_word_opens_nothing() {
         kid: system.kid.clone(),
     };
     assert!(house.opens(&forged.signs(|_| {})).await.is_none());
-    house.identity.end_system_key(&system.kid, By::operator()).await.unwrap();
+    house
+        .identity
+        .end_system_key(&system.kid, By::operator())
+        .await
+        .unwrap();
     assert!(house.opens(&good).await.is_none(), "the key ended");
 }
 
@@ -188,7 +193,11 @@ async fn a_link_for_a_disabled_account_or_after_its_minute_opens_nothing() {
     house.clock.advance(60);
     assert!(house.opens(&token).await.is_none());
     house.clock.advance(-60);
-    house.identity.disable_staff("dr-0042", By::operator()).await.unwrap();
+    house
+        .identity
+        .disable_staff("dr-0042", By::operator())
+        .await
+        .unwrap();
     assert!(house.opens(&token).await.is_none());
 }
 
@@ -203,7 +212,10 @@ async fn keys_that_sign_in_another_way_are_not_trusted() {
     let p384 = p384.public_key_to_pem().unwrap();
     let secret = ed25519().private_key_to_pem_pkcs8().unwrap();
     for pem in [rsa, p384, secret, b"no key".to_vec()] {
-        let added = house.identity.add_system_key("ehr", &pem, By::operator()).await;
+        let added = house
+            .identity
+            .add_system_key("ehr", &pem, By::operator())
+            .await;
         assert!(matches!(added, Err(IdentityError::Key)));
     }
 }

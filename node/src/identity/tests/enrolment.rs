@@ -18,7 +18,9 @@ fn origin() -> Url {
 impl House {
     async fn code_for(&self, person: &PersonId) -> EnrolmentCode {
         let birth = BirthDate::of_chart("1957-04-01").unwrap();
-        let code = self.identity.enrolment_code(person, Rid(7), birth, By::operator());
+        let code = self
+            .identity
+            .enrolment_code(person, Rid(7), birth, By::operator());
         code.await.unwrap()
     }
 
@@ -37,7 +39,10 @@ async fn a_person_comes_in_by_code_and_birth_date_and_stays_by_passkey() {
         let house = House::on(database).await;
         let hana = PersonId::random();
         let code = house.code_for(&hana).await;
-        assert!(code.url(&origin()).starts_with(&format!("{ORIGIN}/p/start#")));
+        assert!(
+            code.url(&origin())
+                .starts_with(&format!("{ORIGIN}/p/start#"))
+        );
         let typed = code.code.grouped().to_lowercase().replace('-', " ");
         let identity = &house.identity;
         let begun = identity.begin_enrolment(&origin(), &typed, BORN).await;
@@ -45,7 +50,9 @@ async fn a_person_comes_in_by_code_and_birth_date_and_stays_by_passkey() {
         let mut phone = Authenticator::at(ORIGIN);
         let made = serde_json::from_value(phone.create(&begun.options)).unwrap();
         let name = begun.ceremony.reveal();
-        let entered = identity.finish_enrolment(&origin(), name, &made, "phone").await;
+        let entered = identity
+            .finish_enrolment(&origin(), name, &made, "phone")
+            .await;
         let signed = house.by(&entered.unwrap()).await.unwrap();
         let own = Caller::Person {
             id: hana,
@@ -110,8 +117,14 @@ async fn of_two_who_use_one_code_at_once_one_comes_in() {
         let identity = &house.identity;
         let here = origin();
         let begun = [
-            identity.begin_enrolment(&here, &code.grouped(), BORN).await.unwrap(),
-            identity.begin_enrolment(&here, &code.grouped(), BORN).await.unwrap(),
+            identity
+                .begin_enrolment(&here, &code.grouped(), BORN)
+                .await
+                .unwrap(),
+            identity
+                .begin_enrolment(&here, &code.grouped(), BORN)
+                .await
+                .unwrap(),
         ];
         let made = begun.each_ref().map(|one| {
             let made = Authenticator::at(ORIGIN).create(&one.options);
@@ -137,7 +150,9 @@ async fn neither_code_nor_birth_date_stands_in_the_database() {
     stored.extend(std::fs::read(format!("{path}-wal")).unwrap_or_default());
     let spelt = code.grouped().replace('-', "");
     for secret in [spelt.as_str(), code.grouped().as_str(), "1957-04-01"] {
-        let found = stored.windows(secret.len()).any(|window| window == secret.as_bytes());
+        let found = stored
+            .windows(secret.len())
+            .any(|window| window == secret.as_bytes());
         assert!(!found, "{}", secret.len());
     }
 }

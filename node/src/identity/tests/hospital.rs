@@ -68,7 +68,11 @@ async fn keys(state: Kept) -> Json<Value> {
     }]}))
 }
 
-async fn token(state: Kept, request: HttpRequest, form: Form<Vec<(String, String)>>) -> HttpResponse {
+async fn token(
+    state: Kept,
+    request: HttpRequest,
+    form: Form<Vec<(String, String)>>,
+) -> HttpResponse {
     let state = state.lock().unwrap();
     let field = |name: &str| {
         let found = form.iter().find(|(field, _)| field == name);
@@ -140,7 +144,9 @@ impl Hospital {
         };
         let identity = identity_with(database, ManualClock::at(start()), Some(oidc));
         let by = By::operator();
-        let added = identity.add_staff(Role::Physician, "dr-0042", "佐藤 健", by).await;
+        let added = identity
+            .add_staff(Role::Physician, "dr-0042", "佐藤 健", by)
+            .await;
         added.unwrap();
         Self {
             state,
@@ -152,7 +158,10 @@ impl Hospital {
 
     /// Somebody leaves for the sign-in, which is told what the address says.
     async fn departs(&self) -> (String, Value) {
-        let departure = self.identity.depart(&ORIGIN.parse().unwrap(), "/c/patients").await;
+        let departure = self
+            .identity
+            .depart(&ORIGIN.parse().unwrap(), "/c/patients")
+            .await;
         let departure = departure.unwrap();
         assert_eq!(departure.to.origin(), self.issuer.origin());
         let asked: std::collections::BTreeMap<String, String> =
@@ -183,7 +192,10 @@ impl Hospital {
         };
         let here = ORIGIN.parse().unwrap();
         let (session, next) = self.identity.arrive(&here, cookie, &came).await?;
-        let found = self.identity.authenticate_session(session.reveal(), true).await;
+        let found = self
+            .identity
+            .authenticate_session(session.reveal(), true)
+            .await;
         Ok((found.unwrap().unwrap(), next))
     }
 
@@ -280,20 +292,40 @@ async fn the_hospital_says_roles_only_where_it_may() {
         });
         came.await.map(|(signed, _)| signed.caller.role())
     };
-    assert_eq!(said("r-1", json!(["x", "registrar"])).await.unwrap(), Role::Registrar);
-    assert_eq!(identity.staff("r-1").await.unwrap().unwrap().name, "鈴木 花子");
-    assert_eq!(said("r-1", json!("physician")).await.unwrap(), Role::Physician);
-    for groups in [json!([]), json!(["physician", "auditor"]), json!("staff"), Value::Null] {
+    assert_eq!(
+        said("r-1", json!(["x", "registrar"])).await.unwrap(),
+        Role::Registrar
+    );
+    assert_eq!(
+        identity.staff("r-1").await.unwrap().unwrap().name,
+        "鈴木 花子"
+    );
+    assert_eq!(
+        said("r-1", json!("physician")).await.unwrap(),
+        Role::Physician
+    );
+    for groups in [
+        json!([]),
+        json!(["physician", "auditor"]),
+        json!("staff"),
+        Value::Null,
+    ] {
         assert!(said("r-1", groups).await.is_err());
     }
-    assert!(said("new", json!("admin")).await.is_err(), "admins are made here");
+    assert!(
+        said("new", json!("admin")).await.is_err(),
+        "admins are made here"
+    );
     assert!(said("new", json!("security")).await.is_err());
     let admin = identity.add_staff(Role::Admin, "a-1", "管理", By::operator());
     admin.await.unwrap();
     assert!(said("a-1", json!("physician")).await.is_err());
     assert_eq!(said("a-1", json!("admin")).await.unwrap(), Role::Admin);
     identity.disable_staff("r-1", By::operator()).await.unwrap();
-    assert!(said("r-1", json!("physician")).await.is_err(), "disabled here");
+    assert!(
+        said("r-1", json!("physician")).await.is_err(),
+        "disabled here"
+    );
     hospital.server.stop(false).await;
 }
 

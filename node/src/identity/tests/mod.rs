@@ -31,11 +31,7 @@ pub(crate) fn identity_on(database: Database, clock: SharedClock) -> Identity {
     identity_with(database, clock, None)
 }
 
-fn identity_with(
-    database: Database,
-    clock: SharedClock,
-    oidc: Option<OidcSettings>,
-) -> Identity {
+fn identity_with(database: Database, clock: SharedClock, oidc: Option<OidcSettings>) -> Identity {
     let folder = tempfile::tempdir().unwrap();
     let opened = Identity::open(IdentityParts {
         database,

@@ -70,9 +70,12 @@ async fn a_member_of_staff_comes_in_by_a_setup_link_and_then_by_their_passkey_al
         assert_eq!(signed.second_factor_at, Some(start()));
 
         let begun = house.begun().await;
-        assert!(begun.options.get("allowCredentials").is_none_or(|all| {
-            all.as_array().is_none_or(Vec::is_empty)
-        }));
+        assert!(
+            begun
+                .options
+                .get("allowCredentials")
+                .is_none_or(|all| { all.as_array().is_none_or(Vec::is_empty) })
+        );
         let answer = phone.get(&begun.options);
         let second = house.login(&begun, &answer).await.unwrap();
         assert_ne!(first.reveal(), second.reveal());
@@ -83,10 +86,7 @@ async fn a_member_of_staff_comes_in_by_a_setup_link_and_then_by_their_passkey_al
         assert_eq!(listed.len(), 1);
         assert_eq!(listed[0].label, "phone");
         assert_eq!(listed[0].used_at, Some(start()));
-        assert_eq!(
-            house.logins().await,
-            ["passkey_added", "login", "login"]
-        );
+        assert_eq!(house.logins().await, ["passkey_added", "login", "login"]);
     })
     .await;
 }
@@ -100,14 +100,23 @@ async fn a_setup_link_is_used_once_and_of_two_at_once_one_wins() {
         let first = identity.begin_setup(&origin(), &link).await.unwrap();
         let second = identity.begin_setup(&origin(), &link).await.unwrap();
         let (mut one, mut other) = (Authenticator::at(ORIGIN), Authenticator::at(ORIGIN));
-        let answers = [made(&one.create(&first.options)), made(&other.create(&second.options))];
+        let answers = [
+            made(&one.create(&first.options)),
+            made(&other.create(&second.options)),
+        ];
         let here = origin();
         let (one, other) = futures_util::future::join(
             identity.finish_setup(&here, first.ceremony.reveal(), &answers[0], "a"),
             identity.finish_setup(&here, second.ceremony.reveal(), &answers[1], "b"),
         )
         .await;
-        assert_eq!([one.is_ok(), other.is_ok()].iter().filter(|won| **won).count(), 1);
+        assert_eq!(
+            [one.is_ok(), other.is_ok()]
+                .iter()
+                .filter(|won| **won)
+                .count(),
+            1
+        );
         let used = identity.begin_setup(&origin(), &link).await;
         assert!(matches!(used, Err(EntryError::Refused)));
         let owner = Owner::Staff("dr-0042".into());
@@ -135,7 +144,10 @@ async fn a_setup_link_that_is_over_replaced_or_of_a_disabled_account_opens_nothi
         let refused = identity.begin_setup(&origin(), wrong).await;
         assert!(matches!(refused, Err(EntryError::Refused)), "{wrong}");
     }
-    identity.disable_staff("dr-0042", By::operator()).await.unwrap();
+    identity
+        .disable_staff("dr-0042", By::operator())
+        .await
+        .unwrap();
     let mut phone = Authenticator::at(ORIGIN);
     let answer = made(&phone.create(&begun.options));
     let name = begun.ceremony.reveal();
@@ -172,7 +184,9 @@ async fn an_answer_is_taken_once_in_time_and_only_for_what_it_answers() {
         let right = broken.clone();
         broken["response"]["signature"] = "MEUCIQ".into();
         house.refuses(&failed, &broken, "broken").await;
-        house.refuses(&failed, &right, "a ceremony has one answer").await;
+        house
+            .refuses(&failed, &right, "a ceremony has one answer")
+            .await;
     })
     .await;
 }
@@ -200,15 +214,27 @@ async fn an_answer_for_another_site_person_or_key_lets_nobody_in() {
         phone.origin = "https://evil.example".into();
     })
     .await;
-    attempt("another port", &|phone| phone.origin = format!("{ORIGIN}:8445")).await;
+    attempt("another port", &|phone| {
+        phone.origin = format!("{ORIGIN}:8445")
+    })
+    .await;
     attempt("a subdomain", &|phone| {
         phone.origin = "https://a.musubi.minato.example".into();
     })
     .await;
-    attempt("another relying party", &|phone| phone.rp_id = "minato.example".into()).await;
+    attempt("another relying party", &|phone| {
+        phone.rp_id = "minato.example".into()
+    })
+    .await;
     attempt("nobody's finger was on it", &|phone| phone.verifies = false).await;
-    attempt("an unknown passkey", &|phone| phone.credential = vec![7; 32]).await;
-    attempt("somebody else's handle", &|phone| phone.user_handle = vec![7; 16]).await;
+    attempt("an unknown passkey", &|phone| {
+        phone.credential = vec![7; 32]
+    })
+    .await;
+    attempt("somebody else's handle", &|phone| {
+        phone.user_handle = vec![7; 16]
+    })
+    .await;
     attempt("no handle", &|phone| phone.user_handle = Vec::new()).await;
     attempt("somebody else's key", &|phone| {
         let mut other = stranger.clone();
@@ -230,7 +256,11 @@ async fn a_disabled_account_has_no_passkey_that_opens_anything() {
     let scratch = sqlite();
     let house = House::on(scratch.database.clone()).await;
     let (mut phone, session) = house.set_up().await;
-    house.identity.disable_staff("dr-0042", By::operator()).await.unwrap();
+    house
+        .identity
+        .disable_staff("dr-0042", By::operator())
+        .await
+        .unwrap();
     assert!(house.by(&session).await.is_none());
     let begun = house.begun().await;
     let answer = phone.get(&begun.options);
@@ -268,14 +298,21 @@ async fn a_resumed_session_is_the_same_under_another_cookie() {
         let begun = identity.begin_resume(&origin(), &locked).await.unwrap();
         let answer = shown(&phone.get(&begun.options));
         let name = begun.ceremony.reveal();
-        let after = identity.finish_resume(&origin(), &locked, name, &answer).await;
+        let after = identity
+            .finish_resume(&origin(), &locked, name, &answer)
+            .await;
         let after = after.unwrap();
         let signed = house.by(&after).await.unwrap();
         assert!(!signed.locked);
         assert_eq!(signed.session, locked.session);
         assert_eq!(signed.second_factor_at, Some(start().plus_seconds(901)));
-        assert!(house.by(&before).await.is_none(), "the cookie before is dead");
-        let again = identity.finish_resume(&origin(), &locked, name, &answer).await;
+        assert!(
+            house.by(&before).await.is_none(),
+            "the cookie before is dead"
+        );
+        let again = identity
+            .finish_resume(&origin(), &locked, name, &answer)
+            .await;
         assert!(matches!(again, Err(EntryError::Refused)), "replayed");
     })
     .await;
@@ -290,7 +327,10 @@ async fn nobody_resumes_anothers_session_or_an_ended_one() {
     let other = identity.add_staff(Role::Physician, "dr-0043", "鈴木", By::operator());
     other.await.unwrap();
     let theirs = Caller::staff(Role::Physician, Some("dr-0043".into())).unwrap();
-    let cookie = identity.open_session(&theirs, Shown::Hospital).await.unwrap();
+    let cookie = identity
+        .open_session(&theirs, Shown::Hospital)
+        .await
+        .unwrap();
     let theirs = house.by(&cookie).await.unwrap();
     assert!(matches!(
         identity.begin_resume(&origin(), &theirs).await,
@@ -300,13 +340,17 @@ async fn nobody_resumes_anothers_session_or_an_ended_one() {
     let begun = identity.begin_resume(&origin(), &mine).await.unwrap();
     let answer = shown(&phone.get(&begun.options));
     let name = begun.ceremony.reveal();
-    let stolen = identity.finish_resume(&origin(), &theirs, name, &answer).await;
+    let stolen = identity
+        .finish_resume(&origin(), &theirs, name, &answer)
+        .await;
     assert!(matches!(stolen, Err(EntryError::Refused)));
     let begun = identity.begin_resume(&origin(), &mine).await.unwrap();
     let answer = shown(&phone.get(&begun.options));
     identity.end(&mine).await.unwrap();
     let name = begun.ceremony.reveal();
-    let late = identity.finish_resume(&origin(), &mine, name, &answer).await;
+    let late = identity
+        .finish_resume(&origin(), &mine, name, &answer)
+        .await;
     assert!(matches!(late, Err(EntryError::Refused)));
 }
 
@@ -322,12 +366,17 @@ async fn passkeys_are_added_and_removed_only_right_after_one_was_shown() {
         let last = identity.remove_passkey(&signed, &first.id).await;
         assert!(matches!(last, Err(EntryError::LastPasskey)));
         let begun = identity.begin_add(&origin(), &signed).await.unwrap();
-        let excluded = begun.options["excludeCredentials"].as_array().unwrap().len();
+        let excluded = begun.options["excludeCredentials"]
+            .as_array()
+            .unwrap()
+            .len();
         assert_eq!(excluded, 1);
         let answer = made(&Authenticator::at(ORIGIN).create(&begun.options));
         let name = begun.ceremony.reveal();
         let label = "  key\n ";
-        let added = identity.finish_add(&origin(), &signed, name, &answer, label).await;
+        let added = identity
+            .finish_add(&origin(), &signed, name, &answer, label)
+            .await;
         added.unwrap();
         let listed = identity.passkeys_of(&owner).await.unwrap();
         assert!(listed.iter().any(|one| one.label == "key"));
@@ -362,7 +411,10 @@ async fn a_credential_belongs_to_one_account() {
     let hour = std::time::Duration::from_secs(3_600);
     let link = identity.setup_link("admin-1", hour, By::operator());
     let link = link.await.unwrap();
-    let begun = identity.begin_setup(&origin(), link.token.reveal()).await.unwrap();
+    let begun = identity
+        .begin_setup(&origin(), link.token.reveal())
+        .await
+        .unwrap();
     let mut copy = Authenticator::at(ORIGIN);
     copy.credential.clone_from(&phone.credential);
     let answer = made(&copy.create(&begun.options));
