@@ -22,4 +22,5 @@ pub mod metrics;
 pub mod pages;
 pub mod records;
 mod server;
+pub mod sharing;
 pub mod words;

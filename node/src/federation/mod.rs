@@ -154,7 +154,8 @@ impl Federation {
     }
 
     /// Where peers reach this node, without a slash at the end.
-    fn endpoint(&self) -> &str {
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
