@@ -123,7 +123,11 @@ impl Browser {
             .for_element(Locator::Css(css))
             .await;
         if found.is_err() {
-            panic!("no {css} at {}:\n{}", self.at().await, self.text("body").await);
+            panic!(
+                "no {css} at {}:\n{}",
+                self.at().await,
+                self.text("body").await
+            );
         }
     }
 
@@ -135,7 +139,11 @@ impl Browser {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("no {words:?} at {}:\n{}", self.at().await, self.text("body").await);
+        panic!(
+            "no {words:?} at {}:\n{}",
+            self.at().await,
+            self.text("body").await
+        );
     }
 
     /// Clicks the first element of `css`, once it is there.
@@ -159,7 +167,11 @@ impl Browser {
             .for_element(Locator::XPath(&path))
             .await;
         let Ok(element) = found else {
-            panic!("nothing says {words:?} at {}:\n{}", self.at().await, self.text("body").await);
+            panic!(
+                "nothing says {words:?} at {}:\n{}",
+                self.at().await,
+                self.text("body").await
+            );
         };
         element.click().await.unwrap();
     }
@@ -345,7 +357,9 @@ fn picture_folder() -> PathBuf {
 fn axe_source() -> Option<String> {
     static ONCE: std::sync::Once = std::sync::Once::new();
     let Some(path) = std::env::var_os("MUSUBI_TEST_AXE") else {
-        ONCE.call_once(|| eprintln!("SKIPPED: axe-core is not here (MUSUBI_TEST_AXE; ./tests/run)"));
+        ONCE.call_once(|| {
+            eprintln!("SKIPPED: axe-core is not here (MUSUBI_TEST_AXE; ./tests/run)")
+        });
         return None;
     };
     Some(std::fs::read_to_string(path).expect("MUSUBI_TEST_AXE names a file"))
@@ -371,9 +385,18 @@ fn start_driver() -> Option<(Child, u16)> {
 
 fn capabilities(window: Window, profile: &std::path::Path, scripts: bool) -> Capabilities {
     let mut arguments: Vec<String> = [
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--disable-dev-shm-usage", "--hide-scrollbars", "--lang=ja", "--window-size=1280,900",
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        "--lang=ja",
+        "--window-size=1280,900",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -411,8 +434,16 @@ struct Extension {
 }
 
 impl WebDriverCompatibleCommand for Extension {
-    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!(
+            "session/{}/{}",
+            session.unwrap_or_default(),
+            self.path
+        ))
     }
 
     fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {

@@ -10,7 +10,9 @@ async fn a_stranger_is_shown_the_way_in_and_nothing_else() {
         let Some(browser) = Browser::open(window).await else {
             return town.stop().await;
         };
-        browser.goto(&format!("http://localhost:{}/offline", staff.port())).await;
+        browser
+            .goto(&format!("http://localhost:{}/offline", staff.port()))
+            .await;
         browser.show("offline").await;
         browser.close().await;
     }

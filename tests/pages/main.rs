@@ -9,3 +9,4 @@
 )]
 
 mod doors;
+mod sharing;

@@ -99,6 +99,15 @@ pub enum Act<'a> {
     AskOwn,
     /// Ask who looked at one's own records, here and at peers.
     AskWhoLooked,
+    /// Look at what peers answered under a grant or in an emergency, while it is kept.
+    View {
+        /// The grant, or the emergency access.
+        under: &'a str,
+        /// What of it: `timeline`, `labs`, `medicines`, `documents`, `history`.
+        what: &'a str,
+        /// The chart here that it belongs to, where one was named.
+        patient: Option<Rid>,
+    },
     /// Ask peers in an emergency, without a consent.
     AskInEmergency {
         /// The practitioner who asks.
@@ -119,6 +128,12 @@ pub enum Act<'a> {
     ReadAudit,
     /// Make or revoke access tokens.
     ManageTokens,
+    /// Add, change or disable staff accounts, and end their sessions.
+    ManageStaff,
+    /// Rotate keys, show another certificate.
+    ManageKeys,
+    /// See how the node fares: peers, queues, backups, certificates. No chart, no audit.
+    Observe,
 }
 
 /// What a permit opens.
@@ -188,6 +203,8 @@ impl Act<'_> {
             }
             // Nor does anybody ask as a person but that person.
             (Act::AskOwn | Act::AskWhoLooked, Caller::Person { .. }) => Some(Reach::Act),
+            // Whose grant it is, the grant says.
+            (Act::View { .. }, Caller::Physician { .. }) => Some(Reach::Act),
             // Nobody speaks for a physician in an emergency: the second factor is theirs.
             (Act::AskInEmergency { practitioner }, Caller::Physician { id })
                 if id == practitioner =>
@@ -199,7 +216,12 @@ impl Act<'_> {
             | (Act::CancelExport { .. }, Caller::System { .. } | Caller::Admin { .. })
             | (Act::Enroll | Act::Link, Caller::Registrar { .. })
             | (Act::ReadAudit | Act::ReviewEmergencies, Caller::Auditor { .. })
-            | (Act::ManageTokens, Caller::Admin { .. }) => Some(Reach::Act),
+            | (Act::ReviewEmergencies | Act::ManageKeys, Caller::Security { .. })
+            | (Act::ManageTokens | Act::ManageStaff, Caller::Admin { .. })
+            | (
+                Act::Observe,
+                Caller::Admin { .. } | Caller::Security { .. } | Caller::Observer { .. },
+            ) => Some(Reach::Act),
             _not_theirs => None,
         }
     }
@@ -223,6 +245,7 @@ impl Act<'_> {
             Act::Ask { .. } => "ask",
             Act::AskOwn => "ask_own",
             Act::AskWhoLooked => "ask_who_looked",
+            Act::View { .. } => "view",
             Act::AskInEmergency { .. } => "ask_in_emergency",
             Act::ReviewEmergencies => "review_emergencies",
             Act::Enroll => "enroll",
@@ -230,6 +253,9 @@ impl Act<'_> {
             Act::Identify { .. } => "identify",
             Act::ReadAudit => "read_audit",
             Act::ManageTokens => "manage_tokens",
+            Act::ManageStaff => "manage_staff",
+            Act::ManageKeys => "manage_keys",
+            Act::Observe => "observe",
         }
     }
 
@@ -239,7 +265,8 @@ impl Act<'_> {
             | Act::Search { .. }
             | Act::History { .. }
             | Act::Everything { .. }
-            | Act::Validate { .. } => Kind::Read,
+            | Act::Validate { .. }
+            | Act::View { .. } => Kind::Read,
             Act::ReadAudit | Act::AskWhoLooked => Kind::AuditRead,
             Act::Write { .. }
             | Act::Transaction
@@ -249,7 +276,8 @@ impl Act<'_> {
             Act::Ask { .. } | Act::AskOwn | Act::AskInEmergency { .. } => Kind::Query,
             Act::ReviewEmergencies => Kind::Emergency,
             Act::Enroll | Act::Link | Act::Identify { .. } => Kind::Link,
-            Act::ManageTokens => Kind::AccessToken,
+            Act::ManageTokens | Act::ManageStaff => Kind::AccessToken,
+            Act::ManageKeys | Act::Observe => Kind::Configuration,
         }
     }
 
@@ -259,7 +287,8 @@ impl Act<'_> {
             | Act::Search { patient, .. }
             | Act::History { patient, .. }
             | Act::Everything { patient, .. }
-            | Act::Validate { patient, .. } => *patient,
+            | Act::Validate { patient, .. }
+            | Act::View { patient, .. } => *patient,
             Act::Identify { patient } => Some(*patient),
             _other => None,
         }
@@ -282,6 +311,7 @@ impl Act<'_> {
             Act::CancelExport { job } => line.detail("job", *job),
             Act::Import { format } => line.detail("format", *format),
             Act::RecordVitals { way, of } => line.detail("way", *way).detail("of", *of),
+            Act::View { under, what, .. } => line.detail("grant", *under).detail("view", *what),
             Act::Ask { practitioner } | Act::AskInEmergency { practitioner } => {
                 line.detail("practitioner", *practitioner)
             }

@@ -89,7 +89,15 @@ fn list(args: &PhoneArgs) -> Result<(), Failure> {
     let (deciding, caller) = of_phone(&rooms, &phone(args)?)?;
     let found = wait(deciding.requests(&caller)).or_failure(Exit::TryAgain, "try again")?;
     let (now, name) = (deciding.now(), member_name(&rooms));
-    let columns = ["id", "state", "hospital", "practitioner", "purpose", "categories", "expires"];
+    let columns = [
+        "id",
+        "state",
+        "hospital",
+        "practitioner",
+        "purpose",
+        "categories",
+        "expires",
+    ];
     let mut listing = Listing::new(&columns);
     for one in found {
         let state = match &one.answered {
@@ -175,9 +183,17 @@ fn make(args: &PaperMakeArgs) -> Result<(), Failure> {
     };
     let patient = format!("Patient/{}", person.patient_id);
     let by = ("registrar", None);
-    let made = wait(rooms.consents.make_sheet((&id, &patient), hospitals, &links, by));
+    let made = wait(
+        rooms
+            .consents
+            .make_sheet((&id, &patient), hospitals, &links, by),
+    );
     let made = made.or_failure(Exit::Refused, "link a hospital first: `person link`")?;
-    let codes: Vec<String> = made.codes.iter().map(|one| one.grouped().to_string()).collect();
+    let codes: Vec<String> = made
+        .codes
+        .iter()
+        .map(|one| one.grouped().to_string())
+        .collect();
     match args.of.output.output {
         Output::Json => output::json(&json!({
             "id": made.id,
@@ -214,9 +230,20 @@ fn sheets(args: &PaperOfArgs) -> Result<(), Failure> {
         listing.row(["sheet".to_owned(), one.id, made, until, detail]);
     }
     for one in uses {
-        let seen = format!("{} {}, witness {}", name(&one.requester), one.practitioner, one.witness.0);
+        let seen = format!(
+            "{} {}, witness {}",
+            name(&one.requester),
+            one.practitioner,
+            one.witness.0
+        );
         let (used, until) = (one.used_at.to_string(), one.ends_at.to_string());
-        listing.row(["use".to_owned(), one.directive.to_string(), used, until, seen]);
+        listing.row([
+            "use".to_owned(),
+            one.directive.to_string(),
+            used,
+            until,
+            seen,
+        ]);
     }
     listing.print(args.output.output)
 }

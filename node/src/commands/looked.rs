@@ -7,7 +7,7 @@ use federation_protocol::member::MemberId;
 use serde_json::Value;
 
 use super::cli::audit::EvidenceAccessesArgs;
-use super::failure::{Exit, Failure, OrFailure as _};
+use super::failure::{Exit, Failure};
 use super::output::Listing;
 use super::{member_name, membership, rooms};
 use crate::federation::looking::log_keys_of;
@@ -35,7 +35,12 @@ pub(super) fn accesses(args: &EvidenceAccessesArgs) -> Result<(), Failure> {
             Err(error) => ("-".to_owned(), error.to_string()),
         };
         all_proved &= verdict.is_ok();
-        listing.row([name(&hospital), report.accesses.len().to_string(), size, said]);
+        listing.row([
+            name(&hospital),
+            report.accesses.len().to_string(),
+            size,
+            said,
+        ]);
     }
     listing.print(args.output.output)?;
     match all_proved {

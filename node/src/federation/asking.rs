@@ -4,6 +4,7 @@
 //! before its answer is shown. The own chart is a local read under this node's own rules.
 
 mod plan;
+mod whole;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,9 +89,10 @@ pub enum AskError {
 }
 
 pub(super) use plan::{Planned, manifest_id};
+pub use whole::{Stands, Whole, WholeParts};
 
 /// The parts of an answer as they come. Not tied to a thread: polled where it was made.
-pub(super) type Parts = FuturesUnordered<LocalBoxFuture<'static, Part>>;
+pub(crate) type Parts = FuturesUnordered<LocalBoxFuture<'static, Part>>;
 
 impl Asking {
     /// Asks through `parts.exchanges`.
@@ -109,7 +111,7 @@ impl Asking {
     ///
     /// # Errors
     /// Nothing is kept.
-    pub(super) async fn redeem(
+    pub(crate) async fn redeem(
         &self,
         caller: &Caller,
         new: NewGrant,
@@ -148,7 +150,7 @@ impl Asking {
     /// # Errors
     /// `NoSuchGrant` for what nobody waits for, and for what somebody else does; `Redeem` with the
     /// refusal when the person said no or it is too late.
-    pub(super) async fn look_again(&self, caller: &Caller, id: &str) -> Result<Redeemed, AskError> {
+    pub(crate) async fn look_again(&self, caller: &Caller, id: &str) -> Result<Redeemed, AskError> {
         let wanted = id.to_owned();
         let find = move |connection: &mut _| store::asked::find(connection, &wanted);
         let asked: Option<AskedGrant> = self.parts.database.read(find).await?;
@@ -254,7 +256,10 @@ impl Asking {
     /// # Errors
     /// Not written: the answer must not be shown.
     pub(super) async fn record(&self, planned: &Planned, part: &Part) -> Result<(), DatabaseError> {
-        let line = self.line(planned, part);
+        self.write_down(self.line(planned, part), part).await
+    }
+
+    async fn write_down(&self, line: Line, part: &Part) -> Result<(), DatabaseError> {
         let evidence = part.evidence.clone();
         self.parts
             .database
@@ -313,6 +318,15 @@ impl Asking {
             planned.question.resource_type,
             planned.question.to_form()
         );
+        self.sign_and_keep(planned, &query, parts).await
+    }
+
+    async fn sign_and_keep(
+        &self,
+        planned: &Planned,
+        query: &str,
+        parts: &[Part],
+    ) -> Result<String, DatabaseError> {
         let claims = manifest::claims(
             &manifest::Question {
                 id: &planned.id,
@@ -321,7 +335,7 @@ impl Asking {
                 purpose: planned.grant.purpose.as_str(),
                 practitioner: &planned.grant.practitioner,
                 role: &planned.grant.role,
-                query: &query,
+                query,
                 at: planned.at,
             },
             parts,
@@ -433,7 +447,8 @@ fn next_url(base: &str, question: &Question, parts: &[Part]) -> Option<String> {
 }
 
 /// A hospital as the directory names it.
-pub(super) fn hospital(membership: Option<&Membership>, member: &MemberId) -> Hospital {
+#[must_use]
+pub fn hospital(membership: Option<&Membership>, member: &MemberId) -> Hospital {
     let listed = membership.and_then(|membership| membership.member(member));
     Hospital {
         member: member.clone(),

@@ -52,26 +52,26 @@ pub(super) struct Redeeming {
 
 /// What a physician asks to redeem.
 #[derive(Clone, Debug)]
-pub(super) struct NewGrant {
-    pub(super) home: MemberId,
-    pub(super) code: PlainCode,
-    pub(super) purpose: Purpose,
-    pub(super) practitioner: Practitioner,
-    pub(super) categories: Vec<Category>,
-    pub(super) patient: Option<String>,
+pub(crate) struct NewGrant {
+    pub(crate) home: MemberId,
+    pub(crate) code: PlainCode,
+    pub(crate) purpose: Purpose,
+    pub(crate) practitioner: Practitioner,
+    pub(crate) categories: Vec<Category>,
+    pub(crate) patient: Option<String>,
     /// What people call the practitioner.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Who saw the person consent, with a paper code.
-    pub(super) witness: Option<Witness>,
+    pub(crate) witness: Option<Witness>,
     /// The text that stood on the screen before them.
-    pub(super) shown: Option<String>,
+    pub(crate) shown: Option<String>,
     /// Who asks, where a system speaks for the practitioner.
-    pub(super) asked_by: String,
+    pub(crate) asked_by: String,
 }
 
 impl NewGrant {
     /// Whether the home node can read it.
-    pub(super) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         let body = serde_json::to_vec(&self.request());
         body.is_ok_and(|body| GrantRequest::from_json(&body).is_ok())
     }
@@ -92,7 +92,7 @@ impl NewGrant {
 
 /// What came of a code.
 #[derive(Debug)]
-pub(super) enum Redeemed {
+pub(crate) enum Redeemed {
     /// A grant, and whom it opens.
     Granted(HeldGrant, Vec<MemberId>),
     /// The person is asked.

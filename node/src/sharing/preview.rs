@@ -113,7 +113,11 @@ impl Previewing<'_> {
             for entry in self.records.search(&permit, query).await?.entries {
                 if entry.facts.category != Category::Other {
                     let explained = explain(&directives, &[], &context, &entry.facts);
-                    preview.count(entry.facts.category, explained, !entry.facts.labels.is_empty());
+                    preview.count(
+                        entry.facts.category,
+                        explained,
+                        !entry.facts.labels.is_empty(),
+                    );
                 }
             }
         }

@@ -35,7 +35,9 @@ fn order(kinds: Scope) -> Order {
 
 async fn given(home: &Home, kind: ConsentKind, root: Provision, nested: Vec<Provision>) -> Shown {
     let name = |member: &MemberId| member.to_string();
-    let draft = home.consents.draft(kind, "Patient/hana", root, nested, &name);
+    let draft = home
+        .consents
+        .draft(kind, "Patient/hana", root, nested, &name);
     let subject = Subject::Person(hana());
     let id = home.consents.give(subject, draft).await.unwrap().id;
     let stored = home.consents.read(&id).await.unwrap().unwrap();
@@ -82,7 +84,10 @@ async fn what_a_row_cannot_say_is_shown_as_it_stands() {
             ..except
         }];
         let kind = ConsentKind::ShareCare;
-        assert_eq!(given(&home, kind, root.clone(), nested).await, Shown::AsItIs);
+        assert_eq!(
+            given(&home, kind, root.clone(), nested).await,
+            Shown::AsItIs
+        );
         let mut two = root.clone();
         two.purposes.push(Purpose::Etreat);
         assert_eq!(given(&home, kind, two, Vec::new()).await, Shown::AsItIs);

@@ -175,8 +175,10 @@ Exit codes, the first that applies:
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  musubi-node evidence accesses who-looked.json\n\n\
-    Exit code 3: something in it is not proved.")]
+#[command(
+    after_help = "Example:\n  musubi-node evidence accesses who-looked.json\n\n\
+    Exit code 3: something in it is not proved."
+)]
 pub(crate) struct EvidenceAccessesArgs {
     #[command(flatten)]
     pub(crate) node: ConfigArgs,

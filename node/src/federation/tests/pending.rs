@@ -125,7 +125,7 @@ async fn nobody_answers_for_a_person_but_that_person() {
         .await;
     let chart = home.chart("q").await;
     let other = home.linkage.enroll(chart, "q").await.unwrap();
-    let identity = crate::identity::Identity::new(home.scratch.database.clone(), home.clock());
+    let identity = home.people();
     let until = town.now().plus_seconds(86_400);
     let made = identity.create_for_person(other.person().clone(), chart, until);
     let other = made.await.unwrap().1.reveal().to_owned();
@@ -195,6 +195,7 @@ async fn phone_signs(town: Town) {
     assert!(ask_http(home, &path).await.1.contains("lab-2"));
 
     // What was signed for one answer is worth nothing for another.
+    town.clock.advance(1);
     let code = open_code(home, &token).await;
     redeem_at(&town, HOME, &code, &["lab"]).await;
     let list = listed(home, &token).await;

@@ -95,7 +95,14 @@ fn given(page: &Sheet, one: &StoredDirective, row: Row, membership: Option<&Memb
         id: one.id.to_string(),
         name: name_of(membership, &row.member),
         purpose: purpose_name(page, row.purpose),
-        kinds: kinds(page, if row.is_permit { row.kinds } else { Scope::EMPTY }),
+        kinds: kinds(
+            page,
+            if row.is_permit {
+                row.kinds
+            } else {
+                Scope::EMPTY
+            },
+        ),
         until: row.until.as_deref().map(|until| page.day(until)),
         row,
     }
@@ -110,8 +117,13 @@ fn purpose_name(page: &Sheet, purpose: Option<Purpose>) -> String {
 fn text_of(one: &StoredDirective) -> Vec<String> {
     let value: serde_json::Value = serde_json::from_str(&one.raw).unwrap_or_default();
     let data = value.pointer("/sourceAttachment/data");
-    let text = data.and_then(serde_json::Value::as_str).and_then(wording::read);
-    text.unwrap_or_default().lines().map(ToOwned::to_owned).collect()
+    let text = data
+        .and_then(serde_json::Value::as_str)
+        .and_then(wording::read);
+    text.unwrap_or_default()
+        .lines()
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 #[derive(Deserialize)]
@@ -159,7 +171,13 @@ async fn edit(
         kinds: kinds(&page, ticked),
         sensitive: row.is_some_and(|row| row.is_permit && row.sensitive),
         until: day.unwrap_or_default().chars().take(10).collect(),
-        first: federation.deciding().now().to_string().chars().take(10).collect(),
+        first: federation
+            .deciding()
+            .now()
+            .to_string()
+            .chars()
+            .take(10)
+            .collect(),
         page: page.clone(),
     }))
 }
@@ -197,12 +215,13 @@ async fn row_about(
         sensitive: false,
         until: None,
     };
-    let found = stored.iter().filter(|one| one.status == ACTIVE).find_map(|one| {
-        match Shown::of(one) {
+    let found = stored
+        .iter()
+        .filter(|one| one.status == ACTIVE)
+        .find_map(|one| match Shown::of(one) {
             Ok(Shown::Row(row)) if order.is_about(&row) => Some((one.id.clone(), row)),
             _other => None,
-        }
-    });
+        });
     Ok(found)
 }
 
@@ -223,7 +242,10 @@ async fn save(
     }
     let now = federation.deciding().now();
     let root = order.provision(now).map_err(|error| refused(&error))?;
-    let enrolled = linkage.person(id).await.map_err(|error| unavailable(&error))?;
+    let enrolled = linkage
+        .person(id)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let patient = format!("Patient/{}", enrolled.patient_id);
     let name = |member: &MemberId| name_of(Some(&membership), member);
     let draft = consents.draft(order.kind(), &patient, root, Vec::new(), &name);
@@ -285,7 +307,10 @@ async fn one(
         let purpose = row.purpose.unwrap_or(Purpose::Treat);
         if row.practitioner.is_none() && is_active {
             let member = row.member.as_str();
-            edit = Some(format!("/p/consent/edit?member={member}&purpose={}", purpose.as_str()));
+            edit = Some(format!(
+                "/p/consent/edit?member={member}&purpose={}",
+                purpose.as_str()
+            ));
         }
         if row.practitioner.is_none() {
             let previewing = Previewing {
@@ -316,11 +341,7 @@ async fn one(
 }
 
 /// The caller's own directive of this id; another's is like none.
-async fn own(
-    consents: &Consents,
-    caller: &Caller,
-    id: String,
-) -> Result<StoredDirective, Problem> {
+async fn own(consents: &Consents, caller: &Caller, id: String) -> Result<StoredDirective, Problem> {
     let subject = Subject::Person(person(caller)?.clone());
     let found = consents.read(&DirectiveId::known(id)).await;
     let found = found.map_err(|error| unavailable(&error))?;

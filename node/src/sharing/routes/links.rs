@@ -77,7 +77,9 @@ async fn links(
             })
             .collect(),
         others,
-        is_open: state.as_ref().is_some_and(|state| state.open_until.is_some()),
+        is_open: state
+            .as_ref()
+            .is_some_and(|state| state.open_until.is_some()),
         until: state.as_ref().map_or(0, |state| state.until.unix_seconds()),
         signing,
         page: page.clone(),

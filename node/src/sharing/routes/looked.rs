@@ -60,7 +60,9 @@ async fn told(
 ) -> Result<LookedPart, Problem> {
     let told = federation.looking().who_looked(caller, is_asked).await?;
     let membership = known(federation);
-    let places = told.iter().map(|one| place(page, one, membership.as_deref()));
+    let places = told
+        .iter()
+        .map(|one| place(page, one, membership.as_deref()));
     Ok(LookedPart {
         page: page.clone(),
         places: places.collect(),

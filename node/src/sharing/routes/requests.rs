@@ -41,7 +41,9 @@ async fn requests(
     let (_sheets, uses) = deciding.paper(&caller).await?;
     let links = deciding.links(&caller).await?;
     let (now, membership) = (deciding.now(), known(&federation));
-    let views = found.iter().map(|one| asked(&page, one, now, membership.as_deref()));
+    let views = found
+        .iter()
+        .map(|one| asked(&page, one, now, membership.as_deref()));
     let (open, over) = views.partition(|one| one.state == "open");
     let mut paper = Vec::new();
     for one in uses.iter().take(10) {
@@ -149,7 +151,13 @@ async fn answer(
         Ok(()) => Ok(see("/p/requests")),
         Err(DecidingError::Sign(needed)) => {
             let fields = again(&form, word, until)?;
-            Ok(to_sign(page, &federation, format!("/p/requests/{id}"), fields, &needed))
+            Ok(to_sign(
+                page,
+                &federation,
+                format!("/p/requests/{id}"),
+                fields,
+                &needed,
+            ))
         }
         Err(error) => Err(error.into()),
     }
@@ -181,7 +189,10 @@ fn read(form: &Form, now: Timestamp) -> Result<(&'static str, Answer), Problem> 
 
 fn days(form: &Form) -> Result<i64, Problem> {
     let days: i64 = form.one("days")?;
-    (1..=365).contains(&days).then_some(days).ok_or_else(malformed)
+    (1..=365)
+        .contains(&days)
+        .then_some(days)
+        .ok_or_else(malformed)
 }
 
 /// The fields of a form that is sent again, signed.
