@@ -5,6 +5,7 @@ use crate::database::Rid;
 use crate::identity::Caller;
 
 use super::Permit;
+use super::release::Hold;
 
 /// Something a caller of this node wants to do. Where the chart is known beforehand, it stands in
 /// the audit line.
@@ -95,10 +96,6 @@ pub enum Act<'a> {
         /// The practitioner who asks.
         practitioner: &'a str,
     },
-    /// Ask peers about oneself.
-    AskOwn,
-    /// Ask who looked at one's own records, here and at peers.
-    AskWhoLooked,
     /// Look at what peers answered under a grant or in an emergency, while it is kept.
     View {
         /// The grant, or the emergency access.
@@ -108,6 +105,10 @@ pub enum Act<'a> {
         /// The chart here that it belongs to, where one was named.
         patient: Option<Rid>,
     },
+    /// Ask peers about oneself.
+    AskOwn,
+    /// Ask who looked at one's own records, here and at peers.
+    AskWhoLooked,
     /// Ask peers in an emergency, without a consent.
     AskInEmergency {
         /// The practitioner who asks.
@@ -124,6 +125,8 @@ pub enum Act<'a> {
         /// The chart.
         patient: Rid,
     },
+    /// Look for a chart by what somebody shows at the desk: Patients and their Coverages alone.
+    FindPatient,
     /// Read the audit.
     ReadAudit,
     /// Make or revoke access tokens.
@@ -145,6 +148,8 @@ pub(super) enum Reach {
     HouseWrites,
     /// One's own chart, to read.
     Own(Rid),
+    /// Patients and Coverages, to find out who is meant.
+    Identities,
     /// What one measured oneself in one's own chart, to write.
     OwnVitals(Rid),
     /// No chart: the act itself.
@@ -152,11 +157,13 @@ pub(super) enum Reach {
 }
 
 impl Reach {
-    pub(super) fn permit(self) -> Permit {
+    /// The permit; `hold` is what of their own chart a person waits for.
+    pub(super) fn permit(self, hold: Option<Hold>) -> Permit {
         match self {
             Reach::House => Permit::house(false),
             Reach::HouseWrites => Permit::house(true),
-            Reach::Own(patient) => Permit::own_chart(patient),
+            Reach::Own(patient) => Permit::own_chart(patient, hold),
+            Reach::Identities => Permit::identifying(),
             Reach::OwnVitals(patient) => Permit::own_vitals(patient),
             Reach::Act => Permit::act(),
         }
@@ -189,6 +196,7 @@ impl Act<'_> {
                 Some(Reach::OwnVitals(*patient))
             }
             (Act::Identify { patient }, Caller::Registrar { .. }) => Some(Reach::Own(*patient)),
+            (Act::FindPatient, Caller::Registrar { .. }) => Some(Reach::Identities),
             (Act::Identify { patient: chart }, Caller::Person { patient, .. })
                 if chart == patient =>
             {
@@ -201,10 +209,10 @@ impl Act<'_> {
             (Act::Ask { practitioner }, Caller::Physician { id }) if id == practitioner => {
                 Some(Reach::Act)
             }
-            // Nor does anybody ask as a person but that person.
-            (Act::AskOwn | Act::AskWhoLooked, Caller::Person { .. }) => Some(Reach::Act),
             // Whose grant it is, the grant says.
             (Act::View { .. }, Caller::Physician { .. }) => Some(Reach::Act),
+            // Nor does anybody ask as a person but that person.
+            (Act::AskOwn | Act::AskWhoLooked, Caller::Person { .. }) => Some(Reach::Act),
             // Nobody speaks for a physician in an emergency: the second factor is theirs.
             (Act::AskInEmergency { practitioner }, Caller::Physician { id })
                 if id == practitioner =>
@@ -243,14 +251,15 @@ impl Act<'_> {
             Act::Import { .. } => "import",
             Act::RecordVitals { .. } => "record_vitals",
             Act::Ask { .. } => "ask",
+            Act::View { .. } => "view",
             Act::AskOwn => "ask_own",
             Act::AskWhoLooked => "ask_who_looked",
-            Act::View { .. } => "view",
             Act::AskInEmergency { .. } => "ask_in_emergency",
             Act::ReviewEmergencies => "review_emergencies",
             Act::Enroll => "enroll",
             Act::Link => "link",
             Act::Identify { .. } => "identify",
+            Act::FindPatient => "find_patient",
             Act::ReadAudit => "read_audit",
             Act::ManageTokens => "manage_tokens",
             Act::ManageStaff => "manage_staff",
@@ -275,7 +284,7 @@ impl Act<'_> {
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
             Act::Ask { .. } | Act::AskOwn | Act::AskInEmergency { .. } => Kind::Query,
             Act::ReviewEmergencies => Kind::Emergency,
-            Act::Enroll | Act::Link | Act::Identify { .. } => Kind::Link,
+            Act::Enroll | Act::Link | Act::Identify { .. } | Act::FindPatient => Kind::Link,
             Act::ManageTokens | Act::ManageStaff => Kind::AccessToken,
             Act::ManageKeys | Act::Observe => Kind::Configuration,
         }

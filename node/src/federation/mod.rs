@@ -245,4 +245,6 @@ impl Federation {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

@@ -22,12 +22,14 @@ macro_rules! file {
 }
 
 /// Every file there is.
-#[rustfmt::skip]
 pub const FILES: &[Page] = &[
     file!("clinic"),
+    file!("desk"),
     file!("entry"),
     file!("pages"),
+    file!("patient"),
     file!("problem"),
+    file!("results"),
     file!("sharing"),
 ];
 

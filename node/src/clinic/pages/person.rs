@@ -61,20 +61,6 @@ pub(in crate::clinic) struct ConsentPage {
     pub(in crate::clinic) is_urgent: bool,
 }
 
-/// `/c/patients/{id}/waiting/{asked}`.
-#[derive(Template)]
-#[template(path = "clinic/templates/waiting.html")]
-pub(in crate::clinic) struct WaitingPage {
-    pub(in crate::clinic) page: Sheet,
-    pub(in crate::clinic) id: String,
-    pub(in crate::clinic) person: Person,
-    /// Where it stands the next time.
-    pub(in crate::clinic) place: String,
-    /// When that is looked at, and until when the person can answer; seconds since 1970.
-    pub(in crate::clinic) next: i64,
-    pub(in crate::clinic) until: i64,
-}
-
 /// A line of one's own history.
 pub(in crate::clinic) struct HistoryLine {
     pub(in crate::clinic) when: String,

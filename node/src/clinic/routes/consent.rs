@@ -18,7 +18,7 @@ use super::charts::to;
 use super::session::{of_access, session};
 use crate::access::AccessRefusal;
 use crate::clinic::Clinic;
-use crate::clinic::pages::{ConsentPage, WaitingPage};
+use crate::clinic::pages::{AskedPage, ConsentPage, Waiting};
 use crate::clinic::views::Person;
 use crate::emergency::AskRefusal;
 use crate::federation::asking::AskError;
@@ -27,6 +27,7 @@ use crate::federation::query::form_pairs;
 use crate::federation::{NewGrant, RedeemError, Redeemed};
 use crate::identity::{Caller, Signed};
 use crate::pages::Sheet;
+use crate::pages::routes::fragment;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// What is asked in an emergency.
@@ -66,7 +67,12 @@ pub(super) async fn redeem(
     let (person, _) = clinic.patient(&caller, &id).await?;
     let wrong = match clinic.new_grant(&caller, &id, &body) {
         Ok(new) => match clinic.federation.asking().redeem(&caller, new).await {
-            Ok(redeemed) => return Ok(to(&place_of(&id, &redeemed))),
+            Ok(Redeemed::Granted(grant, _)) => {
+                return Ok(to(&format!("/c/grants/{}", grant.id)));
+            }
+            Ok(Redeemed::Asked(asked)) => {
+                return Ok(to(&format!("/c/patients/{id}/asked/{}", asked.id)));
+            }
             Err(AskError::Access(refusal)) => return Err(of_access(&refusal)),
             Err(error) => not_redeemed(&error),
         },
@@ -75,6 +81,45 @@ pub(super) async fn redeem(
     clinic
         .consent_page(sheet, &caller, &id, person, Some(wrong), false)
         .await
+}
+
+/// `GET /c/patients/{patient}/asked/{asked}`: the person is asked on their phone; the page looks again
+/// by itself, as a part, until they have answered.
+pub(super) async fn asked(
+    clinic: Data<Clinic>,
+    caller: Caller,
+    sheet: Sheet,
+    path: Path<(String, String)>,
+    http: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (patient, asked) = path.into_inner();
+    let (person, _) = clinic.patient(&caller, &patient).await?;
+    let looked = clinic.federation.asking().look_again(&caller, &asked).await;
+    let state = match looked {
+        Ok(Redeemed::Granted(grant, _)) => Waiting::Granted(format!("/c/grants/{}", grant.id)),
+        Ok(Redeemed::Asked(still)) => Waiting::Still(still.expires_at),
+        Err(AskError::NoSuchGrant) => return Err(Problem::not_found()),
+        Err(error) => {
+            Waiting::Over(sheet.coded("clinic-wrong-", not_redeemed(&error).0, "redeem-failed"))
+        }
+    };
+    let is_part = http.headers().contains_key("x-fragment");
+    match state {
+        Waiting::Granted(grant) if !is_part => Ok(to(&grant)),
+        state => {
+            let page = AskedPage {
+                again: format!("/c/patients/{patient}/asked/{asked}"),
+                page: sheet,
+                id: patient,
+                person,
+                state,
+            };
+            Ok(match is_part {
+                true => fragment(&page.as_waiting()),
+                false => page.page.show(&page),
+            })
+        }
+    }
 }
 
 /// `POST /c/patients/{patient}/emergency`.
@@ -224,48 +269,6 @@ impl Clinic {
             asked_by: caller.id().unwrap_or_default().to_owned(),
         })
     }
-}
-
-/// Where a code led: to what it opened, or to where its physician waits for the person's answer.
-fn place_of(patient: &str, redeemed: &Redeemed) -> String {
-    match redeemed {
-        Redeemed::Granted(grant, _) => format!("/c/grants/{}", grant.id),
-        Redeemed::Asked(asked) => format!("/c/patients/{patient}/waiting/{}", asked.id),
-    }
-}
-
-/// `GET /c/patients/{patient}/waiting/{asked}`: until the person has answered on their phone.
-pub(super) async fn waiting(
-    clinic: Data<Clinic>,
-    caller: Caller,
-    sheet: Sheet,
-    path: Path<(String, String)>,
-) -> Result<HttpResponse, Problem> {
-    let (id, asked) = path.into_inner();
-    let (person, _) = clinic.patient(&caller, &id).await?;
-    let wrong = match clinic.federation.asking().look_again(&caller, &asked).await {
-        Ok(Redeemed::Asked(asked)) => {
-            let page = WaitingPage {
-                next: clinic
-                    .federation
-                    .deciding()
-                    .now()
-                    .plus_seconds(3)
-                    .unix_seconds(),
-                until: asked.expires_at.unix_seconds(),
-                place: place_of(&id, &Redeemed::Asked(asked)),
-                page: sheet,
-                id,
-                person,
-            };
-            return Ok(page.page.show(&page));
-        }
-        Ok(granted) => return Ok(to(&place_of(&id, &granted))),
-        Err(error) => not_redeemed(&error),
-    };
-    clinic
-        .consent_page(sheet, &caller, &id, person, Some(wrong), false)
-        .await
 }
 
 fn fields(body: &[u8]) -> Result<Vec<(String, String)>, Wrong> {
