@@ -101,7 +101,10 @@ async fn story(town: &Town, hana: &Patient, browser: &Browser) {
     let poll = waiting["poll"].as_str().unwrap();
     let (status, grant) = town.at("shirakaba").get(poll, &token).await;
     assert_eq!(status, 201, "{grant}");
-    let path = format!("/federated/{}/fhir/Observation", grant["grant"].as_str().unwrap());
+    let path = format!(
+        "/federated/{}/fhir/Observation",
+        grant["grant"].as_str().unwrap()
+    );
     let (status, found) = town.at("shirakaba").get(&path, &token).await;
     assert_eq!(status, 200);
     assert!(found.to_string().contains("yukimi-1"), "{found}");
@@ -141,7 +144,13 @@ async fn the_pages_read_without_scripts_and_another_persons_consent_is_not_there
     let (town, hana) = town().await;
     let base = signed_in(&town, &hana, &browser).await;
     for path in [
-        "consent", "consent/edit", "requests", "code", "paper", "links", "looked?wait=1",
+        "consent",
+        "consent/edit",
+        "requests",
+        "code",
+        "paper",
+        "links",
+        "looked?wait=1",
     ] {
         browser.goto(&format!("{base}/p/{path}")).await;
         browser.wait_for("h1").await;

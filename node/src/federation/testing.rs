@@ -60,9 +60,11 @@ pub(crate) async fn alone(home: &Home, access: &Access, records: &Records) -> Al
         ),
         answers_emergencies: false,
         metrics: &mut Registry::default(),
-    });
+    })
+    .await
+    .unwrap();
     Alone {
-        federation: Arc::new(federation.await.unwrap()),
+        federation: Arc::new(federation),
         _folder: folder,
     }
 }
