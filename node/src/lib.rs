@@ -26,4 +26,5 @@ pub mod pages;
 pub mod patient;
 pub mod records;
 mod server;
+pub mod sharing;
 pub mod words;

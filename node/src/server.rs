@@ -37,6 +37,7 @@ use crate::operations::{self, Operations};
 use crate::pages::{self, Audience, Pages};
 use crate::patient::{self, People};
 use crate::records::{self, Records};
+use crate::sharing;
 
 /// Connections at once, per listener and worker, in handshake or after it. As many may shake hands:
 /// those that say nothing cost some kilobytes for [`HANDSHAKE_TIMEOUT`], and must not keep a peer
@@ -416,6 +417,7 @@ impl Served {
                     .configure(linkage::routes::configure)
                     .configure(emergency::routes::configure_people)
                     .configure(federation::configure_people)
+                    .configure(sharing::routes::configure)
                     .configure(records::configure_own_chart)
                     .default_service(web::to(nothing_here)),
             );

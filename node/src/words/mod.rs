@@ -32,6 +32,7 @@ pub const FILES: &[Page] = &[
     file!("patient"),
     file!("problem"),
     file!("results"),
+    file!("sharing"),
 ];
 
 /// Both languages, ready to speak. Cheap to clone.
