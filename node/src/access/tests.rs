@@ -52,7 +52,7 @@ fn facts(category: Category, labels: Labels) -> ResourceFacts {
     }
 }
 
-const ACTS: [Act<'static>; 19] = [
+const ACTS: [Act<'static>; 20] = [
     Act::Read {
         kind: "Observation",
         id: "1",
@@ -102,6 +102,11 @@ const ACTS: [Act<'static>; 19] = [
         practitioner: "id-1",
     },
     Act::ReviewEmergencies,
+    Act::View {
+        under: "g",
+        what: "labs",
+        patient: None,
+    },
 ];
 
 #[test]
@@ -117,7 +122,7 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
         ));
     }
     insta::assert_snapshot!(table, @r"
-    physician read search ask history everything validate ask_in_emergency
+    physician read search ask history everything validate ask_in_emergency view
     registrar enroll link identify
     system    read search write transaction ask history everything export download cancel_export validate import
     auditor   read_audit review_emergencies

@@ -310,6 +310,7 @@ clinic-overlaps = days overlap
 clinic-by-name = Without a code: compared by name alone.
 clinic-days = { $count } days
 clinic-as-needed = as needed
+clinic-more-supplies = { $count } earlier
 clinic-bars = Days supplied
 clinic-bars-says = Days supplied of { $count } medicines, with a colour and shape for each hospital. The dashed line is today.
 clinic-documents-note = From other hospitals come reports of tests and images. Letters and the like are this hospital's own alone.

@@ -310,6 +310,7 @@ clinic-overlaps = 日数が重なっています
 clinic-by-name = 薬のコードがないため、名前だけで照合しています。
 clinic-days = { $count }日分
 clinic-as-needed = 頓用
+clinic-more-supplies = 以前の処方{ $count }件
 clinic-bars = 処方日数
 clinic-bars-says = { $count }種類の薬の処方日数を病院ごとの色と形で示します。点線は今日です。
 clinic-documents-note = 他院から届くのは検査・画像などのレポートです。紹介状などの文書は当院のものだけを表示します。

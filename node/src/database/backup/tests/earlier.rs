@@ -89,6 +89,11 @@ const ROWS: &[(&str, &str)] = &[
         "0021",
         "INSERT INTO witnessed_log VALUES ('urn:x', 5, 'root', 5)",
     ),
+    (
+        "0026",
+        "INSERT INTO audit_line (at, kind, actor_role, actor_id, outcome, detail) \
+         VALUES (6, 'read', 'physician', 'dr-1', 'ok', '{}')",
+    ),
 ];
 
 fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {
