@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod emergency;
 pub mod export;
 pub mod federation;
+pub mod health;
 pub mod identity;
 pub mod import;
 pub mod joining;

@@ -83,6 +83,13 @@ pub enum Act<'a> {
         /// Its name.
         format: &'a str,
     },
+    /// Write or delete what a person measured themselves, in their own chart.
+    RecordVitals {
+        /// In which way: `hand`, `import`, `token`, `delete`, `undo`.
+        way: &'static str,
+        /// The upload, the upload token or the resource.
+        of: &'a str,
+    },
     /// Redeem a visit code, or ask peers under a grant.
     Ask {
         /// The practitioner who asks.
@@ -117,6 +124,12 @@ pub enum Act<'a> {
     ReadAudit,
     /// Make or revoke access tokens.
     ManageTokens,
+    /// Add, change or disable staff accounts, and end their sessions.
+    ManageStaff,
+    /// Rotate keys, show another certificate.
+    ManageKeys,
+    /// See how the node fares: peers, queues, backups, certificates. No chart, no audit.
+    Observe,
 }
 
 /// What a permit opens.
@@ -128,6 +141,8 @@ pub(super) enum Reach {
     HouseWrites,
     /// One's own chart, to read.
     Own(Rid),
+    /// What one measured oneself in one's own chart, to write.
+    OwnVitals(Rid),
     /// No chart: the act itself.
     Act,
 }
@@ -138,6 +153,7 @@ impl Reach {
             Reach::House => Permit::house(false),
             Reach::HouseWrites => Permit::house(true),
             Reach::Own(patient) => Permit::own_chart(patient),
+            Reach::OwnVitals(patient) => Permit::own_vitals(patient),
             Reach::Act => Permit::act(),
         }
     }
@@ -165,6 +181,9 @@ impl Act<'_> {
                 | Act::Everything { .. },
                 Caller::Person { patient, .. },
             ) => Some(Reach::Own(*patient)),
+            (Act::RecordVitals { .. }, Caller::Person { patient, .. }) => {
+                Some(Reach::OwnVitals(*patient))
+            }
             (Act::Identify { patient }, Caller::Registrar { .. }) => Some(Reach::Own(*patient)),
             (Act::Identify { patient: chart }, Caller::Person { patient, .. })
                 if chart == patient =>
@@ -191,7 +210,12 @@ impl Act<'_> {
             | (Act::CancelExport { .. }, Caller::System { .. } | Caller::Admin { .. })
             | (Act::Enroll | Act::Link, Caller::Registrar { .. })
             | (Act::ReadAudit | Act::ReviewEmergencies, Caller::Auditor { .. })
-            | (Act::ManageTokens, Caller::Admin { .. }) => Some(Reach::Act),
+            | (Act::ReviewEmergencies | Act::ManageKeys, Caller::Security { .. })
+            | (Act::ManageTokens | Act::ManageStaff, Caller::Admin { .. })
+            | (
+                Act::Observe,
+                Caller::Admin { .. } | Caller::Security { .. } | Caller::Observer { .. },
+            ) => Some(Reach::Act),
             _not_theirs => None,
         }
     }
@@ -211,6 +235,7 @@ impl Act<'_> {
             Act::Download { .. } => "download",
             Act::CancelExport { .. } => "cancel_export",
             Act::Import { .. } => "import",
+            Act::RecordVitals { .. } => "record_vitals",
             Act::Ask { .. } => "ask",
             Act::View { .. } => "view",
             Act::AskInEmergency { .. } => "ask_in_emergency",
@@ -220,6 +245,9 @@ impl Act<'_> {
             Act::Identify { .. } => "identify",
             Act::ReadAudit => "read_audit",
             Act::ManageTokens => "manage_tokens",
+            Act::ManageStaff => "manage_staff",
+            Act::ManageKeys => "manage_keys",
+            Act::Observe => "observe",
         }
     }
 
@@ -232,12 +260,16 @@ impl Act<'_> {
             | Act::Validate { .. }
             | Act::View { .. } => Kind::Read,
             Act::ReadAudit => Kind::AuditRead,
-            Act::Write { .. } | Act::Transaction | Act::Import { .. } => Kind::Write,
+            Act::Write { .. }
+            | Act::Transaction
+            | Act::Import { .. }
+            | Act::RecordVitals { .. } => Kind::Write,
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
             Act::Ask { .. } | Act::AskInEmergency { .. } => Kind::Query,
             Act::ReviewEmergencies => Kind::Emergency,
             Act::Enroll | Act::Link | Act::Identify { .. } => Kind::Link,
-            Act::ManageTokens => Kind::AccessToken,
+            Act::ManageTokens | Act::ManageStaff => Kind::AccessToken,
+            Act::ManageKeys | Act::Observe => Kind::Configuration,
         }
     }
 
@@ -270,6 +302,7 @@ impl Act<'_> {
             Act::Download { job, file } => line.detail("job", *job).detail("file", *file),
             Act::CancelExport { job } => line.detail("job", *job),
             Act::Import { format } => line.detail("format", *format),
+            Act::RecordVitals { way, of } => line.detail("way", *way).detail("of", *of),
             Act::View { under, what, .. } => line.detail("grant", *under).detail("view", *what),
             Act::Ask { practitioner } | Act::AskInEmergency { practitioner } => {
                 line.detail("practitioner", *practitioner)

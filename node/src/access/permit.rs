@@ -18,6 +18,8 @@ enum Kind {
     House { writes: bool },
     /// A person's own chart, without what their physician has not told them yet.
     OwnChart { patient: Rid },
+    /// What a person measured themselves, in their own chart: to write it, and nothing else there.
+    OwnVitals { patient: Rid },
     /// One chart, for a peer: token, local directives, house policy.
     Disclosure {
         patient: Rid,
@@ -64,6 +66,10 @@ impl Permit {
         Self(Kind::OwnChart { patient })
     }
 
+    pub(super) fn own_vitals(patient: Rid) -> Self {
+        Self(Kind::OwnVitals { patient })
+    }
+
     pub(super) fn act() -> Self {
         Self(Kind::Act)
     }
@@ -93,7 +99,9 @@ impl Permit {
     pub fn patient(&self) -> Option<Rid> {
         match &self.0 {
             Kind::House { .. } | Kind::Identifying => None,
-            Kind::OwnChart { patient } | Kind::Disclosure { patient, .. } => Some(*patient),
+            Kind::OwnChart { patient }
+            | Kind::OwnVitals { patient }
+            | Kind::Disclosure { patient, .. } => Some(*patient),
             Kind::Act => Some(NO_CHART),
         }
     }
@@ -103,6 +111,7 @@ impl Permit {
     pub fn categories(&self) -> Option<&[Category]> {
         match &self.0 {
             Kind::House { .. } | Kind::OwnChart { .. } | Kind::Identifying => None,
+            Kind::OwnVitals { .. } => Some(&[Category::Vital]),
             Kind::Disclosure { categories, .. } => Some(categories),
             Kind::Act => Some(&[]),
         }
@@ -114,6 +123,9 @@ impl Permit {
         match &self.0 {
             Kind::House { .. } => true,
             Kind::OwnChart { .. } => !facts.labels.contains(Label::Nopat),
+            Kind::OwnVitals { .. } => {
+                facts.category == Category::Vital && !facts.labels.contains(Label::Nopat)
+            }
             Kind::Disclosure {
                 released, house, ..
             } => house.releases(facts) && released.permits(facts),
@@ -137,7 +149,17 @@ impl Permit {
         matches!(self.0, Kind::Disclosure { .. })
     }
 
-    /// Whether records may be written under it.
+    /// The chart in which what a person measured themselves may be written under it, and nothing
+    /// else; a permit to write everything is none of these.
+    #[must_use]
+    pub fn vitals_of(&self) -> Option<Rid> {
+        match &self.0 {
+            Kind::OwnVitals { patient } => Some(*patient),
+            _other => None,
+        }
+    }
+
+    /// Whether records of every sort may be written under it.
     #[must_use]
     pub fn allows_writing(&self) -> bool {
         matches!(self.0, Kind::House { writes: true })

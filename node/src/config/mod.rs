@@ -6,10 +6,13 @@
 mod audit;
 mod emergency;
 mod error;
+mod oidc;
 mod passphrase;
 mod records;
+mod session;
 mod settings;
 mod values;
+mod vitals;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,14 +27,17 @@ use reqwest::Url;
 pub use audit::AuditSettings;
 pub use emergency::EmergencySettings;
 pub use error::{ConfigError, EXIT_CONFIG};
+pub use oidc::{OidcSettings, Secret};
 pub use records::{RecordsSettings, Validation};
+pub use session::SessionSettings;
 pub use settings::ENVIRONMENT_PREFIX;
 use settings::Settings;
 pub use values::OrganizationCode;
-pub(crate) use values::size;
+pub(crate) use values::{duration, size};
+pub use vitals::VitalsSettings;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 53] = [
+pub const KEYS: &[&str] = &[
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -76,15 +82,30 @@ pub const KEYS: [&str; 53] = [
     "hospital.bind",
     "hospital.tls_certificate_file",
     "hospital.tls_key_file",
+    "hospital.public_url",
     "hospital.workers",
     "patient.bind",
     "patient.tls_certificate_file",
     "patient.tls_key_file",
+    "patient.public_url",
     "patient.workers",
+    "auth.oidc.issuer",
+    "auth.oidc.client_id",
+    "auth.oidc.client_secret",
+    "auth.oidc.client_secret_file",
+    "auth.oidc.id_claim",
+    "auth.oidc.role_claim",
+    "auth.oidc.allow_cidrs",
+    "auth.oidc.ca_file",
+    "session.staff_idle",
+    "session.person_idle",
+    "session.max",
     "metrics.bind",
     "log.format",
     "log.level",
     "shutdown.timeout",
+    "vitals.max_upload",
+    "vitals.max_disk",
 ];
 
 /// The settings of one node, checked.
@@ -108,6 +129,8 @@ pub struct Config {
     pub emergency: EmergencySettings,
     /// What a resource must be like to be stored.
     pub records: RecordsSettings,
+    /// What people may upload of what they measured themselves.
+    pub vitals: VitalsSettings,
     /// The registry, and the root that this node joined under.
     pub registry: RegistrySettings,
     /// The listener for other members, and how this node asks them.
@@ -116,6 +139,10 @@ pub struct Config {
     pub hospital: Listener,
     /// The listener for patients.
     pub patient: Listener,
+    /// How long browsers stay signed in.
+    pub session: SessionSettings,
+    /// The hospital's own sign-in, if it has one.
+    pub oidc: Option<OidcSettings>,
     /// Where metrics are served; loopback only, absent means nowhere.
     pub metrics: Option<SocketAddr>,
     /// How the log looks.
@@ -235,6 +262,23 @@ pub struct Listener {
     pub tls: Option<TlsFiles>,
     /// Worker threads; absent: one per core.
     pub workers: Option<usize>,
+    /// Under which address browsers reach it, where the settings say so.
+    pub public_url: Option<Url>,
+}
+
+impl Listener {
+    /// The origin under which browsers reach it, given the port that it has: what the settings say,
+    /// or this machine's own `localhost` where it is bound to loopback without TLS.
+    #[must_use]
+    pub fn public_origin(&self, port: u16) -> Option<Url> {
+        if self.public_url.is_some() {
+            return self.public_url.clone();
+        }
+        let is_here = self.tls.is_none() && self.bind.ip().is_loopback();
+        is_here
+            .then(|| Url::parse(&format!("http://localhost:{port}")).ok())
+            .flatten()
+    }
 }
 
 /// Where a certificate and its key stand, PEM.
@@ -292,7 +336,7 @@ impl Config {
     /// # Errors
     /// The first thing wrong, naming the key and where its value stands.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        Self::from_settings(&Settings::read(file, None, &KEYS)?)
+        Self::from_settings(&Settings::read(file, None, KEYS)?)
     }
 
     /// Reads `file` with `environment` over it instead of the process's.
@@ -303,7 +347,7 @@ impl Config {
         file: &Path,
         environment: BTreeMap<String, String>,
     ) -> Result<Self, ConfigError> {
-        Self::from_settings(&Settings::read(file, Some(environment), &KEYS)?)
+        Self::from_settings(&Settings::read(file, Some(environment), KEYS)?)
     }
 
     /// The member id, as text.
@@ -332,6 +376,7 @@ impl Config {
             export: export(settings, &beside)?,
             emergency: emergency::emergency(settings)?,
             records: records::records(settings, &beside)?,
+            vitals: vitals::vitals(settings, &state_dir)?,
             passphrase: passphrase::passphrase(settings)?,
             database,
             registry: RegistrySettings {
@@ -353,6 +398,8 @@ impl Config {
                 "patient",
                 SocketAddr::from(([127, 0, 0, 1], 8445)),
             )?,
+            session: session::session(settings)?,
+            oidc: oidc::oidc(settings)?,
             metrics,
             log: log(settings)?,
             shutdown_timeout: settings.duration(
@@ -517,6 +564,7 @@ fn listener(
         bind,
         tls,
         workers: workers(settings, section)?,
+        public_url: session::public_url(settings, section, bind)?,
     })
 }
 

@@ -250,6 +250,19 @@ fn exports_have_bounds_and_a_folder_beside_the_database() {
 }
 
 #[test]
+fn uploads_have_bounds_and_a_folder_in_the_state() {
+    let vitals = load(WHOLE, &[]).unwrap().vitals;
+    assert!(vitals.folder.ends_with("state/vitals"));
+    assert_eq!((vitals.max_upload, vitals.max_disk), (500 << 20, 10 << 30));
+    let with = |line: &str| format!("{WHOLE}\n[vitals]\n{line}\n");
+    let told = load(&with("max_upload = \"1GiB\""), &[]).unwrap().vitals;
+    assert_eq!(told.max_upload, 1 << 30);
+    let small = complaint(&with("max_disk = \"2MiB\""), &[]);
+    assert!(small.contains("vitals.max_disk"), "{small}");
+    assert!(complaint(&with("max_upload = \"9\""), &[]).contains("vitals.max_upload"));
+}
+
+#[test]
 fn a_passphrase_comes_from_a_file_or_the_environment_and_never_from_the_settings() {
     let word = "a passphrase of this test";
     let variable = ("MUSUBI_NODE_KEYS__PASSPHRASE", word);

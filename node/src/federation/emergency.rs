@@ -71,6 +71,8 @@ pub struct Urgent {
     pub queries: Vec<String>,
     /// The code that the physician's authenticator shows, where none was taken in the last 15 min.
     pub code: Option<String>,
+    /// When they showed their passkey in this session, if they signed in by one.
+    pub passkey: Option<Timestamp>,
 }
 
 /// Why nothing was asked.
@@ -212,13 +214,14 @@ impl AskingInEmergency {
             .detail("act", "ask_in_emergency")
             .detail("access", id.as_str())
             .detail("reason", reason.code.as_str());
-        let shown_at = self.parts.emergency.begin(access, line).await?;
+        let shown = self.parts.emergency.begin(access, line, urgent.passkey);
+        let shown = shown.await?;
         let actor = Actor {
             id: Some(practitioner.clone()),
             role: EMERGENCY_ROLE.to_owned(),
             dept: None,
-            acr: Some("totp".to_owned()),
-            at: Some(shown_at),
+            acr: Some(shown.acr.to_owned()),
+            at: Some(shown.at),
         };
         Ok(Planned {
             id,

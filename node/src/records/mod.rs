@@ -8,6 +8,7 @@ mod address;
 mod beside;
 mod bundle;
 mod capability;
+mod chart_numbers;
 mod classify;
 mod criteria;
 mod cursor;
@@ -48,6 +49,7 @@ mod transaction;
 mod types;
 mod validation;
 mod values;
+mod vitals;
 mod walk;
 mod writing;
 
@@ -70,6 +72,7 @@ use search::{Gathered, Reach, Search};
 use sorted::Lists;
 
 pub use address::{Address, LogicalId};
+pub use chart_numbers::ChartNumbers;
 pub use criteria::Criteria;
 pub use cursor::CursorError;
 pub use draft::DraftError;
@@ -94,6 +97,7 @@ pub use strict::JsonError;
 pub use transaction::{Done, Transacted};
 pub use types::ResourceType;
 pub use validation::Validator;
+pub use vitals::Standing;
 pub use walk::{Charts, Mark, Seen, Stretch, Walk};
 pub use writing::{Outcome, Written};
 

@@ -22,7 +22,13 @@ macro_rules! file {
 }
 
 /// Every file there is.
-pub const FILES: &[Page] = &[file!("clinic"), file!("pages"), file!("problem")];
+#[rustfmt::skip]
+pub const FILES: &[Page] = &[
+    file!("clinic"),
+    file!("entry"),
+    file!("pages"),
+    file!("problem"),
+];
 
 /// Both languages, ready to speak. Cheap to clone.
 #[derive(Clone)]

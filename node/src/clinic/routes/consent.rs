@@ -11,6 +11,7 @@ use federation_protocol::emergency::{
 use federation_protocol::grants::PlainCode;
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
+use federation_protocol::time::Timestamp;
 use federation_service::problem::Problem;
 
 use super::charts::to;
@@ -24,7 +25,7 @@ use crate::federation::asking::AskError;
 use crate::federation::emergency::{Urgent, UrgentError};
 use crate::federation::query::form_pairs;
 use crate::federation::{NewGrant, RedeemError};
-use crate::identity::Caller;
+use crate::identity::{Caller, Signed};
 use crate::pages::Sheet;
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -80,13 +81,15 @@ pub(super) async fn redeem(
 pub(super) async fn urgent(
     clinic: Data<Clinic>,
     caller: Caller,
+    signed: Option<Signed>,
     sheet: Sheet,
     id: Path<String>,
     http: HttpRequest,
     body: Bytes,
 ) -> Result<HttpResponse, Problem> {
     let (person, _) = clinic.patient(&caller, &id).await?;
-    let wrong = match urgent_of(&person, &body) {
+    let passkey = signed.and_then(|signed| signed.second_factor_at);
+    let wrong = match urgent_of(&person, passkey, &body) {
         Ok(urgent) => {
             let session = session(&http, &caller);
             match clinic.ask_in_emergency(&caller, session, &id, urgent).await {
@@ -270,7 +273,7 @@ fn not_redeemed(error: &AskError) -> Wrong {
     }
 }
 
-fn urgent_of(person: &Person, body: &[u8]) -> Result<Urgent, Wrong> {
+fn urgent_of(person: &Person, passkey: Option<Timestamp>, body: &[u8]) -> Result<Urgent, Wrong> {
     let fields = fields(body)?;
     let code = ReasonCode::of(one(&fields, "reason"));
     let text = one(&fields, "text").to_owned();
@@ -284,6 +287,7 @@ fn urgent_of(person: &Person, body: &[u8]) -> Result<Urgent, Wrong> {
         hospitals: Vec::new(),
         queries: URGENT.map(str::to_owned).to_vec(),
         code: (!factor.is_empty()).then(|| factor.to_owned()),
+        passkey,
     })
 }
 
