@@ -140,7 +140,8 @@ impl Clinic {
             standing,
             categories: Category::RELEASABLE
                 .iter()
-                .map(|category| category.as_str())
+                // Genes are of relatives, too: they are asked for where they are needed.
+                .map(|one| (one.as_str(), *one != Category::Genomic))
                 .collect(),
             reasons: ReasonCode::ALL
                 .iter()
