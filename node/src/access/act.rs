@@ -104,6 +104,10 @@ pub enum Act<'a> {
         /// The chart here that it belongs to, where one was named.
         patient: Option<Rid>,
     },
+    /// Ask peers about oneself.
+    AskOwn,
+    /// Ask who looked at one's own records, here and at peers.
+    AskWhoLooked,
     /// Ask peers in an emergency, without a consent.
     AskInEmergency {
         /// The practitioner who asks.
@@ -199,6 +203,8 @@ impl Act<'_> {
             }
             // Whose grant it is, the grant says.
             (Act::View { .. }, Caller::Physician { .. }) => Some(Reach::Act),
+            // Nor does anybody ask as a person but that person.
+            (Act::AskOwn | Act::AskWhoLooked, Caller::Person { .. }) => Some(Reach::Act),
             // Nobody speaks for a physician in an emergency: the second factor is theirs.
             (Act::AskInEmergency { practitioner }, Caller::Physician { id })
                 if id == practitioner =>
@@ -238,6 +244,8 @@ impl Act<'_> {
             Act::RecordVitals { .. } => "record_vitals",
             Act::Ask { .. } => "ask",
             Act::View { .. } => "view",
+            Act::AskOwn => "ask_own",
+            Act::AskWhoLooked => "ask_who_looked",
             Act::AskInEmergency { .. } => "ask_in_emergency",
             Act::ReviewEmergencies => "review_emergencies",
             Act::Enroll => "enroll",
@@ -259,13 +267,13 @@ impl Act<'_> {
             | Act::Everything { .. }
             | Act::Validate { .. }
             | Act::View { .. } => Kind::Read,
-            Act::ReadAudit => Kind::AuditRead,
+            Act::ReadAudit | Act::AskWhoLooked => Kind::AuditRead,
             Act::Write { .. }
             | Act::Transaction
             | Act::Import { .. }
             | Act::RecordVitals { .. } => Kind::Write,
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
-            Act::Ask { .. } | Act::AskInEmergency { .. } => Kind::Query,
+            Act::Ask { .. } | Act::AskOwn | Act::AskInEmergency { .. } => Kind::Query,
             Act::ReviewEmergencies => Kind::Emergency,
             Act::Enroll | Act::Link | Act::Identify { .. } => Kind::Link,
             Act::ManageTokens | Act::ManageStaff => Kind::AccessToken,

@@ -10,5 +10,6 @@ mod views;
 
 pub(super) use chart::{Showing, Tab, chart_page, part_of};
 pub(super) use person::{
-    ConsentPage, FindPage, GrantLine, HistoryLine, HistoryPage, PatientPage, Typed,
+    ConsentPage, FindPage, GrantLine, HistoryLine, HistoryPage, PatientPage, Typed, WaitingPage,
+    WaitingPart,
 };

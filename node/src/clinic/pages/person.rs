@@ -81,3 +81,41 @@ pub(in crate::clinic) struct HistoryPage {
     pub(in crate::clinic) lines: Vec<HistoryLine>,
     pub(in crate::clinic) older: Option<String>,
 }
+
+/// The state of a person who is asked on their phone.
+#[derive(Template)]
+#[template(path = "clinic/templates/waiting_part.html")]
+pub(in crate::clinic) struct WaitingPart<'a> {
+    pub(in crate::clinic) page: &'a Sheet,
+    pub(in crate::clinic) patient: &'a str,
+    pub(in crate::clinic) again: Option<String>,
+    pub(in crate::clinic) granted: Option<String>,
+    /// Seconds since 1970.
+    pub(in crate::clinic) until: i64,
+    /// The end of the key of what went wrong.
+    pub(in crate::clinic) over: Option<&'static str>,
+}
+
+impl WaitingPart<'_> {
+    /// As it stands on the page.
+    pub(in crate::clinic) fn markup(&self) -> String {
+        super::parts::rendered(self)
+    }
+
+    /// What to do after it went wrong.
+    fn next(&self) -> String {
+        let key = format!("{}.next", self.over.unwrap_or("form"));
+        self.page.coded("clinic-wrong-", &key, "form.next")
+    }
+}
+
+/// `/c/patients/{id}/waiting/{asked}`.
+#[derive(Template)]
+#[template(path = "clinic/templates/waiting.html")]
+pub(in crate::clinic) struct WaitingPage {
+    pub(in crate::clinic) page: Sheet,
+    pub(in crate::clinic) id: String,
+    pub(in crate::clinic) person: Person,
+    pub(in crate::clinic) here: String,
+    pub(in crate::clinic) state: String,
+}

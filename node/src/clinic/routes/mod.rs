@@ -9,6 +9,7 @@ mod history;
 mod patients;
 mod session;
 mod stream;
+mod waiting;
 
 use actix_web::web::{ServiceConfig, get, post, resource};
 
@@ -29,6 +30,12 @@ pub fn configure(config: &mut ServiceConfig) {
                 .route(post().to(consent::redeem)),
         )
         .service(resource("/c/patients/{patient}/emergency").route(post().to(consent::urgent)))
+        .service(
+            resource("/c/patients/{patient}/waiting/{asked}").route(get().to(waiting::waiting)),
+        )
+        .service(
+            resource("/c/patients/{patient}/waiting/{asked}/state").route(get().to(waiting::state)),
+        )
         .service(resource("/c/grants/{under}").route(get().to(charts::start)))
         .service(resource("/c/grants/{under}/ask").route(post().to(charts::ask)))
         .service(

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::{HttpMessage as _, HttpRequest};
 use federation_protocol::base64url;
 use federation_protocol::digest::sha256;
 use federation_service::problem::Problem;

@@ -16,7 +16,7 @@ use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_protocol::sample::{NOW, SampleRegistry, profile};
 use federation_protocol::time::Timestamp;
-use federation_service::clock::{ManualClock, SharedClock};
+use federation_service::clock::{Clock as _, ManualClock, SharedClock};
 use federation_service::tls::{Shown, TlsIdentity, federation_acceptor, remember_peer};
 use prometheus_client::registry::Registry;
 
@@ -340,6 +340,10 @@ fn run(server: impl FnOnce() -> actix_web::dev::Server + Send + 'static) -> Serv
 }
 
 impl Hospital {
+    pub(super) fn clock(&self) -> SharedClock {
+        Arc::clone(&self.ground.clock)
+    }
+
     pub(super) async fn stop(&self) {
         for handle in &self.handles {
             handle.stop(false).await;
@@ -449,6 +453,11 @@ impl Town {
         let membership = home.federation.directory().membership().unwrap();
         home.linkage.accept(&phone, &membership).await.unwrap();
         phone
+    }
+
+    /// What time it is.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// A visit code of the person for `requester`, from the hospitals `from`.

@@ -114,6 +114,20 @@ const ROWS: &[(&str, &str)] = &[
          INSERT INTO system_key VALUES ('k', 'ehr', 'EdDSA', 'key', 5, NULL); \
          INSERT INTO opened_link VALUES ('k', 'jti', 6)",
     ),
+    (
+        "0024",
+        "INSERT INTO open_code VALUES ('c', 's', 'q', 'hana', 'Patient/p', 5, 6, NULL); \
+         INSERT INTO pending_request VALUES ('r', 'c', 'hana', 'Patient/p', 'y', 'dr-1', \
+         'physician', NULL, 'TREAT', 'lab', 5, 6, NULL, NULL); \
+         INSERT INTO asked_grant VALUES ('a', 'm', 'r', 'TREAT', 'dr-1', 'physician', 'lab', NULL, \
+         'dr-1', 5, 6, NULL)",
+    ),
+    (
+        "0025",
+        "INSERT INTO paper_sheet VALUES ('s', 'hana', 'Patient/p', 'y', 5, 6, NULL); \
+         INSERT INTO paper_code (id, sheet, person, digest) VALUES ('c', 's', 'hana', 'd'); \
+         INSERT INTO access_report VALUES ('hana', 'y', 5, 'unreachable', NULL, NULL)",
+    ),
 ];
 
 fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {

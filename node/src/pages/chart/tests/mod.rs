@@ -348,12 +348,3 @@ fn both_ends_of_a_range_are_as_precise_as_the_other() {
     assert_eq!(text(Some(1.0), Some(1.25)), "1.00–1.25");
     assert_eq!(text(None, Some(30.0)), "≤30");
 }
-
-#[test]
-fn both_ends_of_a_range_are_as_precise_as_the_other() {
-    let text = |low, high| Range { low, high }.text();
-    assert_eq!(text(Some(4.9), Some(6.0)), "4.9–6.0");
-    assert_eq!(text(Some(70.0), Some(109.0)), "70–109");
-    assert_eq!(text(Some(1.0), Some(1.25)), "1.00–1.25");
-    assert_eq!(text(None, Some(30.0)), "≤30");
-}
