@@ -24,6 +24,7 @@ use crate::access::Access;
 use crate::clinic::{self, Clinic};
 use crate::config::{self, Config};
 use crate::consent::Consents;
+use crate::desk::{self, Reception};
 use crate::emergency::{self, Emergency};
 use crate::export::{self, Exports};
 use crate::federation::{self, Federation};
@@ -33,6 +34,7 @@ use crate::identity::{self, Identity};
 use crate::linkage::{self, Linkage};
 use crate::metrics::{Metrics, RequestLabels};
 use crate::pages::{self, Audience, Pages};
+use crate::patient::{self, People};
 use crate::records::{self, Records};
 
 /// Connections at once, per listener and worker, in handshake or after it. As many may shake hands:
@@ -83,6 +85,8 @@ pub(crate) struct House {
     pub(crate) exports: Exports,
     pub(crate) clinic: Clinic,
     pub(crate) pages: Pages,
+    pub(crate) people: People,
+    pub(crate) reception: Reception,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) charts: Arc<dyn FindChart>,
     pub(crate) metrics: Arc<Metrics>,
@@ -323,6 +327,8 @@ struct Served {
     clinic: Data<Clinic>,
     charts: Data<dyn FindChart>,
     pages: Pages,
+    people: Data<People>,
+    reception: Data<Reception>,
 }
 
 impl Served {
@@ -339,6 +345,8 @@ impl Served {
             clinic: Data::new(house.clinic.clone()),
             charts: Data::from(Arc::clone(&house.charts)),
             pages: house.pages.clone(),
+            people: Data::new(house.people.clone()),
+            reception: Data::new(house.reception.clone()),
         }
     }
 
@@ -360,6 +368,7 @@ impl Served {
             served.data(routes, &site);
             routes
                 .app_data(served.exports.clone())
+                .app_data(served.reception.clone())
                 .app_data(served.clinic.clone())
                 .app_data(Data::new(served.pages.to(Audience::Staff)))
                 .app_data(served.charts.clone())
@@ -369,6 +378,7 @@ impl Served {
                     .wrap(from_fn(identity::routes::staff_door))
                     .wrap(from_fn(pages::routes::readable))
                     .configure(identity::routes::configure_staff)
+                    .configure(desk::routes::configure)
                     .configure(emergency::routes::configure)
                     .configure(federation::configure_hospital)
                     .configure(export::routes::configure)
@@ -388,6 +398,7 @@ impl Served {
             served.data(routes, &site);
             routes
                 .app_data(served.linkage.clone())
+                .app_data(served.people.clone())
                 .app_data(Data::new(served.pages.to(Audience::People)))
                 .configure(pages::routes::configure);
             routes.service(
@@ -395,6 +406,7 @@ impl Served {
                     .wrap(from_fn(identity::routes::people_door))
                     .wrap(from_fn(pages::routes::readable))
                     .configure(identity::routes::configure_people)
+                    .configure(patient::routes::configure)
                     .configure(linkage::routes::configure)
                     .configure(emergency::routes::configure_people)
                     .configure(federation::configure_people)

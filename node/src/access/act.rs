@@ -5,6 +5,7 @@ use crate::database::Rid;
 use crate::identity::Caller;
 
 use super::Permit;
+use super::release::Hold;
 
 /// Something a caller of this node wants to do. Where the chart is known beforehand, it stands in
 /// the audit line.
@@ -124,6 +125,8 @@ pub enum Act<'a> {
         /// The chart.
         patient: Rid,
     },
+    /// Look for a chart by what somebody shows at the desk: Patients and their Coverages alone.
+    FindPatient,
     /// Read the audit.
     ReadAudit,
     /// Make or revoke access tokens.
@@ -145,6 +148,8 @@ pub(super) enum Reach {
     HouseWrites,
     /// One's own chart, to read.
     Own(Rid),
+    /// Patients and Coverages, to find out who is meant.
+    Identities,
     /// What one measured oneself in one's own chart, to write.
     OwnVitals(Rid),
     /// No chart: the act itself.
@@ -152,11 +157,13 @@ pub(super) enum Reach {
 }
 
 impl Reach {
-    pub(super) fn permit(self) -> Permit {
+    /// The permit; `hold` is what of their own chart a person waits for.
+    pub(super) fn permit(self, hold: Option<Hold>) -> Permit {
         match self {
             Reach::House => Permit::house(false),
             Reach::HouseWrites => Permit::house(true),
-            Reach::Own(patient) => Permit::own_chart(patient),
+            Reach::Own(patient) => Permit::own_chart(patient, hold),
+            Reach::Identities => Permit::identifying(),
             Reach::OwnVitals(patient) => Permit::own_vitals(patient),
             Reach::Act => Permit::act(),
         }
@@ -189,6 +196,7 @@ impl Act<'_> {
                 Some(Reach::OwnVitals(*patient))
             }
             (Act::Identify { patient }, Caller::Registrar { .. }) => Some(Reach::Own(*patient)),
+            (Act::FindPatient, Caller::Registrar { .. }) => Some(Reach::Identities),
             (Act::Identify { patient: chart }, Caller::Person { patient, .. })
                 if chart == patient =>
             {
@@ -251,6 +259,7 @@ impl Act<'_> {
             Act::Enroll => "enroll",
             Act::Link => "link",
             Act::Identify { .. } => "identify",
+            Act::FindPatient => "find_patient",
             Act::ReadAudit => "read_audit",
             Act::ManageTokens => "manage_tokens",
             Act::ManageStaff => "manage_staff",
@@ -275,7 +284,7 @@ impl Act<'_> {
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
             Act::Ask { .. } | Act::AskOwn | Act::AskInEmergency { .. } => Kind::Query,
             Act::ReviewEmergencies => Kind::Emergency,
-            Act::Enroll | Act::Link | Act::Identify { .. } => Kind::Link,
+            Act::Enroll | Act::Link | Act::Identify { .. } | Act::FindPatient => Kind::Link,
             Act::ManageTokens | Act::ManageStaff => Kind::AccessToken,
             Act::ManageKeys | Act::Observe => Kind::Configuration,
         }

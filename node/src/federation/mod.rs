@@ -158,7 +158,8 @@ impl Federation {
     }
 
     /// Where peers reach this node, without a slash at the end.
-    fn endpoint(&self) -> &str {
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
@@ -243,5 +244,7 @@ impl Federation {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

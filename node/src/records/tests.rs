@@ -24,6 +24,7 @@ mod secrets;
 mod storing;
 mod transacting;
 mod validating;
+mod waiting;
 mod walking;
 
 use std::sync::Arc;

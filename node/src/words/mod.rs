@@ -22,12 +22,15 @@ macro_rules! file {
 }
 
 /// Every file there is.
-#[rustfmt::skip]
 pub const FILES: &[Page] = &[
     file!("clinic"),
+    file!("desk"),
     file!("entry"),
     file!("pages"),
+    file!("patient"),
     file!("problem"),
+    file!("results"),
+];
 ];
 
 /// Both languages, ready to speak. Cheap to clone.

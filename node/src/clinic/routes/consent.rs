@@ -19,7 +19,7 @@ use super::charts::to;
 use super::session::{of_access, session};
 use crate::access::AccessRefusal;
 use crate::clinic::Clinic;
-use crate::clinic::pages::ConsentPage;
+use crate::clinic::pages::{AskedPage, ConsentPage, Waiting};
 use crate::clinic::views::Person;
 use crate::emergency::AskRefusal;
 use crate::federation::asking::AskError;
@@ -28,6 +28,7 @@ use crate::federation::query::form_pairs;
 use crate::federation::{NewGrant, RedeemError, Redeemed};
 use crate::identity::{Caller, Signed};
 use crate::pages::Sheet;
+use crate::pages::routes::fragment;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// What is asked in an emergency.
@@ -72,9 +73,11 @@ pub(super) async fn redeem(
     let name = name_of(&http);
     let wrong = match clinic.new_grant(&caller, &sheet, &id, name, &body) {
         Ok(new) => match clinic.federation.asking().redeem(&caller, new).await {
-            Ok(Redeemed::Granted(grant, _)) => return Ok(to(&format!("/c/grants/{}", grant.id))),
+            Ok(Redeemed::Granted(grant, _)) => {
+                return Ok(to(&format!("/c/grants/{}", grant.id)));
+            }
             Ok(Redeemed::Asked(asked)) => {
-                return Ok(to(&format!("/c/patients/{id}/waiting/{}", asked.id)));
+                return Ok(to(&format!("/c/patients/{id}/asked/{}", asked.id)));
             }
             Err(AskError::Access(refusal)) => return Err(of_access(&refusal)),
             Err(error) => not_redeemed(&error),
@@ -92,6 +95,45 @@ fn name_of(http: &HttpRequest) -> Option<String> {
     let name = signed.and_then(|signed| signed.name);
     name.map(|name| name.trim().to_owned())
         .filter(|name| !name.is_empty())
+}
+
+/// `GET /c/patients/{patient}/asked/{asked}`: the person is asked on their phone; the page looks again
+/// by itself, as a part, until they have answered.
+pub(super) async fn asked(
+    clinic: Data<Clinic>,
+    caller: Caller,
+    sheet: Sheet,
+    path: Path<(String, String)>,
+    http: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (patient, asked) = path.into_inner();
+    let (person, _) = clinic.patient(&caller, &patient).await?;
+    let looked = clinic.federation.asking().look_again(&caller, &asked).await;
+    let state = match looked {
+        Ok(Redeemed::Granted(grant, _)) => Waiting::Granted(format!("/c/grants/{}", grant.id)),
+        Ok(Redeemed::Asked(still)) => Waiting::Still(still.expires_at),
+        Err(AskError::NoSuchGrant) => return Err(Problem::not_found()),
+        Err(error) => {
+            Waiting::Over(sheet.coded("clinic-wrong-", not_redeemed(&error).0, "redeem-failed"))
+        }
+    };
+    let is_part = http.headers().contains_key("x-fragment");
+    match state {
+        Waiting::Granted(grant) if !is_part => Ok(to(&grant)),
+        state => {
+            let page = AskedPage {
+                again: format!("/c/patients/{patient}/asked/{asked}"),
+                page: sheet,
+                id: patient,
+                person,
+                state,
+            };
+            Ok(match is_part {
+                true => fragment(&page.as_waiting()),
+                false => page.page.show(&page),
+            })
+        }
+    }
 }
 
 /// `POST /c/patients/{patient}/emergency`.

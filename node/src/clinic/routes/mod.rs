@@ -9,7 +9,6 @@ mod history;
 mod patients;
 mod session;
 mod stream;
-mod waiting;
 
 use actix_web::web::{ServiceConfig, get, post, resource};
 
@@ -29,13 +28,8 @@ pub fn configure(config: &mut ServiceConfig) {
                 .route(get().to(consent::consent))
                 .route(post().to(consent::redeem)),
         )
+        .service(resource("/c/patients/{patient}/asked/{asked}").route(get().to(consent::asked)))
         .service(resource("/c/patients/{patient}/emergency").route(post().to(consent::urgent)))
-        .service(
-            resource("/c/patients/{patient}/waiting/{asked}").route(get().to(waiting::waiting)),
-        )
-        .service(
-            resource("/c/patients/{patient}/waiting/{asked}/state").route(get().to(waiting::state)),
-        )
         .service(resource("/c/grants/{under}").route(get().to(charts::start)))
         .service(resource("/c/grants/{under}/ask").route(post().to(charts::ask)))
         .service(

@@ -373,7 +373,7 @@ async fn over_http_the_phone_gets_the_bytes_and_hands_in_signatures() {
 
 /// A bearer token of the person.
 pub(super) async fn bearer(town: &Town, home: &Hospital, phone: &Phone) -> String {
-    let identity = Identity::new(home.scratch.database.clone(), town.clock.clone());
+    let identity = home.identity();
     let until = Timestamp::from_unix_seconds(town.now().unix_seconds()).plus_seconds(86_400);
     let chart = home.chart("p").await;
     let made = identity.create_for_person(phone.person().clone(), chart, until);
@@ -392,7 +392,7 @@ pub(super) async fn at_people(
     token: &str,
     body: Option<&Value>,
 ) -> (u16, Value) {
-    let identity = Identity::new(home.scratch.database.clone(), home.clock());
+    let identity = home.identity();
     let service = init_service(
         App::new()
             .app_data(home.federation.clone())

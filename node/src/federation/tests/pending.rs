@@ -125,7 +125,7 @@ async fn nobody_answers_for_a_person_but_that_person() {
         .await;
     let chart = home.chart("q").await;
     let other = home.linkage.enroll(chart, "q").await.unwrap();
-    let identity = crate::identity::Identity::new(home.scratch.database.clone(), home.clock());
+    let identity = home.identity();
     let until = town.now().plus_seconds(86_400);
     let made = identity.create_for_person(other.person().clone(), chart, until);
     let other = made.await.unwrap().1.reveal().to_owned();

@@ -199,15 +199,7 @@ impl Foundation {
         };
         let federation = ground.open(database.clone()).await;
         let federation = Data::new(federation);
-        let identity = Identity::open(IdentityParts {
-            database,
-            clock: Arc::clone(&clock),
-            keys: Arc::clone(&self.keys),
-            sessions: SessionSettings::default(),
-            organization: "みなと病院".into(),
-            oidc: None,
-        })
-        .unwrap();
+        let identity = door_keeper(database, Arc::clone(&clock), Arc::clone(&self.keys));
         let physician = physician(&identity, "dr-0042").await;
         let hospital_socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let hospital_address = hospital_socket.local_addr().unwrap();
@@ -232,6 +224,27 @@ impl Foundation {
             physician,
             handles,
         }
+    }
+}
+
+/// Who lets callers in, over the house's database.
+fn door_keeper(database: Database, clock: SharedClock, keys: Arc<Keys>) -> Identity {
+    Identity::open(IdentityParts {
+        database,
+        clock,
+        keys,
+        sessions: SessionSettings::default(),
+        organization: "みなと病院".into(),
+        oidc: None,
+    })
+    .unwrap()
+}
+
+impl Hospital {
+    /// Who lets callers in here, by the house's own clock.
+    pub(super) fn identity(&self) -> Identity {
+        let database = self.scratch.database.clone();
+        door_keeper(database, self.clock(), Arc::clone(&self.keys))
     }
 }
 

@@ -95,6 +95,20 @@ const ROWS: &[(&str, &str)] = &[
          VALUES (6, 'read', 'physician', 'dr-1', 'ok', '{}')",
     ),
     (
+        "0024",
+        "INSERT INTO open_code VALUES ('c', 's', 'q', 'hana', 'Patient/p', 5, 6, NULL); \
+         INSERT INTO pending_request VALUES ('r', 'c', 'hana', 'Patient/p', 'y', 'dr-1', \
+         'physician', NULL, 'TREAT', 'lab', 5, 6, NULL, NULL); \
+         INSERT INTO asked_grant VALUES ('a', 'm', 'r', 'TREAT', 'dr-1', 'physician', 'lab', NULL, \
+         'dr-1', 5, 6, NULL)",
+    ),
+    (
+        "0025",
+        "INSERT INTO paper_sheet VALUES ('s', 'hana', 'Patient/p', 'y', 5, 6, NULL); \
+         INSERT INTO paper_code (id, sheet, person, digest) VALUES ('c', 's', 'hana', 'd'); \
+         INSERT INTO access_report VALUES ('hana', 'y', 5, 'unreachable', NULL, NULL)",
+    ),
+    (
         "0028",
         "INSERT INTO vital_person VALUES (1, 'k'); \
          INSERT INTO vital_upload VALUES ('u', 'hana', 1, 'saved', 5, 5, 6, NULL, NULL, NULL, 1, 0, 0); \
@@ -113,20 +127,6 @@ const ROWS: &[(&str, &str)] = &[
          INSERT INTO entry_miss (who, at) VALUES ('w', 5); \
          INSERT INTO system_key VALUES ('k', 'ehr', 'EdDSA', 'key', 5, NULL); \
          INSERT INTO opened_link VALUES ('k', 'jti', 6)",
-    ),
-    (
-        "0024",
-        "INSERT INTO open_code VALUES ('c', 's', 'q', 'hana', 'Patient/p', 5, 6, NULL); \
-         INSERT INTO pending_request VALUES ('r', 'c', 'hana', 'Patient/p', 'y', 'dr-1', \
-         'physician', NULL, 'TREAT', 'lab', 5, 6, NULL, NULL); \
-         INSERT INTO asked_grant VALUES ('a', 'm', 'r', 'TREAT', 'dr-1', 'physician', 'lab', NULL, \
-         'dr-1', 5, 6, NULL)",
-    ),
-    (
-        "0025",
-        "INSERT INTO paper_sheet VALUES ('s', 'hana', 'Patient/p', 'y', 5, 6, NULL); \
-         INSERT INTO paper_code (id, sheet, person, digest) VALUES ('c', 's', 'hana', 'd'); \
-         INSERT INTO access_report VALUES ('hana', 'y', 5, 'unreachable', NULL, NULL)",
     ),
 ];
 
