@@ -24,6 +24,7 @@ use crate::database::backup::{BeforeChange, Folder, Occasion};
 use crate::database::{Company, Database, DatabaseError};
 use crate::emergency::Emergency;
 use crate::export::{ExportError, Exports};
+use crate::health::{Health, HealthError, HealthParts};
 use crate::federation::certificates::{CertificateSettings, Certificates};
 use crate::federation::directory::{DirectoryError, DirectorySettings, MemberDirectory};
 use crate::federation::exchange::Exchanges;
@@ -56,6 +57,9 @@ pub enum StartError {
     /// What was left of exports cannot be gone on with.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// What was left of uploads cannot be gone on with.
+    #[error(transparent)]
+    Health(#[from] HealthError),
     /// The copy of the directory, or the replay window, cannot be used.
     #[error(transparent)]
     Federation(#[from] FederationError),
@@ -266,6 +270,7 @@ pub struct Node {
     rooms: Arc<Rooms>,
     federation: Arc<Federation>,
     exports: Exports,
+    health: Health,
     listeners: Listeners,
     tasks: Tasks,
     indexing: Indexing,
@@ -298,8 +303,10 @@ impl Node {
             rooms.config.export.clone(),
         );
         let pages = Pages::open(own_name(&rooms.config), Audience::Staff, &mut registry)?;
+        let health = open_health(&rooms);
         let house = House {
             exports: exports.clone(),
+            health: health.clone(),
             pages,
             federation: Arc::clone(&federation),
             identity: rooms.identity.clone(),
@@ -318,6 +325,7 @@ impl Node {
         let mut tasks = federation.spawn_tasks();
         tasks.add(certificates.keep_shown(federation.directory().clone()));
         exports.go_on().await?;
+        health.go_on().await?;
         let indexing = rooms.records.keep_indexing();
         let Addresses {
             federation: for_peers,
@@ -329,6 +337,7 @@ impl Node {
             rooms,
             federation,
             exports,
+            health,
             listeners,
             tasks,
             indexing,
@@ -357,6 +366,7 @@ impl Node {
     pub async fn stop(self) {
         self.listeners.stop().await;
         self.exports.stop().await;
+        self.health.stop().await;
         drop(self.tasks);
         drop(self.indexing);
     }
@@ -394,6 +404,19 @@ pub(crate) fn before_change(config: &Config, clock: &dyn Clock) -> Option<Before
             member: config.member_urn(),
             at: clock.now(),
         },
+    })
+}
+
+fn open_health(rooms: &Rooms) -> Health {
+    Health::new(HealthParts {
+        database: rooms.database.clone(),
+        records: rooms.records.clone(),
+        validator: rooms.validator.clone(),
+        access: rooms.access.clone(),
+        linkage: rooms.linkage.clone(),
+        consents: rooms.consents.clone(),
+        clock: Arc::clone(&rooms.clock),
+        settings: rooms.config.vitals.clone(),
     })
 }
 

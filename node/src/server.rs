@@ -26,6 +26,7 @@ use crate::consent::Consents;
 use crate::emergency::{self, Emergency};
 use crate::export::{self, Exports};
 use crate::federation::{self, Federation};
+use crate::health::{self, Health};
 use crate::identity::{self, Identity};
 use crate::linkage::{self, Linkage};
 use crate::metrics::{Metrics, RequestLabels};
@@ -78,6 +79,7 @@ pub(crate) struct House {
     pub(crate) linkage: Linkage,
     pub(crate) emergency: Emergency,
     pub(crate) exports: Exports,
+    pub(crate) health: Health,
     pub(crate) pages: Pages,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) metrics: Arc<Metrics>,
@@ -311,6 +313,7 @@ struct Served {
     linkage: Data<Linkage>,
     emergency: Data<Emergency>,
     exports: Data<Exports>,
+    health: Data<Health>,
     pages: Pages,
 }
 
@@ -325,6 +328,7 @@ impl Served {
             linkage: Data::new(house.linkage.clone()),
             emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
+            health: Data::new(house.health.clone()),
             pages: house.pages.clone(),
         }
     }
@@ -365,8 +369,10 @@ impl Served {
             served.data(routes);
             routes
                 .app_data(served.linkage.clone())
+                .app_data(served.health.clone())
                 .app_data(Data::new(served.pages.to(Audience::People)))
-                .configure(pages::routes::configure);
+                .configure(pages::routes::configure)
+                .configure(health::routes::configure_api);
             routes.service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::people_door))
@@ -374,6 +380,7 @@ impl Served {
                     .configure(linkage::routes::configure)
                     .configure(emergency::routes::configure_people)
                     .configure(federation::configure_people)
+                    .configure(health::routes::configure)
                     .configure(records::configure_own_chart)
                     .default_service(web::to(nothing_here)),
             );

@@ -8,8 +8,10 @@ mod error;
 mod folder;
 mod hand;
 mod multipart;
+mod pages;
 mod provenance;
 mod receiving;
+pub mod routes;
 mod saving;
 mod shown;
 mod store;
@@ -112,6 +114,16 @@ impl Health {
             runtime: tokio::runtime::Handle::current(),
             stop: Arc::new(watch::channel(false).0),
         }
+    }
+
+    /// What time it is, in seconds since 1970.
+    fn now_seconds(&self) -> i64 {
+        self.desk.parts.clock.now().unix_seconds()
+    }
+
+    /// Bytes that one upload may have.
+    fn max_upload(&self) -> u64 {
+        self.desk.parts.settings.max_upload
     }
 }
 

@@ -22,7 +22,7 @@ macro_rules! file {
 }
 
 /// Every file there is.
-pub const FILES: &[Page] = &[file!("pages"), file!("problem")];
+pub const FILES: &[Page] = &[file!("pages"), file!("problem"), file!("vitals")];
 
 /// Both languages, ready to speak. Cheap to clone.
 #[derive(Clone)]
