@@ -13,11 +13,13 @@ use federation_protocol::directory::Membership;
 use federation_protocol::member::{MemberId, MemberIdError};
 use federation_service::clock::{Clock, SharedClock};
 use federation_service::outbound::OutboundRules;
+use federation_service::outbound::issuer::IssuerError;
 use federation_service::tls::{Shown, TlsError};
 use federation_service::words::PageError;
 
 use crate::access::{Access, HousePolicy};
 use crate::audit::{Audit, Kind, Line};
+use crate::clinic::{Clinic, ClinicParts};
 use crate::config::Config;
 use crate::consent::Consents;
 use crate::database::backup::{BeforeChange, Folder, Occasion};
@@ -33,12 +35,12 @@ use crate::federation::metrics::FederationMetrics;
 use crate::federation::peers::Peers;
 use crate::federation::reconciling::Reconciling;
 use crate::federation::{Federation, FederationError, FederationParts, Tasks};
-use crate::identity::Identity;
+use crate::identity::{Identity, IdentityParts};
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
 use crate::metrics::Metrics;
 use crate::pages::{self, Audience, Pages};
-use crate::records::{Indexing, Records, Validator};
+use crate::records::{ChartNumbers, Indexing, Records, Validator};
 use crate::server::{Addresses, House, ListenError, Listeners, Readiness};
 
 /// Why a node could not be opened or started.
@@ -66,6 +68,9 @@ pub enum StartError {
     /// A certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The hospital's own sign-in cannot be used as the settings name it.
+    #[error("auth.oidc: {0}")]
+    SignIn(#[from] IssuerError),
     /// A package of profiles cannot be used.
     #[error("records.profiles: {0}")]
     Profiles(#[from] PackageError),
@@ -123,7 +128,14 @@ impl Rooms {
         let url = config.database.as_str();
         let database = Database::open_in(url, Company::Shared, before.as_ref())?;
         let audit = Audit::new(database.clone());
-        let identity = Identity::new(database.clone(), Arc::clone(&clock));
+        let identity = Identity::open(IdentityParts {
+            database: database.clone(),
+            clock: Arc::clone(&clock),
+            keys: Arc::clone(&keys),
+            sessions: config.session,
+            organization: config.organization.name.clone(),
+            oidc: config.oidc.clone(),
+        })?;
         let endpoint = config.federation.endpoint.as_str();
         let consents = Consents::new(
             database.clone(),
@@ -307,6 +319,13 @@ impl Node {
         let house = House {
             exports: exports.clone(),
             health: health.clone(),
+            clinic: Clinic::new(ClinicParts {
+                clock: Arc::clone(&rooms.clock),
+                access: rooms.access.clone(),
+                audit: rooms.audit.clone(),
+                records: rooms.records.clone(),
+                federation: Arc::clone(&federation),
+            }),
             pages,
             federation: Arc::clone(&federation),
             identity: rooms.identity.clone(),
@@ -315,6 +334,10 @@ impl Node {
             consents: rooms.consents.clone(),
             linkage: rooms.linkage.clone(),
             emergency: rooms.emergency.clone(),
+            charts: Arc::new(ChartNumbers::new(
+                rooms.records.clone(),
+                rooms.access.clone(),
+            )),
             readiness: Arc::new(Parts {
                 rooms: Arc::clone(&rooms),
                 federation: Arc::clone(&federation),

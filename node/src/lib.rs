@@ -4,6 +4,7 @@
 pub mod access;
 pub mod app;
 pub mod audit;
+pub mod clinic;
 pub mod commands;
 pub mod config;
 pub mod consent;

@@ -21,12 +21,15 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::access::Access;
+use crate::clinic::{self, Clinic};
 use crate::config::{self, Config};
 use crate::consent::Consents;
 use crate::emergency::{self, Emergency};
 use crate::export::{self, Exports};
 use crate::federation::{self, Federation};
 use crate::health::{self, Health};
+use crate::identity::deep_link::FindChart;
+use crate::identity::routes::Site;
 use crate::identity::{self, Identity};
 use crate::linkage::{self, Linkage};
 use crate::metrics::{Metrics, RequestLabels};
@@ -80,8 +83,10 @@ pub(crate) struct House {
     pub(crate) emergency: Emergency,
     pub(crate) exports: Exports,
     pub(crate) health: Health,
+    pub(crate) clinic: Clinic,
     pub(crate) pages: Pages,
     pub(crate) readiness: Arc<dyn Readiness>,
+    pub(crate) charts: Arc<dyn FindChart>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -125,6 +130,7 @@ impl Listeners {
             bind: settings.federation.bind,
             tls: None,
             workers: settings.federation.workers,
+            public_url: None,
         };
         let federation = room.bind(
             "federation",
@@ -132,8 +138,10 @@ impl Listeners {
             Some(peers_acceptor),
             served.to_peers(),
         )?;
-        let hospital = room.open("hospital", &settings.hospital, served.to_staff())?;
-        let patient = room.open("patient", &settings.patient, served.to_people())?;
+        let site = |listener: &config::Listener| Data::new(Site::new(listener.clone()));
+        let (staff, people) = (site(&settings.hospital), site(&settings.patient));
+        let hospital = room.open("hospital", &settings.hospital, served.to_staff(staff))?;
+        let patient = room.open("patient", &settings.patient, served.to_people(people))?;
         let addresses = Addresses {
             federation: federation.0,
             hospital: hospital.0,
@@ -145,6 +153,7 @@ impl Listeners {
                 bind,
                 tls: None,
                 workers: Some(1),
+                public_url: None,
             };
             bound.push(
                 room.bind("metrics", &local, None, crate::metrics::routes::configure)?
@@ -314,6 +323,8 @@ struct Served {
     emergency: Data<Emergency>,
     exports: Data<Exports>,
     health: Data<Health>,
+    clinic: Data<Clinic>,
+    charts: Data<dyn FindChart>,
     pages: Pages,
 }
 
@@ -329,6 +340,8 @@ impl Served {
             emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
             health: Data::new(house.health.clone()),
+            clinic: Data::new(house.clinic.clone()),
+            charts: Data::from(Arc::clone(&house.charts)),
             pages: house.pages.clone(),
         }
     }
@@ -342,31 +355,41 @@ impl Served {
         }
     }
 
-    fn to_staff(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
+    fn to_staff(
+        &self,
+        site: Data<Site>,
+    ) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
         let served = self.clone();
         move |routes| {
-            served.data(routes);
+            served.data(routes, &site);
             routes
                 .app_data(served.exports.clone())
+                .app_data(served.clinic.clone())
                 .app_data(Data::new(served.pages.to(Audience::Staff)))
+                .app_data(served.charts.clone())
                 .configure(pages::routes::configure);
             routes.service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::staff_door))
                     .wrap(from_fn(pages::routes::readable))
+                    .configure(identity::routes::configure_staff)
                     .configure(emergency::routes::configure)
                     .configure(federation::configure_hospital)
                     .configure(export::routes::configure)
+                    .configure(clinic::routes::configure)
                     .configure(records::configure)
                     .default_service(web::to(nothing_here)),
             );
         }
     }
 
-    fn to_people(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
+    fn to_people(
+        &self,
+        site: Data<Site>,
+    ) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
         let served = self.clone();
         move |routes| {
-            served.data(routes);
+            served.data(routes, &site);
             routes
                 .app_data(served.linkage.clone())
                 .app_data(served.health.clone())
@@ -377,6 +400,7 @@ impl Served {
                 web::scope("")
                     .wrap(from_fn(identity::routes::people_door))
                     .wrap(from_fn(pages::routes::readable))
+                    .configure(identity::routes::configure_people)
                     .configure(linkage::routes::configure)
                     .configure(emergency::routes::configure_people)
                     .configure(federation::configure_people)
@@ -387,8 +411,9 @@ impl Served {
         }
     }
 
-    fn data(&self, routes: &mut ServiceConfig) {
+    fn data(&self, routes: &mut ServiceConfig, site: &Data<Site>) {
         routes
+            .app_data(site.clone())
             .app_data(self.federation.clone())
             .app_data(self.identity.clone())
             .app_data(self.access.clone())

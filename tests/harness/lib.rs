@@ -16,6 +16,7 @@
     reason = "this is test code: it fails by panicking, and reads its settings where it likes"
 )]
 
+pub mod browser;
 pub mod charts;
 pub mod emergency;
 pub mod endings;
@@ -28,6 +29,7 @@ pub mod store;
 pub mod town;
 pub mod witness;
 
+pub use browser::{Browser, Window};
 pub use envoy::{Envoy, Reply};
 pub use evil::{EvilNode, EvilRegistry};
 pub use hospital::{Hospital, Patient};

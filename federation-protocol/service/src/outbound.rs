@@ -15,6 +15,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 mod house;
+pub mod issuer;
 mod names;
 pub mod probe;
 #[cfg(test)]

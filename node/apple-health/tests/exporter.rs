@@ -144,26 +144,38 @@ fn observations_of_other_systems_become_ours_and_nothing_else_of_them_is_kept() 
         observation("4548-4", &json!({"valueQuantity": {"value": 7, "code": "%"}})),
     ]});
     let pseudonyms = Pseudonyms::under(b"key");
-    let (readings, summary) =
-        read_exporter(body.to_string().as_bytes(), &pseudonyms).unwrap();
+    let (readings, summary) = read_exporter(body.to_string().as_bytes(), &pseudonyms).unwrap();
     let values: Vec<_> = readings.iter().map(Reading::value).collect();
     assert_eq!(
         values,
         [
             Value::Quantity(97.0),
             Value::Quantity(70.0),
-            Value::Pressure { systolic: 118.0, diastolic: 76.0 },
+            Value::Pressure {
+                systolic: 118.0,
+                diastolic: 76.0
+            },
         ]
     );
     assert_eq!(summary.duplicates, 1);
     assert_eq!(summary.skipped[&Skipped::Type], 1);
     for reading in readings {
         let json = reading.observation("hana").json;
-        for foreign in ["script", "onerror", "somebody-else", "dr-1", "HIV", "lab-1", "final"] {
+        for foreign in [
+            "script",
+            "onerror",
+            "somebody-else",
+            "dr-1",
+            "HIV",
+            "lab-1",
+            "final",
+        ] {
             assert!(!json.contains(foreign), "{foreign}");
         }
         // What we write is read back the same.
-        let again = apple_health::read_fhir(json.as_bytes(), &pseudonyms).unwrap().0;
+        let again = apple_health::read_fhir(json.as_bytes(), &pseudonyms)
+            .unwrap()
+            .0;
         assert_eq!(again[0].value(), reading.value());
     }
 }

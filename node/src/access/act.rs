@@ -95,6 +95,15 @@ pub enum Act<'a> {
         /// The practitioner who asks.
         practitioner: &'a str,
     },
+    /// Look at what peers answered under a grant or in an emergency, while it is kept.
+    View {
+        /// The grant, or the emergency access.
+        under: &'a str,
+        /// What of it: `timeline`, `labs`, `medicines`, `documents`, `history`.
+        what: &'a str,
+        /// The chart here that it belongs to, where one was named.
+        patient: Option<Rid>,
+    },
     /// Ask peers in an emergency, without a consent.
     AskInEmergency {
         /// The practitioner who asks.
@@ -115,6 +124,12 @@ pub enum Act<'a> {
     ReadAudit,
     /// Make or revoke access tokens.
     ManageTokens,
+    /// Add, change or disable staff accounts, and end their sessions.
+    ManageStaff,
+    /// Rotate keys, show another certificate.
+    ManageKeys,
+    /// See how the node fares: peers, queues, backups, certificates. No chart, no audit.
+    Observe,
 }
 
 /// What a permit opens.
@@ -182,6 +197,8 @@ impl Act<'_> {
             (Act::Ask { practitioner }, Caller::Physician { id }) if id == practitioner => {
                 Some(Reach::Act)
             }
+            // Whose grant it is, the grant says.
+            (Act::View { .. }, Caller::Physician { .. }) => Some(Reach::Act),
             // Nobody speaks for a physician in an emergency: the second factor is theirs.
             (Act::AskInEmergency { practitioner }, Caller::Physician { id })
                 if id == practitioner =>
@@ -193,7 +210,12 @@ impl Act<'_> {
             | (Act::CancelExport { .. }, Caller::System { .. } | Caller::Admin { .. })
             | (Act::Enroll | Act::Link, Caller::Registrar { .. })
             | (Act::ReadAudit | Act::ReviewEmergencies, Caller::Auditor { .. })
-            | (Act::ManageTokens, Caller::Admin { .. }) => Some(Reach::Act),
+            | (Act::ReviewEmergencies | Act::ManageKeys, Caller::Security { .. })
+            | (Act::ManageTokens | Act::ManageStaff, Caller::Admin { .. })
+            | (
+                Act::Observe,
+                Caller::Admin { .. } | Caller::Security { .. } | Caller::Observer { .. },
+            ) => Some(Reach::Act),
             _not_theirs => None,
         }
     }
@@ -215,6 +237,7 @@ impl Act<'_> {
             Act::Import { .. } => "import",
             Act::RecordVitals { .. } => "record_vitals",
             Act::Ask { .. } => "ask",
+            Act::View { .. } => "view",
             Act::AskInEmergency { .. } => "ask_in_emergency",
             Act::ReviewEmergencies => "review_emergencies",
             Act::Enroll => "enroll",
@@ -222,6 +245,9 @@ impl Act<'_> {
             Act::Identify { .. } => "identify",
             Act::ReadAudit => "read_audit",
             Act::ManageTokens => "manage_tokens",
+            Act::ManageStaff => "manage_staff",
+            Act::ManageKeys => "manage_keys",
+            Act::Observe => "observe",
         }
     }
 
@@ -231,7 +257,8 @@ impl Act<'_> {
             | Act::Search { .. }
             | Act::History { .. }
             | Act::Everything { .. }
-            | Act::Validate { .. } => Kind::Read,
+            | Act::Validate { .. }
+            | Act::View { .. } => Kind::Read,
             Act::ReadAudit => Kind::AuditRead,
             Act::Write { .. }
             | Act::Transaction
@@ -241,7 +268,8 @@ impl Act<'_> {
             Act::Ask { .. } | Act::AskInEmergency { .. } => Kind::Query,
             Act::ReviewEmergencies => Kind::Emergency,
             Act::Enroll | Act::Link | Act::Identify { .. } => Kind::Link,
-            Act::ManageTokens => Kind::AccessToken,
+            Act::ManageTokens | Act::ManageStaff => Kind::AccessToken,
+            Act::ManageKeys | Act::Observe => Kind::Configuration,
         }
     }
 
@@ -251,7 +279,8 @@ impl Act<'_> {
             | Act::Search { patient, .. }
             | Act::History { patient, .. }
             | Act::Everything { patient, .. }
-            | Act::Validate { patient, .. } => *patient,
+            | Act::Validate { patient, .. }
+            | Act::View { patient, .. } => *patient,
             Act::Identify { patient } => Some(*patient),
             _other => None,
         }
@@ -274,6 +303,7 @@ impl Act<'_> {
             Act::CancelExport { job } => line.detail("job", *job),
             Act::Import { format } => line.detail("format", *format),
             Act::RecordVitals { way, of } => line.detail("way", *way).detail("of", *of),
+            Act::View { under, what, .. } => line.detail("grant", *under).detail("view", *what),
             Act::Ask { practitioner } | Act::AskInEmergency { practitioner } => {
                 line.detail("practitioner", *practitioner)
             }

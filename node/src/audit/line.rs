@@ -287,10 +287,14 @@ pub struct Filter {
     pub patient: Option<Rid>,
     /// Only about this person.
     pub person: Option<String>,
+    /// Only of this actor.
+    pub actor_id: Option<String>,
     /// Only with this outcome.
     pub outcome: Option<String>,
     /// Only lines after this number: the next page.
     pub after_seq: Option<i64>,
+    /// Only lines before this number: the next page, the newest first.
+    pub before_seq: Option<i64>,
     /// At most so many; all when `None`.
     pub limit: Option<u32>,
     /// The newest line first.

@@ -158,6 +158,12 @@ pub(super) fn list(
     if let Some(person) = filter.person.as_deref() {
         query = query.filter(audit_line::person.eq(person));
     }
+    if let Some(actor) = filter.actor_id.as_deref() {
+        query = query.filter(audit_line::actor_id.eq(actor));
+    }
+    if let Some(before) = filter.before_seq {
+        query = query.filter(audit_line::seq.lt(before));
+    }
     if let Some(outcome) = filter.outcome.as_deref() {
         query = query.filter(audit_line::outcome.eq(outcome));
     }

@@ -12,6 +12,7 @@ pub(crate) mod keys;
 pub(crate) mod keys_encrypt;
 pub(crate) mod link;
 pub(crate) mod person;
+pub(crate) mod staff;
 pub(crate) mod upkeep;
 
 use std::path::PathBuf;
@@ -88,9 +89,12 @@ pub(crate) enum Command {
     /// What was signed in an exchange, verified without anybody's help
     #[command(subcommand)]
     Evidence(audit::EvidenceCommand),
-    /// Bearer tokens for staff, systems and people, until sign-in pages exist
+    /// Bearer tokens for systems and scripts, of staff and people too
     #[command(subcommand)]
     Access(access::AccessCommand),
+    /// Staff who sign in on pages: accounts, one-time setup links, sessions
+    #[command(subcommand)]
+    Staff(staff::StaffCommand),
     /// Backups of the database: make, verify, restore
     #[command(subcommand)]
     Backup(upkeep::BackupCommand),

@@ -28,6 +28,7 @@ mod person;
 mod profiles;
 mod reconcile;
 mod run;
+mod staff;
 #[cfg(test)]
 mod tests;
 mod verifying;
@@ -97,6 +98,7 @@ fn obey(command: &Command) -> Result<(), Failure> {
         Command::Audit(command) => audit::audit(command),
         Command::Evidence(command) => evidence::evidence(command),
         Command::Access(command) => access::access(command),
+        Command::Staff(command) => staff::staff(command),
         Command::Backup(command) => backup::backup(command),
         Command::Database(command) => database::database(command),
         Command::Profiles(command) => profiles::profiles(command),
@@ -140,6 +142,10 @@ fn start_failure(error: &StartError) -> Failure {
             "remove the directory folder in the state directory; it is fetched again",
         ),
         StartError::Profiles(_) => (Exit::Config, PROFILES),
+        StartError::SignIn(_) => (
+            Exit::Config,
+            "mend auth.oidc.issuer, auth.oidc.ca_file or auth.oidc.allow_cidrs",
+        ),
         StartError::Tls(_) => (Exit::Config, "check the certificate and key files"),
         StartError::Words(_) => (Exit::Failure, "install the program again"),
         StartError::Listen { .. } => (

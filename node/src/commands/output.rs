@@ -26,6 +26,17 @@ pub(crate) fn progress(text: &str) {
     }
 }
 
+/// Shows a QR code of `text` on standard error, to be scanned from the screen; nothing where nobody
+/// looks.
+pub(crate) fn qr(text: &str) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    if let Ok(code) = qrcode::QrCode::new(text) {
+        note(&code.render::<qrcode::render::unicode::Dense1x2>().build());
+    }
+}
+
 /// A list of things of one kind: column names and rows; the JSON form has the names as members.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {

@@ -6,8 +6,10 @@
 mod audit;
 mod emergency;
 mod error;
+mod oidc;
 mod passphrase;
 mod records;
+mod session;
 mod settings;
 mod values;
 mod vitals;
@@ -25,15 +27,17 @@ use reqwest::Url;
 pub use audit::AuditSettings;
 pub use emergency::EmergencySettings;
 pub use error::{ConfigError, EXIT_CONFIG};
+pub use oidc::{OidcSettings, Secret};
 pub use records::{RecordsSettings, Validation};
+pub use session::SessionSettings;
 pub use settings::ENVIRONMENT_PREFIX;
 use settings::Settings;
 pub use values::OrganizationCode;
+pub(crate) use values::{duration, size};
 pub use vitals::VitalsSettings;
-pub(crate) use values::size;
 
 /// Every key that a configuration may hold, dotted.
-pub const KEYS: [&str; 55] = [
+pub const KEYS: &[&str] = &[
     "organization.code",
     "organization.name",
     "organization.name_kana",
@@ -78,11 +82,24 @@ pub const KEYS: [&str; 55] = [
     "hospital.bind",
     "hospital.tls_certificate_file",
     "hospital.tls_key_file",
+    "hospital.public_url",
     "hospital.workers",
     "patient.bind",
     "patient.tls_certificate_file",
     "patient.tls_key_file",
+    "patient.public_url",
     "patient.workers",
+    "auth.oidc.issuer",
+    "auth.oidc.client_id",
+    "auth.oidc.client_secret",
+    "auth.oidc.client_secret_file",
+    "auth.oidc.id_claim",
+    "auth.oidc.role_claim",
+    "auth.oidc.allow_cidrs",
+    "auth.oidc.ca_file",
+    "session.staff_idle",
+    "session.person_idle",
+    "session.max",
     "metrics.bind",
     "log.format",
     "log.level",
@@ -122,6 +139,10 @@ pub struct Config {
     pub hospital: Listener,
     /// The listener for patients.
     pub patient: Listener,
+    /// How long browsers stay signed in.
+    pub session: SessionSettings,
+    /// The hospital's own sign-in, if it has one.
+    pub oidc: Option<OidcSettings>,
     /// Where metrics are served; loopback only, absent means nowhere.
     pub metrics: Option<SocketAddr>,
     /// How the log looks.
@@ -241,6 +262,23 @@ pub struct Listener {
     pub tls: Option<TlsFiles>,
     /// Worker threads; absent: one per core.
     pub workers: Option<usize>,
+    /// Under which address browsers reach it, where the settings say so.
+    pub public_url: Option<Url>,
+}
+
+impl Listener {
+    /// The origin under which browsers reach it, given the port that it has: what the settings say,
+    /// or this machine's own `localhost` where it is bound to loopback without TLS.
+    #[must_use]
+    pub fn public_origin(&self, port: u16) -> Option<Url> {
+        if self.public_url.is_some() {
+            return self.public_url.clone();
+        }
+        let is_here = self.tls.is_none() && self.bind.ip().is_loopback();
+        is_here
+            .then(|| Url::parse(&format!("http://localhost:{port}")).ok())
+            .flatten()
+    }
 }
 
 /// Where a certificate and its key stand, PEM.
@@ -298,7 +336,7 @@ impl Config {
     /// # Errors
     /// The first thing wrong, naming the key and where its value stands.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        Self::from_settings(&Settings::read(file, None, &KEYS)?)
+        Self::from_settings(&Settings::read(file, None, KEYS)?)
     }
 
     /// Reads `file` with `environment` over it instead of the process's.
@@ -309,7 +347,7 @@ impl Config {
         file: &Path,
         environment: BTreeMap<String, String>,
     ) -> Result<Self, ConfigError> {
-        Self::from_settings(&Settings::read(file, Some(environment), &KEYS)?)
+        Self::from_settings(&Settings::read(file, Some(environment), KEYS)?)
     }
 
     /// The member id, as text.
@@ -360,6 +398,8 @@ impl Config {
                 "patient",
                 SocketAddr::from(([127, 0, 0, 1], 8445)),
             )?,
+            session: session::session(settings)?,
+            oidc: oidc::oidc(settings)?,
             metrics,
             log: log(settings)?,
             shutdown_timeout: settings.duration(
@@ -524,6 +564,7 @@ fn listener(
         bind,
         tls,
         workers: workers(settings, section)?,
+        public_url: session::public_url(settings, section, bind)?,
     })
 }
 

@@ -52,7 +52,7 @@ impl fmt::Display for OrganizationCode {
 ///
 /// # Errors
 /// A sentence for the operator.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(text);
     let number: u64 = number
         .parse()

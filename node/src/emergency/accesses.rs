@@ -5,7 +5,7 @@
 
 use federation_protocol::consent::tokyo_day;
 use federation_protocol::emergency::{
-    MOST_OF_A_MEMBER, MOST_OF_A_PRACTITIONER, NOTICES_PATH, Reason,
+    MOST_OF_A_MEMBER, MOST_OF_A_PRACTITIONER, NOTICES_PATH, Reason, SECOND_FACTOR_SECONDS,
 };
 use federation_protocol::link::PatientHandle;
 use federation_protocol::member::MemberId;
@@ -107,19 +107,24 @@ pub enum AskRefusal {
 
 impl Emergency {
     /// Whether `access`, of a practitioner of this house, may be asked; counts it and opens its
-    /// review, all in one transaction, or refuses and writes that down. When the second factor was
-    /// shown.
+    /// review, all in one transaction, or refuses and writes that down. Which second factor was shown,
+    /// and when: `passkey` says when one was shown in this session, if one was.
     ///
     /// # Errors
     /// The first that is met: `NoSecondFactor`, `ReviewOpen`, `RateLimited`; `Database`.
-    pub async fn begin(&self, access: Access, line: Line) -> Result<Timestamp, AskRefusal> {
+    pub async fn begin(
+        &self,
+        access: Access,
+        line: Line,
+        passkey: Option<Timestamp>,
+    ) -> Result<ShownFactor, AskRefusal> {
         let began = self
             .parts
             .database
             .transact(move |connection| {
-                let judged = may_begin(connection, &access)?;
+                let judged = may_begin(connection, &access, passkey)?;
                 let line = match &judged {
-                    Ok(_) => line.clone(),
+                    Ok(shown) => line.clone().detail("acr", shown.acr),
                     Err(refusal) => line.clone().outcome(refusal.code()),
                 };
                 if judged.is_ok() {
@@ -208,13 +213,38 @@ impl Emergency {
     }
 }
 
+/// A second factor that was shown.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct ShownFactor {
+    /// What it was, in the words of `acr`: `passkey` or `totp`.
+    pub acr: &'static str,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The passkey of the session, or the code of an authenticator, whichever is fresh.
+fn fresh_factor(
+    connection: &mut HospitalConnection,
+    access: &Access,
+    passkey: Option<Timestamp>,
+) -> Result<Option<ShownFactor>, DatabaseError> {
+    let now = access.at;
+    let is_fresh = |at: &Timestamp| (0..=SECOND_FACTOR_SECONDS).contains(&now.seconds_since(*at));
+    if let Some(at) = passkey.filter(is_fresh) {
+        return Ok(Some(ShownFactor { acr: "passkey", at }));
+    }
+    let code = store::factor::of(connection, &access.practitioner)?;
+    let at = code.and_then(|factor| factor.fresh(now));
+    Ok(at.map(|at| ShownFactor { acr: "totp", at }))
+}
+
 fn may_begin(
     connection: &mut HospitalConnection,
     access: &Access,
-) -> Result<Result<Timestamp, AskRefusal>, DatabaseError> {
+    passkey: Option<Timestamp>,
+) -> Result<Result<ShownFactor, AskRefusal>, DatabaseError> {
     let (who, now) = (access.practitioner.as_str(), access.at);
-    let factor = store::factor::of(connection, who)?;
-    let Some(shown_at) = factor.and_then(|factor| factor.fresh(now)) else {
+    let Some(shown) = fresh_factor(connection, access, passkey)? else {
         return Ok(Err(AskRefusal::NoSecondFactor));
     };
     let limit = now.plus_seconds(-REVIEWED_WITHIN_SECONDS);
@@ -225,7 +255,7 @@ fn may_begin(
     if questions > MOST_OF_A_PRACTITIONER {
         return Ok(Err(AskRefusal::RateLimited));
     }
-    Ok(Ok(shown_at))
+    Ok(Ok(shown))
 }
 
 impl AskRefusal {

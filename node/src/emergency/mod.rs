@@ -23,7 +23,7 @@ use federation_service::clock::SharedClock;
 use crate::database::Database;
 use crate::keys::Keys;
 
-pub use accesses::{Access, AskRefusal, Closing, REVIEWED_WITHIN_SECONDS, Side};
+pub use accesses::{Access, AskRefusal, Closing, REVIEWED_WITHIN_SECONDS, ShownFactor, Side};
 pub use factor::FactorError;
 pub use metrics::EmergencyMetrics;
 pub use notices::{Owed, Told};

@@ -80,7 +80,8 @@ impl Ward {
     async fn begin(&self, id: &str) -> Result<Timestamp, AskRefusal> {
         let at = self.clock.now();
         let line = Line::new(Kind::Query, at, "physician");
-        self.emergency.begin(asked(id, at), line).await
+        let begun = self.emergency.begin(asked(id, at), line, None).await;
+        begun.map(|shown| shown.at)
     }
 }
 
@@ -340,6 +341,26 @@ async fn what_happened_to_a_chart_is_told_with_the_chart_that_took_its_place() {
         assert_eq!((told(from).await, told(into).await), (1, 0));
         ward.emergency.follow_merge(from, into).await.unwrap();
         assert_eq!((told(from).await, told(into).await), (0, 1));
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_passkey_shown_in_this_session_is_a_second_factor_for_fifteen_minutes() {
+    on_each_async(async |database| {
+        let ward = Ward::on(database).await;
+        let now = ward.clock.now();
+        let begin = async |id: &str, passkey: i64| {
+            let line = Line::new(Kind::Emergency, now, "physician");
+            let passkey = Some(now.plus_seconds(passkey));
+            ward.emergency.begin(asked(id, now), line, passkey).await
+        };
+        let shown = begin("a", -900).await.unwrap();
+        assert_eq!((shown.acr, shown.at), ("passkey", now.plus_seconds(-900)));
+        for (id, passkey) in [("b", -901), ("c", 1)] {
+            let refused = begin(id, passkey).await.unwrap_err();
+            assert!(matches!(refused, AskRefusal::NoSecondFactor));
+        }
     })
     .await;
 }

@@ -4,6 +4,7 @@
 //! before its answer is shown. The own chart is a local read under this node's own rules.
 
 mod plan;
+mod whole;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,9 +87,10 @@ pub enum AskError {
 }
 
 pub(super) use plan::Planned;
+pub use whole::{Stands, Whole, WholeParts};
 
 /// The parts of an answer as they come. Not tied to a thread: polled where it was made.
-pub(super) type Parts = FuturesUnordered<LocalBoxFuture<'static, Part>>;
+pub(crate) type Parts = FuturesUnordered<LocalBoxFuture<'static, Part>>;
 
 impl Asking {
     /// Asks through `parts.exchanges`.
@@ -107,7 +109,7 @@ impl Asking {
     ///
     /// # Errors
     /// Nothing is kept.
-    pub(super) async fn redeem(
+    pub(crate) async fn redeem(
         &self,
         caller: &Caller,
         new: NewGrant,
@@ -212,7 +214,10 @@ impl Asking {
     /// # Errors
     /// Not written: the answer must not be shown.
     pub(super) async fn record(&self, planned: &Planned, part: &Part) -> Result<(), DatabaseError> {
-        let line = self.line(planned, part);
+        self.write_down(self.line(planned, part), part).await
+    }
+
+    async fn write_down(&self, line: Line, part: &Part) -> Result<(), DatabaseError> {
         let evidence = part.evidence.clone();
         self.parts
             .database
@@ -271,6 +276,15 @@ impl Asking {
             planned.question.resource_type,
             planned.question.to_form()
         );
+        self.sign_and_keep(planned, &query, parts).await
+    }
+
+    async fn sign_and_keep(
+        &self,
+        planned: &Planned,
+        query: &str,
+        parts: &[Part],
+    ) -> Result<String, DatabaseError> {
         let claims = manifest::claims(
             &manifest::Question {
                 id: &planned.id,
@@ -279,7 +293,7 @@ impl Asking {
                 purpose: planned.grant.purpose.as_str(),
                 practitioner: &planned.grant.practitioner,
                 role: &planned.grant.role,
-                query: &query,
+                query,
                 at: planned.at,
             },
             parts,

@@ -71,6 +71,8 @@ pub struct Urgent {
     pub queries: Vec<String>,
     /// The code that the physician's authenticator shows, where none was taken in the last 15 min.
     pub code: Option<String>,
+    /// When they showed their passkey in this session, if they signed in by one.
+    pub passkey: Option<Timestamp>,
 }
 
 /// Why nothing was asked.
@@ -116,15 +118,15 @@ pub enum UrgentError {
 }
 
 /// A question that was let out.
-pub(super) struct Planned {
-    id: String,
-    at: Timestamp,
+pub(crate) struct Planned {
+    pub(crate) id: String,
+    pub(crate) at: Timestamp,
     practitioner: String,
     actor: Actor,
     reason: Reason,
     body: Vec<u8>,
     questions: Vec<Question>,
-    pub(super) hospitals: Vec<Hospital>,
+    pub(crate) hospitals: Vec<Hospital>,
 }
 
 impl AskingInEmergency {
@@ -167,7 +169,7 @@ impl AskingInEmergency {
     ///
     /// # Errors
     /// Nothing was asked.
-    pub(super) async fn plan(
+    pub(crate) async fn plan(
         &self,
         caller: &Caller,
         urgent: Urgent,
@@ -212,13 +214,14 @@ impl AskingInEmergency {
             .detail("act", "ask_in_emergency")
             .detail("access", id.as_str())
             .detail("reason", reason.code.as_str());
-        let shown_at = self.parts.emergency.begin(access, line).await?;
+        let shown = self.parts.emergency.begin(access, line, urgent.passkey);
+        let shown = shown.await?;
         let actor = Actor {
             id: Some(practitioner.clone()),
             role: EMERGENCY_ROLE.to_owned(),
             dept: None,
-            acr: Some("totp".to_owned()),
-            at: Some(shown_at),
+            acr: Some(shown.acr.to_owned()),
+            at: Some(shown.at),
         };
         Ok(Planned {
             id,
@@ -261,7 +264,7 @@ impl AskingInEmergency {
     }
 
     /// Sends the question out; the parts come in the order in which they end.
-    pub(super) fn send(self: &Arc<Self>, planned: &Arc<Planned>) -> Parts {
+    pub(crate) fn send(self: &Arc<Self>, planned: &Arc<Planned>) -> Parts {
         let parts = Parts::new();
         for hospital in planned.hospitals.clone() {
             let (asking, planned) = (Arc::clone(self), Arc::clone(planned));
@@ -295,7 +298,7 @@ impl AskingInEmergency {
     ///
     /// # Errors
     /// Not written: the answer must not be shown.
-    pub(super) async fn record(&self, planned: &Planned, part: &Part) -> Result<(), DatabaseError> {
+    pub(crate) async fn record(&self, planned: &Planned, part: &Part) -> Result<(), DatabaseError> {
         let mut line = Line::new(Kind::Query, self.parts.clock.now(), EMERGENCY_ROLE)
             .actor_id(&planned.practitioner)
             .peer(&part.hospital.member)
@@ -334,7 +337,7 @@ impl AskingInEmergency {
     ///
     /// # Errors
     /// Not kept.
-    pub(super) async fn close(
+    pub(crate) async fn close(
         &self,
         planned: &Planned,
         came: Vec<Part>,

@@ -100,7 +100,7 @@ impl Federation {
             empty_answer_step: settings.empty_answer_step,
             cosigns: parts.witnessing.cosign,
             metrics: ground.metrics.clone(),
-            opening: ground.opening(peers, &revoked, parts.house),
+            opening: ground.opening(Arc::clone(&peers), &revoked, parts.house),
             redeeming: redeeming.clone(),
             desk: linking.desk().clone(),
             revocations: revocations.clone(),
@@ -108,7 +108,9 @@ impl Federation {
             emergency: ground.emergency.clone(),
             answers_emergencies: parts.answers_emergencies,
         });
+        let standings = ground.standings(peers, &revoked);
         Ok(Self {
+            standings,
             inbound: Arc::new(inbound.await?),
             asking: Arc::new(ground.asking(settings, redeeming)),
             asking_in_emergency: Arc::new(ground.asking_in_emergency(settings)),
@@ -255,14 +257,18 @@ impl Ground {
         )
     }
 
-    fn opening(&self, peers: Arc<Peers>, revoked: &RevokedTokens, house: HousePolicy) -> Opening {
-        let standings = Standings::new(
+    fn standings(&self, peers: Arc<Peers>, revoked: &RevokedTokens) -> Standings {
+        Standings::new(
             self.me.clone(),
             Arc::clone(&self.clock),
             peers,
             self.consents.clone(),
             revoked.clone(),
-        );
+        )
+    }
+
+    fn opening(&self, peers: Arc<Peers>, revoked: &RevokedTokens, house: HousePolicy) -> Opening {
+        let standings = self.standings(peers, revoked);
         Opening::new(OpeningParts {
             me: self.me.clone(),
             clock: Arc::clone(&self.clock),

@@ -48,6 +48,7 @@ use federation_protocol::refusal::Refusal;
 
 use crate::consent::{Consents, RevokedTokens};
 use crate::database::DatabaseError;
+use crate::identity::Caller;
 
 use asking::Asking;
 use delivery::Delivery;
@@ -59,11 +60,13 @@ use linking::Linking;
 use metrics::FederationMetrics;
 use noticing::Noticing;
 use reconciling::Reconciling;
+use standing::Standings;
 use unlinking::Unlinking;
 use witnessing::Witnessing;
 
 pub use founding::FederationParts;
 pub use query::QueryError;
+pub(crate) use redeeming::NewGrant;
 pub use redeeming::RedeemError;
 pub use routes::{configure_federation, configure_hospital, configure_people};
 pub use tasks::Tasks;
@@ -95,6 +98,7 @@ pub struct Federation {
     asking_in_emergency: Arc<AskingInEmergency>,
     revoked: RevokedTokens,
     reconciling: Reconciling,
+    standings: Standings,
     is_reconciled_daily: bool,
     consents: Consents,
     metrics: FederationMetrics,
@@ -170,6 +174,18 @@ impl Federation {
     #[must_use]
     pub fn metrics(&self) -> &FederationMetrics {
         &self.metrics
+    }
+
+    /// Whether the consent under a grant of `caller` still stands, by the status list of its home.
+    ///
+    /// # Errors
+    /// `NoSuchGrant` for one that is unknown or another's; `Database`.
+    pub async fn consent_stands(
+        &self,
+        caller: &Caller,
+        grant: &str,
+    ) -> Result<asking::Stands, asking::AskError> {
+        self.asking.stands(caller, grant, &self.standings).await
     }
 
     /// Whether this node knows enough of the members to ask and to answer.

@@ -53,13 +53,13 @@ pub(super) struct Redeeming {
 
 /// What a physician asks to redeem.
 #[derive(Clone, Debug)]
-pub(super) struct NewGrant {
-    pub(super) home: MemberId,
-    pub(super) code: PlainCode,
-    pub(super) purpose: Purpose,
-    pub(super) practitioner: Practitioner,
-    pub(super) categories: Vec<Category>,
-    pub(super) patient: Option<String>,
+pub(crate) struct NewGrant {
+    pub(crate) home: MemberId,
+    pub(crate) code: PlainCode,
+    pub(crate) purpose: Purpose,
+    pub(crate) practitioner: Practitioner,
+    pub(crate) categories: Vec<Category>,
+    pub(crate) patient: Option<String>,
 }
 
 /// Why a physician's code brought nothing.

@@ -111,7 +111,9 @@ fn number(text: &str) -> Result<f64, Entered> {
     let plain = plain.trim().replace(',', "");
     let shaped = !plain.is_empty()
         && plain.len() <= 12
-        && plain.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        && plain
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
     let value = shaped.then(|| plain.parse::<f64>().ok()).flatten();
     value.ok_or(Entered::Number)
 }

@@ -50,7 +50,9 @@ impl Form {
         });
         let lawful = |boundary: &&str| {
             (1..=LONGEST_BOUNDARY).contains(&boundary.len())
-                && boundary.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+                && boundary
+                    .bytes()
+                    .all(|byte| byte.is_ascii_graphic() || byte == b' ')
         };
         let made = boundary.filter(lawful).map(|boundary| Self {
             line: format!("\r\n--{boundary}").into_bytes(),
@@ -162,9 +164,9 @@ fn names_a_file(head: &[u8]) -> bool {
     let mut lines = head.lines();
     lines.any(|line| {
         line.starts_with("content-disposition:")
-            && line
-                .split(';')
-                .any(|one| one.trim_start().starts_with("filename") && !one.trim_end().ends_with("\"\""))
+            && line.split(';').any(|one| {
+                one.trim_start().starts_with("filename") && !one.trim_end().ends_with("\"\"")
+            })
     })
 }
 

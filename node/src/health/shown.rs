@@ -90,15 +90,18 @@ impl Health {
         kind: Kind,
         count: usize,
     ) -> Result<Series, HealthError> {
-        let observation =
-            ResourceType::named("Observation").ok_or(HealthError::Records(RecordsError::NotFound))?;
+        let observation = ResourceType::named("Observation")
+            .ok_or(HealthError::Records(RecordsError::NotFound))?;
         let asked = [
             ("code", format!("http://loinc.org|{}", kind.loinc())),
             ("_count", count.to_string()),
         ];
         let query = SearchQuery::parse(observation, &asked).map_err(RecordsError::from)?;
         let page = self.desk.parts.records.search(permit, query).await?;
-        let measured = page.entries.iter().filter_map(|entry| measured(kind, entry));
+        let measured = page
+            .entries
+            .iter()
+            .filter_map(|entry| measured(kind, entry));
         Ok(Series {
             kind,
             measured: measured.collect(),

@@ -399,12 +399,13 @@ pub(super) fn tokens_of(
             vital_token::used_at,
         ))
         .load(connection)?;
-    let token = |(id, label, created_at, used_at): (String, String, i64, Option<i64>)| UploadToken {
-        id,
-        label,
-        created_at: Timestamp::from_micros(created_at),
-        used_at: used_at.map(Timestamp::from_micros),
-    };
+    let token =
+        |(id, label, created_at, used_at): (String, String, i64, Option<i64>)| UploadToken {
+            id,
+            label,
+            created_at: Timestamp::from_micros(created_at),
+            used_at: used_at.map(Timestamp::from_micros),
+        };
     Ok(rows.into_iter().map(token).collect())
 }
 

@@ -95,7 +95,12 @@ mod tests {
     fn only_what_has_a_token_s_shape_is_looked_up() {
         let token = PlainUploadToken::random().unwrap();
         assert!(digest_of(token.reveal()).is_some());
-        for other in ["", "mbv_", "mbt_0123456789012345678901234567890123456789012", "x"] {
+        for other in [
+            "",
+            "mbv_",
+            "mbt_0123456789012345678901234567890123456789012",
+            "x",
+        ] {
             assert!(digest_of(other).is_none(), "{other}");
         }
         let hostile = format!("mbv_{}", "'".repeat(43));

@@ -119,8 +119,7 @@ impl Health {
         let (permit, person) = self.desk.permit(&caller, "token", &token).await?;
         let pseudonyms = self.desk.pseudonyms(&person).await?;
         let origin = self.desk.origin(&person, "token", &token).await?;
-        let (readings, summary) =
-            blocking(move || Ok(read_exporter(&body, &pseudonyms)?)).await?;
+        let (readings, summary) = blocking(move || Ok(read_exporter(&body, &pseudonyms)?)).await?;
         let mut counts = Counts {
             outside: summary.skipped.values().sum(),
             duplicates: summary.duplicates,

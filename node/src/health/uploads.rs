@@ -139,7 +139,11 @@ impl Health {
                 Ok::<_, HealthError>(store::step(connection, &of, states, now)?)
             })
             .await?;
-        if moved { Ok(()) } else { Err(HealthError::State) }
+        if moved {
+            Ok(())
+        } else {
+            Err(HealthError::State)
+        }
     }
 }
 
@@ -174,9 +178,8 @@ impl Desk {
                 Ok::<_, HealthError>(store::uploads_of(connection, patient, LISTED)?)
             })
             .await?;
-        let at_work = |upload: &Upload| {
-            upload.state.is_at_work() && upload.state != State::Receiving
-        };
+        let at_work =
+            |upload: &Upload| upload.state.is_at_work() && upload.state != State::Receiving;
         if uploads.iter().any(at_work) {
             return Err(HealthError::Busy);
         }
@@ -225,7 +228,11 @@ impl Desk {
 
     /// Ends an upload without anything saved, then removes its file: what is left behind by a fall
     /// between them is swept.
-    pub(super) async fn fail(&self, id: &UploadId, reason: &'static str) -> Result<(), HealthError> {
+    pub(super) async fn fail(
+        &self,
+        id: &UploadId,
+        reason: &'static str,
+    ) -> Result<(), HealthError> {
         let (of, now) = (id.clone(), self.parts.clock.now());
         self.parts
             .database

@@ -210,7 +210,8 @@ impl Desk {
         let (desk, id) = (self.clone(), upload.id.clone());
         let saved = blocking(move || {
             let mut saver = saver;
-            let read = desk.readings(&id, &pseudonyms, &stop, &mut |reading| saver.take(reading))?;
+            let read =
+                desk.readings(&id, &pseudonyms, &stop, &mut |reading| saver.take(reading))?;
             if read.is_some() {
                 saver.flush()?;
             }
@@ -219,7 +220,8 @@ impl Desk {
         if !saved.await? {
             return Ok(Ended::Stopped);
         }
-        self.move_on(&upload.id, (State::Saving, State::Saved)).await?;
+        self.move_on(&upload.id, (State::Saving, State::Saved))
+            .await?;
         self.remove_file(&upload.id).await?;
         Ok(Ended::Done)
     }
@@ -245,7 +247,8 @@ impl Desk {
                 break;
             }
         }
-        self.move_on(&upload.id, (State::Undoing, State::Undone)).await?;
+        self.move_on(&upload.id, (State::Undoing, State::Undone))
+            .await?;
         Ok(Ended::Done)
     }
 
@@ -315,8 +318,7 @@ impl Desk {
         } else {
             let progress = self.progress_of(id);
             let file = Watched { file, progress };
-            read_export(file, &Limits::default(), pseudonyms, &mut each)
-                .map_err(HealthError::from)
+            read_export(file, &Limits::default(), pseudonyms, &mut each).map_err(HealthError::from)
         };
         match (failed, read) {
             (Some(error), _) => Err(error),
@@ -348,7 +350,12 @@ impl Desk {
                 self.fail(&upload.id, reason).await?;
             }
         }
-        let with_file = [State::Receiving, State::Reading, State::Ready, State::Saving];
+        let with_file = [
+            State::Receiving,
+            State::Reading,
+            State::Ready,
+            State::Saving,
+        ];
         let kept = self
             .parts
             .database

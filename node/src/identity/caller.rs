@@ -62,20 +62,26 @@ pub enum Role {
     System,
     /// Reads the audit.
     Auditor,
-    /// Makes and revokes access tokens.
+    /// Runs the node: staff accounts, access tokens.
     Admin,
+    /// Looks after keys and certificates, and reviews emergency accesses.
+    Security,
+    /// Sees how the node fares, and changes nothing.
+    Observer,
     /// An enrolled person: reads their own chart.
     Person,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Role; 6] = [
+    pub const ALL: [Role; 8] = [
         Role::Physician,
         Role::Registrar,
         Role::System,
         Role::Auditor,
         Role::Admin,
+        Role::Security,
+        Role::Observer,
         Role::Person,
     ];
 
@@ -88,6 +94,8 @@ impl Role {
             Role::System => "system",
             Role::Auditor => "auditor",
             Role::Admin => "admin",
+            Role::Security => "security",
+            Role::Observer => "observer",
             Role::Person => "person",
         }
     }
@@ -101,7 +109,7 @@ impl fmt::Display for Role {
 
 /// The text names no role.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a role: physician, registrar, system, auditor, admin, person")]
+#[error("not a role: physician, registrar, system, auditor, admin, security, observer, person")]
 pub struct RoleError;
 
 impl FromStr for Role {
@@ -143,6 +151,16 @@ pub enum Caller {
         /// The staff id, if one was given.
         id: Option<String>,
     },
+    /// Someone who looks after keys and certificates.
+    Security {
+        /// The staff id, if one was given.
+        id: Option<String>,
+    },
+    /// Someone who watches the node, and changes nothing.
+    Observer {
+        /// The staff id, if one was given.
+        id: Option<String>,
+    },
     /// An enrolled person.
     Person {
         /// The person.
@@ -174,6 +192,8 @@ impl Caller {
             (Role::Registrar, id) => Ok(Caller::Registrar { id }),
             (Role::Auditor, id) => Ok(Caller::Auditor { id }),
             (Role::Admin, id) => Ok(Caller::Admin { id }),
+            (Role::Security, id) => Ok(Caller::Security { id }),
+            (Role::Observer, id) => Ok(Caller::Observer { id }),
             (Role::Person, _) => Err(IdentityError::Subject(role, "needs an enrolled person")),
         }
     }
@@ -187,6 +207,8 @@ impl Caller {
             Caller::System { .. } => Role::System,
             Caller::Auditor { .. } => Role::Auditor,
             Caller::Admin { .. } => Role::Admin,
+            Caller::Security { .. } => Role::Security,
+            Caller::Observer { .. } => Role::Observer,
             Caller::Person { .. } => Role::Person,
         }
     }
@@ -196,16 +218,18 @@ impl Caller {
     pub fn id(&self) -> Option<&str> {
         match self {
             Caller::Physician { id } | Caller::System { id } => Some(id),
-            Caller::Registrar { id } | Caller::Auditor { id } | Caller::Admin { id } => {
-                id.as_deref()
-            }
+            Caller::Registrar { id }
+            | Caller::Auditor { id }
+            | Caller::Admin { id }
+            | Caller::Security { id }
+            | Caller::Observer { id } => id.as_deref(),
             Caller::Person { id, .. } => Some(id.as_str()),
         }
     }
 }
 
 /// An id that can stand in a signed header: visible ASCII without quotes.
-fn is_staff_id(id: &str) -> bool {
+pub(super) fn is_staff_id(id: &str) -> bool {
     (1..=64).contains(&id.len())
         && id
             .bytes()

@@ -1,21 +1,49 @@
-//! Who is at the door: bearer tokens of staff, systems and people, until sign-in pages exist.
+//! Who is at the door: bearer tokens of systems, sessions of staff and people who signed in on pages.
 //!
-//! Owns the table `access_token`. A token is shown once and stored as its SHA-256: 256 random bits
-//! need no slow hash, and a copy of the database opens no door.
+//! Owns the tables `access_token`, `staff`, `session` and what leads to a session. A token is shown
+//! once and stored as its SHA-256: 256 random bits need no slow hash, and a copy of the database opens
+//! no door.
 
+pub mod birth;
 mod caller;
+pub mod ceremony;
+pub mod deep_link;
+pub mod enrolment;
+pub mod hospital;
+mod jwks;
+mod jwt;
+mod owner;
+mod pages;
+pub mod passkeys;
+mod rates;
+mod refusal;
 pub mod routes;
+pub mod session;
+pub mod setup;
+pub mod staff;
 mod store;
 mod token;
 
+use std::sync::Arc;
+
 use federation_protocol::time::Timestamp;
 use federation_service::clock::SharedClock;
+use federation_service::outbound::issuer::IssuerError;
 
 use crate::audit::{self, Kind, Line};
+use crate::config::{OidcSettings, SessionSettings};
 use crate::database::{Database, DatabaseError, Rid};
+use crate::keys::Keys;
 
+pub use birth::BirthDate;
 pub use caller::{Caller, PersonId, Role};
-pub use token::{PlainToken, TokenDigest};
+use hospital::HospitalSignIn;
+pub use jwt::Algorithm;
+pub use owner::Owner;
+use rates::Rates;
+pub use refusal::EntryError;
+pub use session::{Shown, Signed};
+pub use token::{PlainCeremony, PlainSession, PlainSetup, PlainToken, TokenDigest};
 
 /// Why a token was not made or revoked.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +58,20 @@ pub enum IdentityError {
     /// No token has this id.
     #[error("no access token with this id")]
     Unknown,
+    /// No such session is open.
+    #[error("no such session is open")]
+    UnknownSession,
+    /// Nobody has an account with this id, it is disabled, or it has another role.
+    #[error("no account of this id and role that is let in")]
+    NoAccount,
+    /// Not a public key that systems sign with, or none with this id.
+    #[error(
+        "no public key of a kind that systems sign with (Ed25519, P-256), or none with this id"
+    )]
+    Key,
+    /// Not a name.
+    #[error("a name of 1 to 100 characters is needed")]
+    Name,
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     Entropy,
@@ -53,18 +95,56 @@ pub struct ListedToken {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// The node's access tokens.
+/// What the room stands on.
+pub struct IdentityParts {
+    /// Where the tokens are kept.
+    pub database: Database,
+    /// By which they are judged.
+    pub clock: SharedClock,
+    /// Whose secret short codes are digested with.
+    pub keys: Arc<Keys>,
+    /// How long browsers stay signed in.
+    pub sessions: SessionSettings,
+    /// The hospital's name, as authenticators show it.
+    pub organization: String,
+    /// The hospital's own sign-in, if it has one.
+    pub oidc: Option<OidcSettings>,
+}
+
+/// Who may come in. Cheap to clone.
 #[derive(Clone)]
 pub struct Identity {
     database: Database,
     clock: SharedClock,
+    keys: Arc<Keys>,
+    sessions: SessionSettings,
+    organization: Arc<str>,
+    hospital: Option<Arc<HospitalSignIn>>,
+    rates: Rates,
 }
 
 impl Identity {
-    /// The tokens kept in `database`, judged by `clock`.
+    /// The tokens and sessions kept in a database, judged by a clock.
+    ///
+    /// # Errors
+    /// The settings of the hospital's own sign-in cannot be used.
+    pub fn open(parts: IdentityParts) -> Result<Self, IssuerError> {
+        let hospital = parts.oidc.map(HospitalSignIn::new).transpose()?;
+        Ok(Self {
+            hospital: hospital.map(Arc::new),
+            database: parts.database,
+            clock: parts.clock,
+            keys: parts.keys,
+            sessions: parts.sessions,
+            organization: parts.organization.into(),
+            rates: Rates::new(),
+        })
+    }
+
+    /// Whether the settings name a sign-in of the hospital's own.
     #[must_use]
-    pub fn new(database: Database, clock: SharedClock) -> Self {
-        Self { database, clock }
+    pub fn has_hospital_sign_in(&self) -> bool {
+        self.hospital.is_some()
     }
 
     /// Makes a token for a member of staff or a system. `id` is the staff or system id: needed for
@@ -128,7 +208,7 @@ impl Identity {
     /// # Errors
     /// The database could not be read: nobody may pass.
     pub async fn authenticate(&self, bearer: &str) -> Result<Option<Caller>, DatabaseError> {
-        let Some(digest) = TokenDigest::of(bearer) else {
+        let Some(digest) = PlainToken::digest_of(bearer) else {
             return Ok(None);
         };
         let now = self.clock.now();

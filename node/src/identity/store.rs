@@ -1,4 +1,12 @@
-//! The access tokens' only SQL.
+//! The room's only SQL: here the access tokens', in `store/` the rest.
+
+pub(super) mod ceremonies;
+pub(super) mod enrolment;
+pub(super) mod passkeys;
+pub(super) mod sessions;
+pub(super) mod setup;
+pub(super) mod staff;
+pub(super) mod system_keys;
 
 use diesel::prelude::*;
 use federation_protocol::time::Timestamp;
@@ -62,12 +70,12 @@ pub(super) fn find_live(
         ))
         .first(connection)
         .optional()?;
-    Ok(row.and_then(|(role, subject, patient)| caller(&role, subject, patient)))
+    Ok(row.and_then(|(role, subject, patient)| caller(role.parse().ok()?, subject, patient)))
 }
 
 /// A row that makes no caller (only an edited table has one) opens no door.
-fn caller(role: &str, subject: Option<String>, patient: Option<i64>) -> Option<Caller> {
-    match role.parse().ok()? {
+fn caller(role: Role, subject: Option<String>, patient: Option<i64>) -> Option<Caller> {
+    match role {
         Role::Person => Some(Caller::Person {
             id: subject?.parse().ok()?,
             patient: Rid(patient?),
@@ -118,7 +126,7 @@ pub(super) fn list(connection: &mut HospitalConnection) -> Result<Vec<ListedToke
     let listed = rows.into_iter().filter_map(|row| {
         Some(ListedToken {
             id: row.id,
-            caller: caller(&row.role, row.subject, row.patient)?,
+            caller: caller(row.role.parse().ok()?, row.subject, row.patient)?,
             created_at: Timestamp::from_micros(row.created_at),
             expires_at: Timestamp::from_micros(row.expires_at),
             revoked_at: row.revoked_at.map(Timestamp::from_micros),

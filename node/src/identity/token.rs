@@ -9,32 +9,64 @@ use zeroize::Zeroizing;
 
 use super::IdentityError;
 
-/// Marks a token of this software, so that secret scanners can find leaked ones.
-const PREFIX: &str = "mbt_";
+/// How each kind of secret of this software begins, so that secret scanners can find leaked ones and
+/// none opens the door of another.
+const BEARER: &str = "mbt_";
+const SESSION: &str = "mbs_";
+const SETUP: &str = "mbl_";
+const CEREMONY: &str = "mbc_";
 
 /// A token in the clear: `mbt_` and 43 base64url characters (256 random bits). No `Debug`, no
 /// `Display`: it is shown where someone asks for [`PlainToken::reveal`], once.
 pub struct PlainToken(Zeroizing<String>);
 
-impl PlainToken {
-    pub(super) fn random() -> Result<Self, IdentityError> {
-        let mut bytes = Zeroizing::new([0_u8; 32]);
-        getrandom::fill(bytes.as_mut_slice()).map_err(|_none| IdentityError::Entropy)?;
-        Ok(Self(Zeroizing::new(format!(
-            "{PREFIX}{}",
-            URL_SAFE_NO_PAD.encode(bytes.as_slice())
-        ))))
-    }
+/// What a signed-in browser's cookie holds: `mbs_` and 256 random bits. As [`PlainToken`], no `Debug`.
+pub struct PlainSession(Zeroizing<String>);
 
-    /// The token, to be shown to its holder.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
+/// What a one-time setup link holds behind its `#`: `mbl_` and 256 random bits.
+pub struct PlainSetup(Zeroizing<String>);
 
-    pub(super) fn digest(&self) -> TokenDigest {
-        TokenDigest(Sha256::digest(self.0.as_bytes()).into())
-    }
+/// What names a ceremony that a browser began: `mbc_` and 256 random bits.
+pub struct PlainCeremony(Zeroizing<String>);
+
+/// One kind of secret: made, revealed and digested alike.
+macro_rules! secret {
+    ($($kind:ident $prefix:expr;)*) => {$(
+        impl $kind {
+            pub(super) fn random() -> Result<Self, IdentityError> {
+                Ok(Self(random($prefix)?))
+            }
+
+            /// The secret, to be handed to its holder.
+            #[must_use]
+            pub fn reveal(&self) -> &str {
+                &self.0
+            }
+
+            pub(super) fn digest(&self) -> TokenDigest {
+                TokenDigest(Sha256::digest(self.0.as_bytes()).into())
+            }
+
+            /// The digest of what somebody shows, if it has the shape of this kind of secret.
+            pub(super) fn digest_of(shown: &str) -> Option<TokenDigest> {
+                TokenDigest::shaped($prefix, shown)
+            }
+        }
+    )*};
+}
+
+secret! {
+    PlainToken BEARER;
+    PlainSession SESSION;
+    PlainSetup SETUP;
+    PlainCeremony CEREMONY;
+}
+
+fn random(prefix: &str) -> Result<Zeroizing<String>, IdentityError> {
+    let mut bytes = Zeroizing::new([0_u8; 32]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(|_none| IdentityError::Entropy)?;
+    let random = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()));
+    Ok(Zeroizing::new(format!("{prefix}{}", random.as_str())))
 }
 
 /// What is kept of a token: the SHA-256 of its text. Looking it up by index leaks nothing useful:
@@ -43,14 +75,13 @@ impl PlainToken {
 pub struct TokenDigest(pub(super) [u8; 32]);
 
 impl TokenDigest {
-    /// The digest of a bearer token, if it has a token's shape.
-    pub(super) fn of(bearer: &str) -> Option<Self> {
-        let random = bearer.strip_prefix(PREFIX)?;
+    fn shaped(prefix: &str, shown: &str) -> Option<Self> {
+        let random = shown.strip_prefix(prefix)?;
         let shaped = random.len() == 43
             && random
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-        shaped.then(|| Self(Sha256::digest(bearer.as_bytes()).into()))
+        shaped.then(|| Self(Sha256::digest(shown.as_bytes()).into()))
     }
 }
 

@@ -10,8 +10,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// The style sheet: what every page shares, then each room's own.
-const STYLES: [&str; 7] = [
+const STYLES: [&str; 8] = [
     include_str!("assets/musubi.css"),
+    include_str!("assets/chart.css"),
     include_str!("assets/entry.css"),
     include_str!("assets/clinic.css"),
     include_str!("assets/patient.css"),

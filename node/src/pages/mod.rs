@@ -6,6 +6,7 @@
 //! has a field `page` of type [`Sheet`].
 
 mod assets;
+pub mod chart;
 pub mod routes;
 mod sheet;
 pub mod when;

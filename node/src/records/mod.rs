@@ -8,6 +8,7 @@ mod address;
 mod beside;
 mod bundle;
 mod capability;
+mod chart_numbers;
 mod classify;
 mod criteria;
 mod cursor;
@@ -71,6 +72,7 @@ use search::{Gathered, Reach, Search};
 use sorted::Lists;
 
 pub use address::{Address, LogicalId};
+pub use chart_numbers::ChartNumbers;
 pub use criteria::Criteria;
 pub use cursor::CursorError;
 pub use draft::DraftError;

@@ -22,7 +22,14 @@ macro_rules! file {
 }
 
 /// Every file there is.
-pub const FILES: &[Page] = &[file!("pages"), file!("problem"), file!("vitals")];
+#[rustfmt::skip]
+pub const FILES: &[Page] = &[
+    file!("clinic"),
+    file!("entry"),
+    file!("pages"),
+    file!("problem"),
+    file!("vitals"),
+];
 
 /// Both languages, ready to speak. Cheap to clone.
 #[derive(Clone)]

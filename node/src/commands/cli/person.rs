@@ -41,7 +41,10 @@ pub(crate) struct NoticesArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  musubi-node person enroll --patient 0192… --phone hana.phone.json"
+    after_help = "Examples:\n  musubi-node person enroll --patient 0192… --code\n  \
+    musubi-node person enroll --patient 0192… --phone hana.phone.json\n\nThe code is printed and given \
+    to the person: with their birth date it opens the patient page for 24 hours, once. Given again, it \
+    lets them in on a new phone."
 )]
 pub(crate) struct EnrollArgs {
     #[command(flatten)]
@@ -50,8 +53,16 @@ pub(crate) struct EnrollArgs {
     #[arg(long, value_name = "ID")]
     pub(crate) patient: String,
     /// File that stands for the person's phone: it holds their private keys
-    #[arg(long, value_name = "FILE")]
-    pub(crate) phone: PathBuf,
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "code",
+        conflicts_with = "code"
+    )]
+    pub(crate) phone: Option<PathBuf>,
+    /// A code for the person's own phone, also where they are enrolled already
+    #[arg(long)]
+    pub(crate) code: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

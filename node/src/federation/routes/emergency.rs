@@ -20,7 +20,7 @@ use crate::access::AccessRefusal;
 use crate::database::DatabaseError;
 use crate::emergency::AskRefusal;
 use crate::emergency::routes::factor_problem;
-use crate::identity::Caller;
+use crate::identity::{Caller, Signed};
 
 /// Adds the route. Needs `Data<Federation>` in the application, and the staff door before it.
 pub(super) fn configure(config: &mut ServiceConfig) {
@@ -46,6 +46,7 @@ struct Asked {
 async fn ask(
     federation: Data<Federation>,
     caller: Caller,
+    signed: Option<Signed>,
     http: HttpRequest,
     body: Json<Asked>,
 ) -> Result<HttpResponse, Problem> {
@@ -62,6 +63,7 @@ async fn ask(
         hospitals,
         queries,
         code,
+        passkey: signed.and_then(|signed| signed.second_factor_at),
     };
     let asking = federation.asking_in_emergency();
     if wants_a_stream(&http) {

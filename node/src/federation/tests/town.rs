@@ -22,14 +22,14 @@ use prometheus_client::registry::Registry;
 
 use crate::access::{Access, Act, HousePolicy};
 use crate::audit::{Audit, Filter, Recorded};
-use crate::config::Config;
+use crate::config::{Config, SessionSettings};
 use crate::consent::{Consents, Decision, Evidence, Subject, TickedResponder};
 use crate::database::testing::{Scratch, postgres, sqlite};
 use crate::database::{Database, Rid};
 use crate::emergency::Emergency;
 use crate::federation::{Federation, FederationParts, configure_federation, configure_hospital};
 use crate::identity::routes::staff_door;
-use crate::identity::{Caller, Identity, Role};
+use crate::identity::{Caller, Identity, IdentityParts, Role};
 use crate::keys::{Keys, NodePublicKey};
 use crate::linkage::Linkage;
 use crate::linkage::phone::Phone;
@@ -199,7 +199,15 @@ impl Foundation {
         };
         let federation = ground.open(database.clone()).await;
         let federation = Data::new(federation);
-        let identity = Identity::new(database, Arc::clone(&clock));
+        let identity = Identity::open(IdentityParts {
+            database,
+            clock: Arc::clone(&clock),
+            keys: Arc::clone(&self.keys),
+            sessions: SessionSettings::default(),
+            organization: "みなと病院".into(),
+            oidc: None,
+        })
+        .unwrap();
         let physician = physician(&identity, "dr-0042").await;
         let hospital_socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let hospital_address = hospital_socket.local_addr().unwrap();

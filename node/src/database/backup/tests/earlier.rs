@@ -96,6 +96,19 @@ const ROWS: &[(&str, &str)] = &[
          INSERT INTO vital_brought VALUES ('u', 'vital-1'); \
          INSERT INTO vital_token VALUES ('t', 'd', 'hana', 1, 'iPhone', 5, NULL, NULL)",
     ),
+    (
+        "0022",
+        "INSERT INTO staff VALUES ('dr-1', 'h', 'physician', 'Sato', 5, NULL); \
+         INSERT INTO session VALUES ('s', 'd', 'staff:dr-1', 'physician', NULL, 'passkey', 5, 5, 9, \
+         NULL, 5, NULL, NULL); \
+         INSERT INTO passkey VALUES ('p', 'c', 'staff:dr-1', NULL, 'phone', '{}', 5, NULL); \
+         INSERT INTO setup_link VALUES ('l', 'd', 'dr-1', 5, 6, NULL, NULL); \
+         INSERT INTO ceremony VALUES ('d', 'login', '{}', 6); \
+         INSERT INTO enrolment_code VALUES ('d', 'b', 'hana', 1, 5, 6, NULL, NULL); \
+         INSERT INTO entry_miss (who, at) VALUES ('w', 5); \
+         INSERT INTO system_key VALUES ('k', 'ehr', 'EdDSA', 'key', 5, NULL); \
+         INSERT INTO opened_link VALUES ('k', 'jti', 6)",
+    ),
 ];
 
 fn before_change(folder: &Path, second: i64, keep: usize) -> BeforeChange {

@@ -18,6 +18,31 @@ use super::routes::{people_door, staff_door};
 use super::*;
 use crate::database::testing::{on_each_async, sqlite};
 
+mod authenticator;
+mod deep_link;
+mod enrolment;
+mod hospital;
+mod passkeys;
+mod sessions;
+
+/// The room on a database, with keys of its own and the settings that nobody changed.
+pub(crate) fn identity_on(database: Database, clock: SharedClock) -> Identity {
+    identity_with(database, clock, None)
+}
+
+fn identity_with(database: Database, clock: SharedClock, oidc: Option<OidcSettings>) -> Identity {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = Identity::open(IdentityParts {
+        database,
+        clock,
+        keys: Arc::new(Keys::create(&folder.path().join("keys")).unwrap()),
+        sessions: SessionSettings::default(),
+        organization: "みなと病院".into(),
+        oidc,
+    });
+    opened.unwrap()
+}
+
 fn start() -> Timestamp {
     Timestamp::from_unix_seconds(1_782_864_000)
 }
@@ -34,7 +59,7 @@ async fn physician(identity: &Identity) -> (String, PlainToken) {
 async fn a_token_names_its_caller_until_it_expires() {
     on_each_async(async |database| {
         let clock = ManualClock::at(start());
-        let identity = Identity::new(database, clock.clone());
+        let identity = identity_on(database, clock.clone());
         let (_id, token) = physician(&identity).await;
         let caller = identity.authenticate(token.reveal()).await.unwrap();
         assert_eq!(
@@ -60,7 +85,7 @@ async fn a_token_names_its_caller_until_it_expires() {
 #[actix_web::test]
 async fn a_revoked_token_opens_nothing_and_the_others_still_do() {
     on_each_async(async |database| {
-        let identity = Identity::new(database, ManualClock::at(start()));
+        let identity = identity_on(database, ManualClock::at(start()));
         let (id, token) = physician(&identity).await;
         let (_other_id, other) = physician(&identity).await;
         identity.revoke(&id).await.unwrap();
@@ -92,7 +117,7 @@ async fn a_revoked_token_opens_nothing_and_the_others_still_do() {
 #[actix_web::test]
 async fn a_persons_token_names_their_own_chart() {
     on_each_async(async |database| {
-        let identity = Identity::new(database, ManualClock::at(start()));
+        let identity = identity_on(database, ManualClock::at(start()));
         let person = PersonId::random();
         let ends = start().plus_seconds(60);
         let made = identity
@@ -114,7 +139,7 @@ async fn a_persons_token_names_their_own_chart() {
 #[actix_web::test]
 async fn the_table_holds_nothing_that_opens_a_door() {
     let scratch = sqlite();
-    let identity = Identity::new(scratch.database.clone(), ManualClock::at(start()));
+    let identity = identity_on(scratch.database.clone(), ManualClock::at(start()));
     let (_id, token) = physician(&identity).await;
     let path = scratch.url.strip_prefix("sqlite:").unwrap();
     let mut stored = std::fs::read(path).unwrap();
@@ -140,7 +165,7 @@ async fn whoami(caller: Caller) -> String {
 
 async fn answer_to(bearer: &[&str], path: &str, people: bool) -> (StatusCode, String, Vec<u8>) {
     let scratch = sqlite();
-    let identity = Identity::new(scratch.database.clone(), ManualClock::at(start()));
+    let identity = identity_on(scratch.database.clone(), ManualClock::at(start()));
     let (_id, staff) = physician(&identity).await;
     let ends = start().plus_seconds(60);
     let (_id, person) = identity
@@ -238,7 +263,7 @@ async fn the_door_lets_in_whom_it_is_for() {
 #[actix_web::test]
 async fn without_its_table_nobody_is_let_in() {
     let scratch = sqlite();
-    let identity = Identity::new(scratch.database.clone(), ManualClock::at(start()));
+    let identity = identity_on(scratch.database.clone(), ManualClock::at(start()));
     let (_id, token) = physician(&identity).await;
     let dropped: Result<usize, DatabaseError> = scratch
         .database

@@ -1,0 +1,14 @@
+//! The room's pages and their parts, as templates want them.
+
+mod chart;
+mod figures;
+mod filters;
+mod parts;
+mod person;
+mod text;
+mod views;
+
+pub(super) use chart::{Showing, Tab, chart_page, part_of};
+pub(super) use person::{
+    ConsentPage, FindPage, GrantLine, HistoryLine, HistoryPage, PatientPage, Typed,
+};

@@ -1,0 +1,87 @@
+//! Who looks, in which session; and what each refusal is told as.
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, COOKIE};
+use federation_protocol::base64url;
+use federation_protocol::digest::sha256;
+use federation_service::problem::Problem;
+
+use crate::access::AccessRefusal;
+use crate::clinic::Key;
+use crate::database::DatabaseError;
+use crate::federation::asking::AskError;
+use crate::identity::Caller;
+use crate::records::RecordsError;
+
+/// The pages are for physicians: 403 for everybody else.
+pub(super) fn physicians_only(caller: &Caller) -> Result<&str, Problem> {
+    match caller {
+        Caller::Physician { id } => Ok(id),
+        _ => Err(forbidden()),
+    }
+}
+
+/// The key of an open chart: another session, another token, another physician never has it.
+pub(super) fn key(request: &HttpRequest, caller: &Caller, under: &str) -> Key {
+    Key {
+        session: session(request, caller),
+        under: under.to_owned(),
+    }
+}
+
+/// What tells this session from every other: a digest of what it was let in with.
+pub(super) fn session(request: &HttpRequest, caller: &Caller) -> String {
+    let header = |name| {
+        request
+            .headers()
+            .get(name)
+            .map_or(&b""[..], |value| value.as_bytes())
+    };
+    let shown = match request.headers().contains_key(AUTHORIZATION) {
+        true => header(AUTHORIZATION),
+        false => header(COOKIE),
+    };
+    let physician = caller.id().unwrap_or_default().as_bytes();
+    base64url::encode(sha256(&[physician, b"\n", shown].concat()))
+}
+
+fn forbidden() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not with this role")
+}
+
+pub(super) fn of_access(refusal: &AccessRefusal) -> Problem {
+    match refusal {
+        AccessRefusal::Role { .. } => forbidden(),
+        AccessRefusal::Audit(error) => unavailable(error),
+    }
+}
+
+pub(super) fn of_database(error: &DatabaseError) -> Problem {
+    unavailable(error)
+}
+
+pub(super) fn of_records(error: &RecordsError) -> Problem {
+    match error {
+        RecordsError::NotFound | RecordsError::Deleted => Problem::not_found(),
+        other => unavailable(other),
+    }
+}
+
+/// Another's grant and no grant are one answer.
+pub(super) fn of_asking(error: &AskError) -> Problem {
+    match error {
+        AskError::NoSuchGrant => Problem::not_found(),
+        AskError::Access(refusal) => of_access(refusal),
+        other => unavailable(other),
+    }
+}
+
+fn unavailable(error: &dyn std::fmt::Display) -> Problem {
+    tracing::error!("a page of the clinic cannot be shown: {error}");
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "unavailable",
+        "Not now; try again",
+    )
+}
