@@ -29,7 +29,10 @@ impl Doors {
 /// A setup link of a new account, as it is printed.
 async fn link(hospital: &Hospital, role: Role, id: &str, name: &str) -> String {
     let identity = &hospital.rooms().identity;
-    identity.add_staff(role, id, name, By::operator()).await.unwrap();
+    identity
+        .add_staff(role, id, name, By::operator())
+        .await
+        .unwrap();
     let link = identity.setup_link(id, HOUR, By::operator()).await.unwrap();
     link.url(&Doors::of(hospital).staff.parse().unwrap())
 }
@@ -44,7 +47,10 @@ async fn an_admin_comes_in_by_a_link_and_lets_others_in() {
             return town.stop().await;
         };
         browser.goto(&format!("{}/admin/staff", doors.staff)).await;
-        assert_eq!(browser.at().await, format!("{}/login?next=/admin/staff", doors.staff));
+        assert_eq!(
+            browser.at().await,
+            format!("{}/login?next=/admin/staff", doors.staff)
+        );
         browser.show("entry-login").await;
 
         let id = format!("admin-{}", window.word());
@@ -52,7 +58,10 @@ async fn an_admin_comes_in_by_a_link_and_lets_others_in() {
         browser.goto(&url).await;
         browser.show("entry-setup").await;
         let shown = browser.at().await;
-        assert!(!shown.contains("mbl_"), "the token stays out of the address: {shown}");
+        assert!(
+            !shown.contains("mbl_"),
+            "the token stays out of the address: {shown}"
+        );
         browser.fill("#label", "事務室のパソコン").await;
         browser.press("パスキーを作ってログイン").await;
         browser.wait_for("table").await;
@@ -65,7 +74,10 @@ async fn an_admin_comes_in_by_a_link_and_lets_others_in() {
         browser.wait_for(".qr svg").await;
         browser.show("entry-link").await;
         let link = browser.text("#link").await;
-        assert!(link.starts_with(&format!("{}/setup#mbl_", doors.staff)), "{link}");
+        assert!(
+            link.starts_with(&format!("{}/setup#mbl_", doors.staff)),
+            "{link}"
+        );
 
         browser.goto(&format!("{}/account", doors.staff)).await;
         browser.wait_to_read("事務室のパソコン").await;
@@ -89,20 +101,32 @@ async fn a_locked_page_goes_on_where_it_was_and_a_logout_ends_it() {
     let Some(browser) = Browser::open(Window::Desk).await else {
         return town.stop().await;
     };
-    browser.goto(&link(minato, Role::Admin, "admin-1", "山田 太郎").await).await;
+    browser
+        .goto(&link(minato, Role::Admin, "admin-1", "山田 太郎").await)
+        .await;
     browser.press("パスキーを作ってログイン").await;
     browser.wait_for("table").await;
-    browser.goto(&format!("{}/lock?next=/account", doors.staff)).await;
+    browser
+        .goto(&format!("{}/lock?next=/account", doors.staff))
+        .await;
     browser.wait_for("form.passkey").await;
     browser.show("entry-lock").await;
     browser.goto(&format!("{}/admin/staff", doors.staff)).await;
-    assert!(browser.at().await.ends_with("/lock?next=/admin/staff"), "{}", browser.at().await);
+    assert!(
+        browser.at().await.ends_with("/lock?next=/admin/staff"),
+        "{}",
+        browser.at().await
+    );
     browser.press("パスキーで続ける").await;
     browser.wait_for("table").await;
     assert!(browser.at().await.ends_with("/admin/staff"));
     browser.press("ログアウト").await;
     browser.wait_for("form.passkey").await;
-    assert!(browser.at().await.ends_with("/login"), "{}", browser.at().await);
+    assert!(
+        browser.at().await.ends_with("/login"),
+        "{}",
+        browser.at().await
+    );
     browser.goto(&format!("{}/account", doors.staff)).await;
     assert!(browser.at().await.ends_with("/login?next=/account"));
     browser.press("パスキーでログイン").await;
@@ -127,7 +151,9 @@ async fn a_person_comes_in_by_the_desks_code_and_signs_with_keys_that_no_server_
     let Some(browser) = Browser::open(Window::Phone).await else {
         return town.stop().await;
     };
-    browser.goto(&code.url(&doors.people.parse().unwrap())).await;
+    browser
+        .goto(&code.url(&doors.people.parse().unwrap()))
+        .await;
     browser.show("entry-start").await;
     assert!(!browser.at().await.contains('#'));
     browser.fill("#birth", "昭和32年4月2日").await;
@@ -150,8 +176,12 @@ async fn a_person_comes_in_by_the_desks_code_and_signs_with_keys_that_no_server_
     let member = minato.id().to_string();
     let device = device(&browser).await;
     let run = async |what: String| {
-        browser.run(&format!("window.done = null; import('{device}').then(m => {what})\
-             .then(v => window.done = v, e => window.done = `${{e.code ?? e}}`)")).await;
+        browser
+            .run(&format!(
+                "window.done = null; import('{device}').then(m => {what})\
+             .then(v => window.done = v, e => window.done = `${{e.code ?? e}}`)"
+            ))
+            .await;
         for _ in 0..100 {
             let done = browser.run("return window.done").await;
             if let Some(text) = done.as_str() {
@@ -166,7 +196,10 @@ async fn a_person_comes_in_by_the_desks_code_and_signs_with_keys_that_no_server_
     assert_eq!(key, again, "the key of a link stays");
     let other = run("m.publicKeyFor('urn:musubi:member:0110000009')".to_owned()).await;
     let next = run(format!("m.publicKeyFor('{member}', 2)")).await;
-    assert!(key != other && key != next && other != next, "each link has its own");
+    assert!(
+        key != other && key != next && other != next,
+        "each link has its own"
+    );
     let message = base64url::encode(b"what she decided");
     let signature = run(format!("m.sign('{member}', '{message}')")).await;
     let key: PublicKey = key.parse().unwrap();
@@ -178,7 +211,10 @@ async fn a_person_comes_in_by_the_desks_code_and_signs_with_keys_that_no_server_
 
 /// The address of the module that the pages of people import.
 async fn device(browser: &Browser) -> String {
-    let sheet = browser.attribute("link[rel=stylesheet]", "href").await.unwrap();
+    let sheet = browser
+        .attribute("link[rel=stylesheet]", "href")
+        .await
+        .unwrap();
     sheet.replace("musubi.css", "device.js")
 }
 

@@ -294,7 +294,16 @@ fn a_database_is_measured_checked_and_vacuumed() {
 fn an_operator_lets_staff_and_people_in() {
     on_each_kind(|node| {
         let add = |role, id, ttl| {
-            let name = ["--role", role, "--id", id, "--name", "佐藤 健", "--ttl", ttl];
+            let name = [
+                "--role",
+                role,
+                "--id",
+                id,
+                "--name",
+                "佐藤 健",
+                "--ttl",
+                ttl,
+            ];
             node.types("staff add", &name)
         };
         assert_eq!(add("admin", "admin-1", "1h"), 0);
