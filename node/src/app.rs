@@ -39,6 +39,7 @@ use crate::identity::{Identity, IdentityParts};
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
 use crate::metrics::Metrics;
+use crate::operations::Operations;
 use crate::pages::{self, Audience, Pages};
 use crate::patient::{People, PeopleParts};
 use crate::records::{ChartNumbers, Indexing, Records, Validator};
@@ -317,6 +318,13 @@ impl Node {
             exports: exports.clone(),
             people: people(&rooms, &federation),
             reception: reception(&rooms, &federation),
+            operations: Operations {
+                access: rooms.access.clone(),
+                audit: rooms.audit.clone(),
+                emergency: rooms.emergency.clone(),
+                federation: Arc::clone(&federation),
+                clock: Arc::clone(&rooms.clock),
+            },
             clinic: Clinic::new(ClinicParts {
                 clock: Arc::clone(&rooms.clock),
                 access: rooms.access.clone(),

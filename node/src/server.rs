@@ -33,9 +33,11 @@ use crate::identity::routes::Site;
 use crate::identity::{self, Identity};
 use crate::linkage::{self, Linkage};
 use crate::metrics::{Metrics, RequestLabels};
+use crate::operations::{self, Operations};
 use crate::pages::{self, Audience, Pages};
 use crate::patient::{self, People};
 use crate::records::{self, Records};
+use crate::sharing;
 
 /// Connections at once, per listener and worker, in handshake or after it. As many may shake hands:
 /// those that say nothing cost some kilobytes for [`HANDSHAKE_TIMEOUT`], and must not keep a peer
@@ -84,6 +86,7 @@ pub(crate) struct House {
     pub(crate) emergency: Emergency,
     pub(crate) exports: Exports,
     pub(crate) clinic: Clinic,
+    pub(crate) operations: Operations,
     pub(crate) pages: Pages,
     pub(crate) people: People,
     pub(crate) reception: Reception,
@@ -325,6 +328,7 @@ struct Served {
     emergency: Data<Emergency>,
     exports: Data<Exports>,
     clinic: Data<Clinic>,
+    operations: Data<Operations>,
     charts: Data<dyn FindChart>,
     pages: Pages,
     people: Data<People>,
@@ -343,6 +347,7 @@ impl Served {
             emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
             clinic: Data::new(house.clinic.clone()),
+            operations: Data::new(house.operations.clone()),
             charts: Data::from(Arc::clone(&house.charts)),
             pages: house.pages.clone(),
             people: Data::new(house.people.clone()),
@@ -370,6 +375,7 @@ impl Served {
                 .app_data(served.exports.clone())
                 .app_data(served.reception.clone())
                 .app_data(served.clinic.clone())
+                .app_data(served.operations.clone())
                 .app_data(Data::new(served.pages.to(Audience::Staff)))
                 .app_data(served.charts.clone())
                 .configure(pages::routes::configure);
@@ -383,6 +389,7 @@ impl Served {
                     .configure(federation::configure_hospital)
                     .configure(export::routes::configure)
                     .configure(clinic::routes::configure)
+                    .configure(operations::routes::configure)
                     .configure(records::configure)
                     .default_service(web::to(nothing_here)),
             );
@@ -410,6 +417,7 @@ impl Served {
                     .configure(linkage::routes::configure)
                     .configure(emergency::routes::configure_people)
                     .configure(federation::configure_people)
+                    .configure(sharing::routes::configure)
                     .configure(records::configure_own_chart)
                     .default_service(web::to(nothing_here)),
             );

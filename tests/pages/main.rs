@@ -10,3 +10,4 @@
 
 mod doors;
 mod entry;
+mod sharing;

@@ -71,7 +71,7 @@ pub(crate) struct NewGrant {
 
 impl NewGrant {
     /// Whether the home node can read it.
-    pub(super) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         let body = serde_json::to_vec(&self.request());
         body.is_ok_and(|body| GrantRequest::from_json(&body).is_ok())
     }

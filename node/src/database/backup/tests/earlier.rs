@@ -90,6 +90,11 @@ const ROWS: &[(&str, &str)] = &[
         "INSERT INTO witnessed_log VALUES ('urn:x', 5, 'root', 5)",
     ),
     (
+        "0026",
+        "INSERT INTO audit_line (at, kind, actor_role, actor_id, outcome, detail) \
+         VALUES (6, 'read', 'physician', 'dr-1', 'ok', '{}')",
+    ),
+    (
         "0024",
         "INSERT INTO open_code VALUES ('c', 's', 'q', 'hana', 'Patient/p', 5, 6, NULL); \
          INSERT INTO pending_request VALUES ('r', 'c', 'hana', 'Patient/p', 'y', 'dr-1', \
