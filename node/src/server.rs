@@ -28,6 +28,7 @@ use crate::desk::{self, Reception};
 use crate::emergency::{self, Emergency};
 use crate::export::{self, Exports};
 use crate::federation::{self, Federation};
+use crate::health::{self, Health};
 use crate::identity::deep_link::FindChart;
 use crate::identity::routes::Site;
 use crate::identity::{self, Identity};
@@ -85,6 +86,7 @@ pub(crate) struct House {
     pub(crate) linkage: Linkage,
     pub(crate) emergency: Emergency,
     pub(crate) exports: Exports,
+    pub(crate) health: Health,
     pub(crate) clinic: Clinic,
     pub(crate) operations: Operations,
     pub(crate) pages: Pages,
@@ -327,6 +329,7 @@ struct Served {
     linkage: Data<Linkage>,
     emergency: Data<Emergency>,
     exports: Data<Exports>,
+    health: Data<Health>,
     clinic: Data<Clinic>,
     operations: Data<Operations>,
     charts: Data<dyn FindChart>,
@@ -346,6 +349,7 @@ impl Served {
             linkage: Data::new(house.linkage.clone()),
             emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
+            health: Data::new(house.health.clone()),
             clinic: Data::new(house.clinic.clone()),
             operations: Data::new(house.operations.clone()),
             charts: Data::from(Arc::clone(&house.charts)),
@@ -406,8 +410,10 @@ impl Served {
             routes
                 .app_data(served.linkage.clone())
                 .app_data(served.people.clone())
+                .app_data(served.health.clone())
                 .app_data(Data::new(served.pages.to(Audience::People)))
-                .configure(pages::routes::configure);
+                .configure(pages::routes::configure)
+                .configure(health::routes::configure_api);
             routes.service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::people_door))
@@ -418,6 +424,7 @@ impl Served {
                     .configure(emergency::routes::configure_people)
                     .configure(federation::configure_people)
                     .configure(sharing::routes::configure)
+                    .configure(health::routes::configure)
                     .configure(records::configure_own_chart)
                     .default_service(web::to(nothing_here)),
             );

@@ -161,3 +161,84 @@ async fn the_pages_read_without_scripts_and_another_persons_consent_is_not_there
     browser.close().await;
     town.stop().await;
 }
+
+const READING: [&str; 12] = [
+    "/p/consent",
+    "/p/consent/edit",
+    "/p/consent/none",
+    "/p/requests",
+    "/p/requests/waiting",
+    "/p/code",
+    "/p/paper",
+    "/p/links",
+    "/p/looked",
+    "/p/looked/part",
+    "/api/v1/own-view",
+    "/api/v1/accesses",
+];
+const DECIDING: [&str; 9] = [
+    "/p/consent/edit",
+    "/p/consent/none/withdraw",
+    "/p/requests/none",
+    "/p/code",
+    "/p/paper",
+    "/p/own-view",
+    "/p/links/none/end",
+    "/api/v1/codes",
+    "/api/v1/requests/none",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_or_act_of_sharing_is_open_to_staff_or_strangers_or_to_another_sites_page() {
+    let (town, hana) = town().await;
+    let minato = town.at("minato");
+    let addresses = minato.node().addresses();
+    let rooms = minato.rooms();
+    let id = hana.person.parse().unwrap();
+    let person = rooms.linkage.person(&id).await.unwrap();
+    let until = town.now().plus_seconds(3_600);
+    let own = rooms
+        .identity
+        .create_for_person(id.clone(), person.patient, until);
+    let own = own.await.unwrap().1.reveal().to_owned();
+    let staff = minato.token(Role::Physician, "dr-1").await;
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let asks = READING.map(|path| ("GET", path));
+    let acts = DECIDING.map(|path| ("POST", path));
+    for (method, path) in asks.into_iter().chain(acts) {
+        for (address, token) in [
+            (addresses.patient, ""),
+            (addresses.patient, staff.as_str()),
+            (addresses.hospital, own.as_str()),
+        ] {
+            let url = format!("http://{address}{path}");
+            let request = client
+                .request(method.parse().unwrap(), url)
+                .bearer_auth(token);
+            let status = request.send().await.unwrap().status().as_u16();
+            assert_eq!(status, 401, "{method} {path}");
+        }
+    }
+    // With the person's cookie, but from another site's page.
+    let caller = Caller::Person {
+        id,
+        patient: person.patient,
+    };
+    let session = rooms.identity.open_session(&caller, Shown::Passkey);
+    let session = session.await.unwrap();
+    for path in DECIDING {
+        let url = format!("http://{}{path}", addresses.patient);
+        let foreign = client
+            .post(url)
+            .header("cookie", format!("__Host-musubi={}", session.reveal()))
+            .header("origin", "https://evil.example")
+            .header("sec-fetch-site", "cross-site")
+            .body("answer=allow");
+        let status = foreign.send().await.unwrap().status().as_u16();
+        assert_eq!(status, 403, "{path}");
+    }
+    town.stop().await;
+}

@@ -136,7 +136,9 @@ fn start_failure(error: &StartError) -> Failure {
             "run `musubi-node init` first, or mend what is said about the key files",
         ),
         StartError::Database(error) => return database_failure(error),
-        StartError::Export(_) => (Exit::TryAgain, "check the database, then start again"),
+        StartError::Export(_) | StartError::Health(_) => {
+            (Exit::TryAgain, "check the database, then start again")
+        }
         StartError::Federation(_) => (
             Exit::Failure,
             "remove the directory folder in the state directory; it is fetched again",
