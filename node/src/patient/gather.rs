@@ -294,7 +294,8 @@ impl People {
             pairs.extend(cursor.as_deref().map(|cursor| ("_cursor", cursor)));
             let query = SearchQuery::parse(kind, &pairs).map_err(RecordsError::from)?;
             let page = self.parts.records.search(permit, query).await?;
-            into.raw.extend(page.entries.into_iter().map(|entry| (0, entry.raw)));
+            into.raw
+                .extend(page.entries.into_iter().map(|entry| (0, entry.raw)));
             cursor = page.next;
             if cursor.is_none() {
                 return Ok(true);

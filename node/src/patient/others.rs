@@ -15,7 +15,9 @@ impl People {
         let whose = self.whose(caller).await?;
         let membership = self.parts.federation.directory().membership();
         for link in self.parts.linkage.home_links(&whose.id).await? {
-            let listed = membership.as_deref().and_then(|all| all.member(&link.responder));
+            let listed = membership
+                .as_deref()
+                .and_then(|all| all.member(&link.responder));
             into.missing.push(Missing {
                 name: listed.map_or_else(|| link.responder.to_string(), |one| one.names.ja.clone()),
                 why: Why::Unsigned,

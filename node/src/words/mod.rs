@@ -22,15 +22,17 @@ macro_rules! file {
 }
 
 /// Every file there is.
+#[rustfmt::skip]
 pub const FILES: &[Page] = &[
     file!("clinic"),
     file!("desk"),
     file!("entry"),
+    file!("operations"),
     file!("pages"),
     file!("patient"),
     file!("problem"),
     file!("results"),
-];
+    file!("sharing"),
 ];
 
 /// Both languages, ready to speak. Cheap to clone.
