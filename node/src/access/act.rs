@@ -228,7 +228,10 @@ impl Act<'_> {
             | (Act::ManageTokens | Act::ManageStaff, Caller::Admin { .. })
             | (
                 Act::Observe,
-                Caller::Admin { .. } | Caller::Security { .. } | Caller::Observer { .. },
+                Caller::Admin { .. }
+                | Caller::Security { .. }
+                | Caller::Auditor { .. }
+                | Caller::Observer { .. },
             ) => Some(Reach::Act),
             _not_theirs => None,
         }

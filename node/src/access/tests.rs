@@ -135,7 +135,7 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
     physician read search ask history everything validate ask_in_emergency view
     registrar enroll link identify find_patient
     system    read search write transaction ask history everything export download cancel_export validate import
-    auditor   read_audit review_emergencies
+    auditor   read_audit review_emergencies observe
     admin     manage_tokens cancel_export manage_staff observe
     security  review_emergencies manage_keys observe
     observer  observe
@@ -313,6 +313,7 @@ fn house_policy_takes_away_what_a_token_gives() {
     let house = HousePolicy {
         withheld_categories: Scope::EMPTY.with(Category::Genomic),
         withheld_labels: Labels::NONE.with(Label::Sdv),
+        ..HousePolicy::default()
     };
     let permit = everything_of(&[Category::Lab, Category::Genomic], &house);
     assert_eq!(permit.categories(), Some([Category::Lab].as_slice()));

@@ -447,7 +447,8 @@ fn next_url(base: &str, question: &Question, parts: &[Part]) -> Option<String> {
 }
 
 /// A hospital as the directory names it.
-pub(super) fn hospital(membership: Option<&Membership>, member: &MemberId) -> Hospital {
+#[must_use]
+pub fn hospital(membership: Option<&Membership>, member: &MemberId) -> Hospital {
     let listed = membership.and_then(|membership| membership.member(member));
     Hospital {
         member: member.clone(),

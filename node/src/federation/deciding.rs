@@ -94,6 +94,22 @@ pub enum Answer {
 }
 
 impl Deciding {
+    /// Decisions kept by `consents`, of people whom `linkage` knows: for commands beside a node.
+    #[must_use]
+    pub fn new(
+        clock: SharedClock,
+        directory: MemberDirectory,
+        consents: Consents,
+        linkage: Linkage,
+    ) -> Self {
+        Self {
+            clock,
+            directory,
+            consents,
+            linkage,
+        }
+    }
+
     /// What time it is, for forms that name an end.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -33,6 +33,7 @@ pub const FILES: &[Page] = &[
     file!("problem"),
     file!("results"),
     file!("sharing"),
+    file!("vitals"),
 ];
 
 /// Both languages, ready to speak. Cheap to clone.

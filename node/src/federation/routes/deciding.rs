@@ -381,6 +381,12 @@ fn malformed(what: &'static str) -> Problem {
     .with_detail(format!("`{what}` is missing or not of its form"))
 }
 
+impl From<DecidingError> for Problem {
+    fn from(error: DecidingError) -> Self {
+        of_deciding(&error)
+    }
+}
+
 fn of_deciding(error: &DecidingError) -> Problem {
     match error {
         DecidingError::NotAPerson | DecidingError::Linkage(LinkageError::NoPerson) => {

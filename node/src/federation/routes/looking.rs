@@ -95,6 +95,12 @@ fn line(one: &Access, membership: Option<&Membership>) -> Value {
     })
 }
 
+impl From<LookingError> for Problem {
+    fn from(error: LookingError) -> Self {
+        of_looking(&error)
+    }
+}
+
 fn of_looking(error: &LookingError) -> Problem {
     match error {
         LookingError::NotAPerson | LookingError::Linkage(LinkageError::NoPerson) => {

@@ -126,6 +126,12 @@ fn not_open() -> Problem {
     )
 }
 
+impl From<OwnViewError> for Problem {
+    fn from(error: OwnViewError) -> Self {
+        of_own_view(&error)
+    }
+}
+
 fn of_own_view(error: &OwnViewError) -> Problem {
     match error {
         OwnViewError::NotAPerson | OwnViewError::Linkage(LinkageError::NoPerson) => {

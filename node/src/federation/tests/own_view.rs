@@ -18,8 +18,8 @@ use crate::federation::configure_people;
 use crate::federation::outcome::{Part, PeerOutcome, Silence};
 use crate::federation::own_view::OwnViewError;
 use crate::federation::query::Question;
+use crate::identity::Caller;
 use crate::identity::routes::people_door;
-use crate::identity::{Caller, Identity};
 use crate::linkage::phone::Phone;
 
 /// A person at the door of their home.

@@ -195,6 +195,7 @@ async fn phone_signs(town: Town) {
     assert!(ask_http(home, &path).await.1.contains("lab-2"));
 
     // What was signed for one answer is worth nothing for another.
+    town.clock.advance(1);
     let code = open_code(home, &token).await;
     redeem_at(&town, HOME, &code, &["lab"]).await;
     let list = listed(home, &token).await;
