@@ -308,6 +308,7 @@ fn house_policy_takes_away_what_a_token_gives() {
     let house = HousePolicy {
         withheld_categories: Scope::EMPTY.with(Category::Genomic),
         withheld_labels: Labels::NONE.with(Label::Sdv),
+        ..HousePolicy::default()
     };
     let permit = everything_of(&[Category::Lab, Category::Genomic], &house);
     assert_eq!(permit.categories(), Some([Category::Lab].as_slice()));

@@ -60,13 +60,15 @@ impl Counter {
             access: access.clone(),
             records: records.clone(),
             linkage: Linkage::new(database.clone(), home.clock.clone(), home.minato.id.clone()),
-            identity: Identity::new(IdentityParts {
+            identity: Identity::open(IdentityParts {
                 database,
                 clock: home.clock.clone(),
                 keys: Arc::clone(&home.keys),
                 sessions: SessionSettings::default(),
                 organization: "みなと病院".into(),
-            }),
+                oidc: None,
+            })
+            .unwrap(),
             federation: Arc::clone(&alone.federation),
         });
         let counter = Self {

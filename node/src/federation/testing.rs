@@ -37,9 +37,10 @@ pub(crate) async fn alone(home: &Home, access: &Access, records: &Records) -> Al
     std::fs::write(&file, settings(home)).unwrap();
     let config = Config::load_with(&file, BTreeMap::new()).unwrap();
     let clock: SharedClock = home.clock.clone();
+    let (documents, mut metrics) = (folder.path().join("directory"), Registry::default());
     let federation = Federation::open(FederationParts {
         me: home.minato.id.clone(),
-        directory_folder: &folder.path().join("directory"),
+        directory_folder: &documents,
         settings: &config.federation,
         registry: &config.registry,
         witnessing: &config.audit,
@@ -59,10 +60,11 @@ pub(crate) async fn alone(home: &Home, access: &Access, records: &Records) -> Al
             home.minato.id.clone(),
         ),
         answers_emergencies: false,
-        metrics: &mut Registry::default(),
+        metrics: &mut metrics,
     });
+    let federation = federation.await.unwrap();
     Alone {
-        federation: Arc::new(federation.await.unwrap()),
+        federation: Arc::new(federation),
         _folder: folder,
     }
 }

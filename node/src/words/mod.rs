@@ -31,7 +31,6 @@ pub const FILES: &[Page] = &[
     file!("problem"),
     file!("results"),
 ];
-];
 
 /// Both languages, ready to speak. Cheap to clone.
 #[derive(Clone)]
