@@ -35,10 +35,12 @@ use crate::federation::metrics::FederationMetrics;
 use crate::federation::peers::Peers;
 use crate::federation::reconciling::Reconciling;
 use crate::federation::{Federation, FederationError, FederationParts, Tasks};
+use crate::health::{Health, HealthError, HealthParts};
 use crate::identity::{Identity, IdentityParts};
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
 use crate::metrics::Metrics;
+use crate::operations::Operations;
 use crate::pages::{self, Audience, Pages};
 use crate::patient::{People, PeopleParts};
 use crate::records::{ChartNumbers, Indexing, Records, Validator};
@@ -60,6 +62,9 @@ pub enum StartError {
     /// What was left of exports cannot be gone on with.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// What was left of uploads cannot be gone on with.
+    #[error(transparent)]
+    Health(#[from] HealthError),
     /// The copy of the directory, or the replay window, cannot be used.
     #[error(transparent)]
     Federation(#[from] FederationError),
@@ -281,6 +286,7 @@ pub struct Node {
     rooms: Arc<Rooms>,
     federation: Arc<Federation>,
     exports: Exports,
+    health: Health,
     listeners: Listeners,
     tasks: Tasks,
     indexing: Indexing,
@@ -313,10 +319,19 @@ impl Node {
             rooms.config.export.clone(),
         );
         let pages = Pages::open(own_name(&rooms.config), Audience::Staff, &mut registry)?;
+        let health = open_health(&rooms);
         let house = House {
             exports: exports.clone(),
             people: people(&rooms, &federation),
             reception: reception(&rooms, &federation),
+            operations: Operations {
+                access: rooms.access.clone(),
+                audit: rooms.audit.clone(),
+                emergency: rooms.emergency.clone(),
+                federation: Arc::clone(&federation),
+                clock: Arc::clone(&rooms.clock),
+            },
+            health: health.clone(),
             clinic: Clinic::new(ClinicParts {
                 clock: Arc::clone(&rooms.clock),
                 access: rooms.access.clone(),
@@ -346,6 +361,7 @@ impl Node {
         let mut tasks = federation.spawn_tasks();
         tasks.add(certificates.keep_shown(federation.directory().clone()));
         exports.go_on().await?;
+        health.go_on().await?;
         let indexing = rooms.records.keep_indexing();
         let Addresses {
             federation: for_peers,
@@ -357,6 +373,7 @@ impl Node {
             rooms,
             federation,
             exports,
+            health,
             listeners,
             tasks,
             indexing,
@@ -385,6 +402,7 @@ impl Node {
     pub async fn stop(self) {
         self.listeners.stop().await;
         self.exports.stop().await;
+        self.health.stop().await;
         drop(self.tasks);
         drop(self.indexing);
     }
@@ -449,6 +467,19 @@ pub(crate) fn before_change(config: &Config, clock: &dyn Clock) -> Option<Before
             member: config.member_urn(),
             at: clock.now(),
         },
+    })
+}
+
+fn open_health(rooms: &Rooms) -> Health {
+    Health::new(HealthParts {
+        database: rooms.database.clone(),
+        records: rooms.records.clone(),
+        validator: rooms.validator.clone(),
+        access: rooms.access.clone(),
+        linkage: rooms.linkage.clone(),
+        consents: rooms.consents.clone(),
+        clock: Arc::clone(&rooms.clock),
+        settings: rooms.config.vitals.clone(),
     })
 }
 

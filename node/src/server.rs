@@ -28,14 +28,17 @@ use crate::desk::{self, Reception};
 use crate::emergency::{self, Emergency};
 use crate::export::{self, Exports};
 use crate::federation::{self, Federation};
+use crate::health::{self, Health};
 use crate::identity::deep_link::FindChart;
 use crate::identity::routes::Site;
 use crate::identity::{self, Identity};
 use crate::linkage::{self, Linkage};
 use crate::metrics::{Metrics, RequestLabels};
+use crate::operations::{self, Operations};
 use crate::pages::{self, Audience, Pages};
 use crate::patient::{self, People};
 use crate::records::{self, Records};
+use crate::sharing;
 
 /// Connections at once, per listener and worker, in handshake or after it. As many may shake hands:
 /// those that say nothing cost some kilobytes for [`HANDSHAKE_TIMEOUT`], and must not keep a peer
@@ -83,7 +86,9 @@ pub(crate) struct House {
     pub(crate) linkage: Linkage,
     pub(crate) emergency: Emergency,
     pub(crate) exports: Exports,
+    pub(crate) health: Health,
     pub(crate) clinic: Clinic,
+    pub(crate) operations: Operations,
     pub(crate) pages: Pages,
     pub(crate) people: People,
     pub(crate) reception: Reception,
@@ -324,7 +329,9 @@ struct Served {
     linkage: Data<Linkage>,
     emergency: Data<Emergency>,
     exports: Data<Exports>,
+    health: Data<Health>,
     clinic: Data<Clinic>,
+    operations: Data<Operations>,
     charts: Data<dyn FindChart>,
     pages: Pages,
     people: Data<People>,
@@ -342,7 +349,9 @@ impl Served {
             linkage: Data::new(house.linkage.clone()),
             emergency: Data::new(house.emergency.clone()),
             exports: Data::new(house.exports.clone()),
+            health: Data::new(house.health.clone()),
             clinic: Data::new(house.clinic.clone()),
+            operations: Data::new(house.operations.clone()),
             charts: Data::from(Arc::clone(&house.charts)),
             pages: house.pages.clone(),
             people: Data::new(house.people.clone()),
@@ -370,6 +379,7 @@ impl Served {
                 .app_data(served.exports.clone())
                 .app_data(served.reception.clone())
                 .app_data(served.clinic.clone())
+                .app_data(served.operations.clone())
                 .app_data(Data::new(served.pages.to(Audience::Staff)))
                 .app_data(served.charts.clone())
                 .configure(pages::routes::configure);
@@ -383,6 +393,7 @@ impl Served {
                     .configure(federation::configure_hospital)
                     .configure(export::routes::configure)
                     .configure(clinic::routes::configure)
+                    .configure(operations::routes::configure)
                     .configure(records::configure)
                     .default_service(web::to(nothing_here)),
             );
@@ -399,8 +410,10 @@ impl Served {
             routes
                 .app_data(served.linkage.clone())
                 .app_data(served.people.clone())
+                .app_data(served.health.clone())
                 .app_data(Data::new(served.pages.to(Audience::People)))
-                .configure(pages::routes::configure);
+                .configure(pages::routes::configure)
+                .configure(health::routes::configure_api);
             routes.service(
                 web::scope("")
                     .wrap(from_fn(identity::routes::people_door))
@@ -410,6 +423,8 @@ impl Served {
                     .configure(linkage::routes::configure)
                     .configure(emergency::routes::configure_people)
                     .configure(federation::configure_people)
+                    .configure(sharing::routes::configure)
+                    .configure(health::routes::configure)
                     .configure(records::configure_own_chart)
                     .default_service(web::to(nothing_here)),
             );

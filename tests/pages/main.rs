@@ -9,3 +9,5 @@
 )]
 
 mod doors;
+mod entry;
+mod sharing;

@@ -105,6 +105,10 @@ pub enum Act<'a> {
         /// The chart here that it belongs to, where one was named.
         patient: Option<Rid>,
     },
+    /// Ask peers about oneself.
+    AskOwn,
+    /// Ask who looked at one's own records, here and at peers.
+    AskWhoLooked,
     /// Ask peers in an emergency, without a consent.
     AskInEmergency {
         /// The practitioner who asks.
@@ -207,6 +211,8 @@ impl Act<'_> {
             }
             // Whose grant it is, the grant says.
             (Act::View { .. }, Caller::Physician { .. }) => Some(Reach::Act),
+            // Nor does anybody ask as a person but that person.
+            (Act::AskOwn | Act::AskWhoLooked, Caller::Person { .. }) => Some(Reach::Act),
             // Nobody speaks for a physician in an emergency: the second factor is theirs.
             (Act::AskInEmergency { practitioner }, Caller::Physician { id })
                 if id == practitioner =>
@@ -222,7 +228,10 @@ impl Act<'_> {
             | (Act::ManageTokens | Act::ManageStaff, Caller::Admin { .. })
             | (
                 Act::Observe,
-                Caller::Admin { .. } | Caller::Security { .. } | Caller::Observer { .. },
+                Caller::Admin { .. }
+                | Caller::Security { .. }
+                | Caller::Auditor { .. }
+                | Caller::Observer { .. },
             ) => Some(Reach::Act),
             _not_theirs => None,
         }
@@ -246,6 +255,8 @@ impl Act<'_> {
             Act::RecordVitals { .. } => "record_vitals",
             Act::Ask { .. } => "ask",
             Act::View { .. } => "view",
+            Act::AskOwn => "ask_own",
+            Act::AskWhoLooked => "ask_who_looked",
             Act::AskInEmergency { .. } => "ask_in_emergency",
             Act::ReviewEmergencies => "review_emergencies",
             Act::Enroll => "enroll",
@@ -268,13 +279,13 @@ impl Act<'_> {
             | Act::Everything { .. }
             | Act::Validate { .. }
             | Act::View { .. } => Kind::Read,
-            Act::ReadAudit => Kind::AuditRead,
+            Act::ReadAudit | Act::AskWhoLooked => Kind::AuditRead,
             Act::Write { .. }
             | Act::Transaction
             | Act::Import { .. }
             | Act::RecordVitals { .. } => Kind::Write,
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
-            Act::Ask { .. } | Act::AskInEmergency { .. } => Kind::Query,
+            Act::Ask { .. } | Act::AskOwn | Act::AskInEmergency { .. } => Kind::Query,
             Act::ReviewEmergencies => Kind::Emergency,
             Act::Enroll | Act::Link | Act::Identify { .. } | Act::FindPatient => Kind::Link,
             Act::ManageTokens | Act::ManageStaff => Kind::AccessToken,

@@ -9,9 +9,9 @@ use federation_protocol::label::Labels;
 use federation_protocol::purpose::Purpose;
 use federation_protocol::token::Token;
 
+use super::Permit;
 use super::permit::Released;
 use super::release::LabRelease;
-use super::Permit;
 use crate::consent;
 use crate::database::{DatabaseError, HospitalConnection, Rid};
 

@@ -105,6 +105,11 @@ const ACTS: &[Act<'static>] = &[
         practitioner: "id-1",
     },
     Act::ReviewEmergencies,
+    Act::View {
+        under: "g",
+        what: "labs",
+        patient: None,
+    },
     Act::RecordVitals {
         way: "hand",
         of: "Observation/1",
@@ -127,10 +132,10 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
         ));
     }
     insta::assert_snapshot!(table, @r"
-    physician read search ask history everything validate ask_in_emergency
+    physician read search ask history everything validate ask_in_emergency view
     registrar enroll link identify find_patient
     system    read search write transaction ask history everything export download cancel_export validate import
-    auditor   read_audit review_emergencies
+    auditor   read_audit review_emergencies observe
     admin     manage_tokens cancel_export manage_staff observe
     security  review_emergencies manage_keys observe
     observer  observe

@@ -10,6 +10,7 @@ mod cli;
 mod code;
 mod consent;
 mod database;
+mod deciding;
 mod describe;
 mod desk;
 mod doctor;
@@ -23,6 +24,7 @@ mod keys;
 mod keys_encrypt;
 mod link;
 mod load;
+mod looked;
 mod output;
 mod person;
 mod profiles;
@@ -134,7 +136,9 @@ fn start_failure(error: &StartError) -> Failure {
             "run `musubi-node init` first, or mend what is said about the key files",
         ),
         StartError::Database(error) => return database_failure(error),
-        StartError::Export(_) => (Exit::TryAgain, "check the database, then start again"),
+        StartError::Export(_) | StartError::Health(_) => {
+            (Exit::TryAgain, "check the database, then start again")
+        }
         StartError::Federation(_) => (
             Exit::Failure,
             "remove the directory folder in the state directory; it is fetched again",

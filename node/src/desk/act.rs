@@ -91,7 +91,10 @@ impl Reception {
 
     fn homes(&self) -> Vec<(MemberId, String)> {
         let membership = self.parts.federation.directory().membership();
-        let members = membership.as_deref().into_iter().flat_map(|all| all.members());
+        let members = membership
+            .as_deref()
+            .into_iter()
+            .flat_map(|all| all.members());
         let others = members.filter(|member| member.id != self.parts.me);
         let mut homes: Vec<(MemberId, String)> = others
             .map(|member| (member.id.clone(), member.names.ja.clone()))
@@ -118,10 +121,20 @@ impl Reception {
         }
         let person = match self.person_of(patient).await? {
             Some(known) => known.id,
-            None => self.parts.linkage.enroll(patient, id).await?.person().clone(),
+            None => self
+                .parts
+                .linkage
+                .enroll(patient, id)
+                .await?
+                .person()
+                .clone(),
         };
         let by = By::admin(caller);
-        let made = self.parts.identity.enrolment_code(&person, patient, birth, by).await?;
+        let made = self
+            .parts
+            .identity
+            .enrolment_code(&person, patient, birth, by)
+            .await?;
         let address = self.parts.people.as_ref().map(|origin| made.url(origin));
         let sheet = Sheet {
             code: made.code.grouped(),
@@ -148,11 +161,20 @@ impl Reception {
             shown,
             home,
         };
-        let made = self.parts.federation.linking().desk().offer(caller, order).await?;
+        let made = self
+            .parts
+            .federation
+            .linking()
+            .desk()
+            .offer(caller, order)
+            .await?;
         let endpoint = self.parts.federation.endpoint();
         let sheet = Sheet {
             code: Zeroizing::new(made.code.spoken()),
-            address: Some(Zeroizing::new(format!("{endpoint}/l#{}", made.code.scanned()))),
+            address: Some(Zeroizing::new(format!(
+                "{endpoint}/l#{}",
+                made.code.scanned()
+            ))),
             expires_at: made.expires_at,
         };
         Ok((chart, sheet))
@@ -162,7 +184,11 @@ impl Reception {
     ///
     /// # Errors
     /// `Desk`.
-    pub(super) async fn withdraw(&self, caller: &Caller, offer: &str) -> Result<(), ReceptionError> {
+    pub(super) async fn withdraw(
+        &self,
+        caller: &Caller,
+        offer: &str,
+    ) -> Result<(), ReceptionError> {
         let desk = self.parts.federation.linking().desk();
         Ok(desk.withdraw(caller, offer).await?)
     }

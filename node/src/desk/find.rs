@@ -141,7 +141,10 @@ impl Reception {
         let pair = match BirthDate::read(&typed.birth_date) {
             _ if !typed.chart_number.is_empty() => {
                 let system = format!("{CHART_SYSTEM}{}", self.institution());
-                ("identifier", format!("{system}|{}", escaped(&typed.chart_number)))
+                (
+                    "identifier",
+                    format!("{system}|{}", escaped(&typed.chart_number)),
+                )
             }
             Some(born) => ("birthdate", born.to_string()),
             None => return Err(ReceptionError::TooFew),
@@ -173,12 +176,18 @@ impl Reception {
             Some(born) => BirthDate::of_chart(&chart.born) == Some(born),
         };
         let shown = typed.shown();
-        let name_was_held = shown.iter().any(|one| matches!(one, Shown::BirthAndName { .. }));
+        let name_was_held = shown
+            .iter()
+            .any(|one| matches!(one, Shown::BirthAndName { .. }));
         let name_fits = typed.name.is_empty() || name_was_held || is_called(chart, &typed.name);
         if chart.is_replaced || !born_fits || !name_fits {
             return Ok(false);
         }
-        let held = self.parts.records.identify(permit, &entry.address, &shown).await?;
+        let held = self
+            .parts
+            .records
+            .identify(permit, &entry.address, &shown)
+            .await?;
         let own = |fit: &Fit| matches!(fit, Fit::Person | Fit::Family);
         Ok(!held.is_replaced && held.fits.iter().all(own))
     }
@@ -203,7 +212,11 @@ impl Reception {
             return Err(ReceptionError::NoChart);
         };
         self.parts.access.permit(caller, Act::Link).await?;
-        let permit = self.parts.access.permit(caller, Act::Identify { patient }).await?;
+        let permit = self
+            .parts
+            .access
+            .permit(caller, Act::Identify { patient })
+            .await?;
         match self.parts.records.read(&permit, &address).await {
             Ok(entry) => Ok((patient, chart_of(&entry, self.institution()))),
             Err(RecordsError::NotFound | RecordsError::Deleted) => Err(ReceptionError::NoChart),
@@ -212,7 +225,12 @@ impl Reception {
     }
 
     fn institution(&self) -> &str {
-        self.parts.me.as_str().rsplit(':').next().unwrap_or_default()
+        self.parts
+            .me
+            .as_str()
+            .rsplit(':')
+            .next()
+            .unwrap_or_default()
     }
 }
 
@@ -236,7 +254,11 @@ fn chart_of(entry: &Entry, institution: &str) -> Chart {
     let patient: Value = serde_json::from_str(&entry.raw).unwrap_or(Value::Null);
     let text = |value: &Value, member: &str| {
         let found = value.get(member).and_then(Value::as_str);
-        found.unwrap_or_default().chars().take(LONGEST).collect::<String>()
+        found
+            .unwrap_or_default()
+            .chars()
+            .take(LONGEST)
+            .collect::<String>()
     };
     let list = |member: &str| patient.get(member).and_then(Value::as_array).cloned();
     let names = list("name").unwrap_or_default();
@@ -269,7 +291,11 @@ fn form_of(name: &Value) -> Option<&str> {
 fn full_name(name: &Value) -> String {
     let text = |member: &str| name.get(member).and_then(Value::as_str);
     let given = name.get("given").and_then(Value::as_array);
-    let given: Vec<&str> = given.into_iter().flatten().filter_map(Value::as_str).collect();
+    let given: Vec<&str> = given
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let parts = || format!("{} {}", text("family").unwrap_or_default(), given.join(" "));
     let whole = text("text").map_or_else(parts, ToOwned::to_owned);
     whole.trim().chars().take(LONGEST).collect()
@@ -278,7 +304,10 @@ fn full_name(name: &Value) -> String {
 /// Whether a name is the chart's: kana or kanji, hiragana or katakana, spaces or not.
 fn is_called(chart: &Chart, name: &str) -> bool {
     let wanted = folded(name);
-    !wanted.is_empty() && [&chart.name, &chart.kana].iter().any(|one| folded(one) == wanted)
+    !wanted.is_empty()
+        && [&chart.name, &chart.kana]
+            .iter()
+            .any(|one| folded(one) == wanted)
 }
 
 fn folded(name: &str) -> String {
@@ -286,7 +315,10 @@ fn folded(name: &str) -> String {
         '\u{3041}'..='\u{3096}' => char::from_u32(u32::from(c).saturating_add(0x60)).unwrap_or(c),
         other => other,
     };
-    name.nfkc().filter(|c| !c.is_whitespace()).map(katakana).collect()
+    name.nfkc()
+        .filter(|c| !c.is_whitespace())
+        .map(katakana)
+        .collect()
 }
 
 #[cfg(test)]

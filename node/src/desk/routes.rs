@@ -19,7 +19,11 @@ use crate::records::Shown;
 /// before them.
 pub fn configure(config: &mut ServiceConfig) {
     config
-        .service(resource("/desk").route(get().to(door)).route(post().to(find)))
+        .service(
+            resource("/desk")
+                .route(get().to(door))
+                .route(post().to(find)),
+        )
         .service(resource("/desk/patients/{id}").route(get().to(chart)))
         .service(resource("/desk/patients/{id}/enrol").route(post().to(enrol)))
         .service(resource("/desk/patients/{id}/link").route(post().to(link)))
@@ -31,7 +35,10 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// `GET /desk`.
 async fn door(reception: Data<Reception>, caller: Caller, page: Sheet) -> Answer {
-    reception.sits_here(&caller).await.map_err(|error| problem(&error))?;
+    reception
+        .sits_here(&caller)
+        .await
+        .map_err(|error| problem(&error))?;
     Ok(page.show(&FindPage::empty(&page)))
 }
 
@@ -45,7 +52,10 @@ async fn find(
     match reception.find(&caller, &typed).await {
         Ok(charts) => Ok(page.show(&FindPage::found(&page, charts))),
         Err(error) => match error.word() {
-            Some(word) => Ok(page.show_as(StatusCode::UNPROCESSABLE_ENTITY, &FindPage::wrong(&page, word))),
+            Some(word) => Ok(page.show_as(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &FindPage::wrong(&page, word),
+            )),
             None => Err(problem(&error)),
         },
     }
@@ -203,13 +213,21 @@ fn problem(error: &ReceptionError) -> Problem {
             | ReceptionError::Desk(DeskError::Access(AccessRefusal::Role { .. }))
     );
     match error {
-        _ if role => Problem::new(StatusCode::FORBIDDEN, "forbidden", "This role does not do this"),
+        _ if role => Problem::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "This role does not do this",
+        ),
         ReceptionError::NoChart | ReceptionError::Desk(DeskError::NoChart) => {
             Problem::new(StatusCode::NOT_FOUND, "not_found", "No such chart")
         }
         other => {
             tracing::error!("the desk: {other}");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "503", "It cannot be done now")
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "503",
+                "It cannot be done now",
+            )
         }
     }
 }

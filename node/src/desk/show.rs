@@ -60,7 +60,10 @@ impl FindPage {
     /// With what was found.
     pub(super) fn found(page: &Sheet, charts: Vec<Chart>) -> Self {
         Self {
-            found: charts.into_iter().map(|one| Banner::of(page, one)).collect(),
+            found: charts
+                .into_iter()
+                .map(|one| Banner::of(page, one))
+                .collect(),
             has_asked: true,
             ..Self::empty(page)
         }
@@ -123,18 +126,30 @@ impl ChartPage {
         });
         let offers = standing.offers.iter().map(|(offer, state)| Offered {
             id: offer.id.clone(),
-            home: offer.home.as_ref().or(offer.named_home.as_ref()).map(&name).unwrap_or_default(),
+            home: offer
+                .home
+                .as_ref()
+                .or(offer.named_home.as_ref())
+                .map(&name)
+                .unwrap_or_default(),
             made: page.moment(offer.created_at),
             state: page.coded("desk-offer-", state, "other"),
             is_open: matches!(*state, "open" | "begun"),
         });
-        let enrolled = standing.person.as_ref().map(|person| page.day_of(person.enrolled_at));
+        let enrolled = standing
+            .person
+            .as_ref()
+            .map(|person| page.day_of(person.enrolled_at));
         Self {
             is_enrolled: enrolled.is_some(),
             enrolled: enrolled.unwrap_or_default(),
             links: links.collect(),
             offers: offers.collect(),
-            homes: standing.homes.iter().map(|(id, name)| (id.to_string(), name.clone())).collect(),
+            homes: standing
+                .homes
+                .iter()
+                .map(|(id, name)| (id.to_string(), name.clone()))
+                .collect(),
             wrong: wrong.map(|word| page.t(&format!("desk-wrong-{word}"))),
             done: done.map(|word| page.t(&format!("desk-done-{word}"))),
             banner: Banner::of(page, standing.chart),
@@ -169,7 +184,10 @@ impl SheetPage {
             code: made.code.to_string(),
             qr: address.and_then(drawn).map(Safe),
             // To be typed: without the code behind the mark.
-            address: address.and_then(|one| one.split('#').next()).unwrap_or_default().to_owned(),
+            address: address
+                .and_then(|one| one.split('#').next())
+                .unwrap_or_default()
+                .to_owned(),
             expires: page.moment(made.expires_at),
             steps: steps.collect(),
             kind,

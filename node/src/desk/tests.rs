@@ -49,10 +49,11 @@ impl Counter {
         let home = Home::on(database.clone());
         let access = Access::new(Audit::new(database.clone()), home.clock.clone());
         let (opened, clock, me) = (database.clone(), home.clock.clone(), home.minato.id.clone());
-        let records =
-            std::thread::spawn(move || Records::open(opened, clock, &me, Validator::off()).unwrap())
-                .join()
-                .unwrap();
+        let records = std::thread::spawn(move || {
+            Records::open(opened, clock, &me, Validator::off()).unwrap()
+        })
+        .join()
+        .unwrap();
         let alone = alone(&home, &access, &records).await;
         let reception = Reception::new(ReceptionParts {
             me: home.minato.id.clone(),
@@ -126,7 +127,8 @@ impl Counter {
     }
 
     async fn get(&self, path: &str) -> Reply {
-        self.ask(Role::Registrar, TestRequest::get().uri(path)).await
+        self.ask(Role::Registrar, TestRequest::get().uri(path))
+            .await
     }
 
     async fn post(&self, path: &str, form: &[(&str, &str)]) -> Reply {
@@ -155,7 +157,10 @@ async fn two_things_find_a_chart_and_one_finds_none() {
     on_each_async(async |database| {
         let counter = Counter::open(database).await;
         let both: [&[(&str, &str)]; 4] = [
-            &[("chart_number", "００１２"), ("birth_date", "昭和33年3月14日")],
+            &[
+                ("chart_number", "００１２"),
+                ("birth_date", "昭和33年3月14日"),
+            ],
             &[("birth_date", "1958-03-14"), ("name", "さとう　はな")],
             &[("chart_number", "0012"), ("name", "佐藤花")],
             &[("chart_number", "0012"), ("telephone", "011(222)3333")],
@@ -189,7 +194,10 @@ async fn one_wrong_thing_finds_nobody() {
         &[("chart_number", "0012"), ("birth_date", "1958-03-15")],
         &[("chart_number", "0012"), ("birth_date", "いつか")],
         &[("chart_number", "0012"), ("name", "鈴木")],
-        &[("chart_number", "0012"), ("insured", "01234567:あい:9999:05")],
+        &[
+            ("chart_number", "0012"),
+            ("insured", "01234567:あい:9999:05"),
+        ],
         &[("chart_number", "0012,0013"), ("birth_date", "1958-03-14")],
     ];
     for form in wrong {
@@ -203,7 +211,10 @@ async fn enrolling_shows_the_code_once_with_a_qr_code_and_makes_a_home() {
     let scratch = sqlite();
     let counter = Counter::open(scratch.database.clone()).await;
     let first = counter.post("/desk/patients/h/enrol", &[]).await;
-    assert_eq!((first.status, first.cache.as_str()), (StatusCode::OK, "no-store"));
+    assert_eq!(
+        (first.status, first.cache.as_str()),
+        (StatusCode::OK, "no-store")
+    );
     assert!(first.text.contains("<svg") && first.text.contains("https://patient.example/p/start"));
     assert!(first.text.contains("佐藤 花"));
     let code = between(&first.text, "big-code\">", "<");
@@ -246,18 +257,29 @@ async fn a_link_code_is_given_for_what_suffices_shown_once_and_taken_back() {
     let chart = counter.get("/desk/patients/h").await.text;
     assert!(chart.contains("まだ使われていません") && !chart.contains(&code));
     let offer = between(&chart, "name=\"which\" value=\"", "\"");
-    let back = counter.post("/desk/patients/h/withdraw", &[("which", &offer)]).await;
-    assert!(back.text.contains("番号を取り消しました"), "{}", back.status);
+    let back = counter
+        .post("/desk/patients/h/withdraw", &[("which", &offer)])
+        .await;
+    assert!(
+        back.text.contains("番号を取り消しました"),
+        "{}",
+        back.status
+    );
 }
 
 #[actix_web::test]
 async fn what_does_not_suffice_gives_no_link_code_and_does_not_tell_what_differs() {
     let scratch = sqlite();
     let counter = Counter::open(scratch.database.clone()).await;
-    let short = counter.post("/desk/patients/h/link", &[("chart_number", "0012")]).await;
+    let short = counter
+        .post("/desk/patients/h/link", &[("chart_number", "0012")])
+        .await;
     assert_eq!(short.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(short.text.contains("足りません"));
-    let differs = [("chart_number", "0012"), ("insured", "01234567:あい:9999:05")];
+    let differs = [
+        ("chart_number", "0012"),
+        ("insured", "01234567:あい:9999:05"),
+    ];
     let differs = counter.post("/desk/patients/h/link", &differs).await;
     assert!(differs.text.contains("どれが違うかは表示しません"));
     assert!(!differs.text.contains("big-code"));
@@ -268,7 +290,9 @@ async fn a_link_that_is_not_this_charts_is_not_ended() {
     let scratch = sqlite();
     let counter = Counter::open(scratch.database.clone()).await;
     for which in ["", "nonsense", "AAAAAAAAAAAAAAAAAAAAAA", "../x"] {
-        let reply = counter.post("/desk/patients/h/unlink", &[("which", which)]).await;
+        let reply = counter
+            .post("/desk/patients/h/unlink", &[("which", which)])
+            .await;
         assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{which}");
     }
 }
@@ -286,16 +310,25 @@ async fn nobody_but_the_registrar_sits_at_the_desk_or_learns_which_charts_there_
             TestRequest::get().uri("/desk/patients/h"),
             TestRequest::get().uri("/desk/patients/nobody"),
             TestRequest::post().uri("/desk/patients/h/enrol"),
-            TestRequest::post().uri("/desk/patients/h/link").set_form(form),
-            TestRequest::post().uri("/desk/patients/h/unlink").set_form([("which", "x")]),
-            TestRequest::post().uri("/desk/patients/h/withdraw").set_form([("which", "x")]),
+            TestRequest::post()
+                .uri("/desk/patients/h/link")
+                .set_form(form),
+            TestRequest::post()
+                .uri("/desk/patients/h/unlink")
+                .set_form([("which", "x")]),
+            TestRequest::post()
+                .uri("/desk/patients/h/withdraw")
+                .set_form([("which", "x")]),
         ];
         for (at, request) in requests.into_iter().enumerate() {
             let reply = counter.ask(role, request).await;
             assert_eq!(reply.status, StatusCode::FORBIDDEN, "{role} {at}");
         }
     }
-    assert_eq!(counter.get("/desk/patients/nobody").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        counter.get("/desk/patients/nobody").await.status,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[actix_web::test]
@@ -305,7 +338,9 @@ async fn each_look_at_a_chart_is_in_the_audit() {
     counter.get("/desk/patients/h").await;
     let audit = Audit::new(counter.home.database.clone());
     let lines = audit.list(Filter::default()).await.unwrap();
-    let looked = lines.iter().filter(|line| format!("{line:?}").contains("identify"));
+    let looked = lines
+        .iter()
+        .filter(|line| format!("{line:?}").contains("identify"));
     assert_eq!(looked.count(), 1);
 }
 

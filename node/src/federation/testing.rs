@@ -61,10 +61,10 @@ pub(crate) async fn alone(home: &Home, access: &Access, records: &Records) -> Al
         ),
         answers_emergencies: false,
         metrics: &mut metrics,
-    });
-    let federation = federation.await.unwrap();
+    })
+    .await;
     Alone {
-        federation: Arc::new(federation),
+        federation: Arc::new(federation.unwrap()),
         _folder: folder,
     }
 }

@@ -8,8 +8,10 @@ mod error;
 mod folder;
 mod hand;
 mod multipart;
+mod pages;
 mod provenance;
 mod receiving;
+pub mod routes;
 mod saving;
 mod shown;
 mod store;
@@ -18,6 +20,9 @@ mod tokens;
 mod upload;
 mod uploads;
 mod work;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -112,6 +117,16 @@ impl Health {
             runtime: tokio::runtime::Handle::current(),
             stop: Arc::new(watch::channel(false).0),
         }
+    }
+
+    /// What time it is, in seconds since 1970.
+    fn now_seconds(&self) -> i64 {
+        self.desk.parts.clock.now().unix_seconds()
+    }
+
+    /// Bytes that one upload may have.
+    fn max_upload(&self) -> u64 {
+        self.desk.parts.settings.max_upload
     }
 }
 

@@ -3,6 +3,7 @@
 use apple_health::{Kind, Pseudonyms, Value, is_patient_generated, read_fhir};
 use serde_json::Value as Json;
 
+use super::work::observation;
 use super::{Health, HealthError};
 use crate::access::{Act, Permit};
 use crate::identity::Caller;
@@ -58,6 +59,29 @@ impl Health {
             all.push(self.series(&permit, *kind, count).await?);
         }
         Ok(all)
+    }
+
+    /// One measurement of the caller's own.
+    ///
+    /// # Errors
+    /// `NotFound` for anything else, a hospital's too; `Access`, `Linkage`, `Records`, `Database`.
+    pub async fn one(
+        &self,
+        caller: &Caller,
+        kind: Kind,
+        id: &str,
+    ) -> Result<Measured, HealthError> {
+        let person = self.desk.person(caller).await?;
+        let address = observation(id).ok_or(HealthError::NotFound)?;
+        let act = Act::Read {
+            kind: "Observation",
+            id,
+            patient: Some(person.patient),
+        };
+        let permit = self.desk.parts.access.permit(caller, act).await?;
+        let entry = self.desk.parts.records.read(&permit, &address).await?;
+        let one = measured(kind, &entry);
+        one.filter(|one| one.is_own).ok_or(HealthError::NotFound)
     }
 
     async fn series(

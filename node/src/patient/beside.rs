@@ -43,7 +43,8 @@ fn allergy(held: &Held) -> Option<Allergy> {
     let void = one_of("verificationStatus", "entered-in-error")
         || one_of("verificationStatus", "refuted")
         || one_of("clinicalStatus", "resolved");
-    let reactions = list(said, "reaction").flat_map(|one| list(one, "manifestation").filter_map(concept));
+    let reactions =
+        list(said, "reaction").flat_map(|one| list(one, "manifestation").filter_map(concept));
     Some(Allergy {
         hospital: held.hospital,
         of: said.get("code").and_then(concept).filter(|_| !void)?,
@@ -70,7 +71,8 @@ pub(super) struct Vaccination {
 /// The vaccinations among what is held, newest first.
 pub(super) fn vaccinations(held: &[Held]) -> Vec<Vaccination> {
     let written = of_kind(held, "Immunization");
-    let given = written.filter(|one| !one.is_void() && text(&one.resource, "status") != Some("not-done"));
+    let given =
+        written.filter(|one| !one.is_void() && text(&one.resource, "status") != Some("not-done"));
     let mut all: Vec<Vaccination> = given
         .filter_map(|one| {
             let said = &one.resource;
@@ -131,7 +133,9 @@ pub(super) struct Document {
 /// The documents among what is held, newest first.
 pub(super) fn documents(held: &[Held]) -> Vec<Document> {
     let wanted = ["DocumentReference", "Composition", "DiagnosticReport"];
-    let written = held.iter().filter(|one| wanted.contains(&one.kind()) && !one.is_void());
+    let written = held
+        .iter()
+        .filter(|one| wanted.contains(&one.kind()) && !one.is_void());
     let mut all: Vec<Document> = written.take(MOST).filter_map(document).collect();
     all.sort_by(|a, b| (b.written, &a.title).cmp(&(a.written, &b.title)));
     all
@@ -146,13 +150,18 @@ fn document(held: &Held) -> Option<Document> {
         .map(clean)
         .filter(|title| !title.is_empty())
         .or_else(|| kind.and_then(concept));
-    let author = list(said, "author").chain(list(said, "performer")).find_map(shown);
+    let author = list(said, "author")
+        .chain(list(said, "performer"))
+        .find_map(shown);
     let says = text(said, "conclusion").or_else(|| text(said, "description"));
     Some(Document {
         hospital: held.hospital,
         paper: paper(held.kind(), kind),
         title: title?,
-        written: when(said, &["date", "issued", "effectiveDateTime", "effectivePeriod"])?,
+        written: when(
+            said,
+            &["date", "issued", "effectiveDateTime", "effectivePeriod"],
+        )?,
         author,
         says: says.map(clean).unwrap_or_default(),
     })
@@ -163,12 +172,15 @@ fn paper(kind: &str, of: Option<&Value>) -> Paper {
     if kind == "DiagnosticReport" {
         return Paper::Report;
     }
-    let found = of.into_iter().flat_map(codes).find_map(|(_, code)| match code {
-        "57133-1" | "57134-9" => Some(Paper::Referral),
-        "18842-5" | "34105-7" => Some(Paper::Summary),
-        "11502-2" | "18748-4" | "18725-2" => Some(Paper::Report),
-        _ => None,
-    });
+    let found = of
+        .into_iter()
+        .flat_map(codes)
+        .find_map(|(_, code)| match code {
+            "57133-1" | "57134-9" => Some(Paper::Referral),
+            "18842-5" | "34105-7" => Some(Paper::Summary),
+            "11502-2" | "18748-4" | "18725-2" => Some(Paper::Report),
+            _ => None,
+        });
     found.unwrap_or(Paper::Other)
 }
 
@@ -208,7 +220,10 @@ fn visit(held: &Held) -> Option<Visit> {
     let until = when(said.get("period")?, &["end"]);
     Some(Visit {
         hospital: held.hospital,
-        department: said.get("serviceType").and_then(concept).unwrap_or_default(),
+        department: said
+            .get("serviceType")
+            .and_then(concept)
+            .unwrap_or_default(),
         seen_by: list(said, "participant").find_map(|one| shown(one.get("individual")?)),
         from: when(said, &["period"])?,
         until: until.filter(|_| is_stay),
@@ -269,7 +284,9 @@ fn appointment(held: &Held) -> Option<Appointment> {
         at: when(said, &["start", "period"])?,
         what: what.unwrap_or_default(),
         with,
-        note: text(said, "patientInstruction").map(clean).unwrap_or_default(),
+        note: text(said, "patientInstruction")
+            .map(clean)
+            .unwrap_or_default(),
     })
 }
 
@@ -319,13 +336,24 @@ mod tests {
     #[test]
     fn the_next_appointment_is_the_nearest_that_is_not_over() {
         let today = date(2026, 11, 30);
-        let held: Vec<Held> = ["2026-12-08T10:00:00+09:00", "2026-11-29T10:00:00+09:00", "2026-11-30T08:00:00+09:00"]
-            .into_iter()
-            .flat_map(|start| one(json!({"resourceType": "Appointment", "status": "booked", "start": start})))
+        let held: Vec<Held> = [
+            "2026-12-08T10:00:00+09:00",
+            "2026-11-29T10:00:00+09:00",
+            "2026-11-30T08:00:00+09:00",
+        ]
+        .into_iter()
+        .flat_map(|start| {
+            one(json!({"resourceType": "Appointment", "status": "booked", "start": start}))
+        })
+        .collect();
+        let days: Vec<i8> = appointments(&held, today)
+            .iter()
+            .map(|one| one.at.day.day())
             .collect();
-        let days: Vec<i8> = appointments(&held, today).iter().map(|one| one.at.day.day()).collect();
         assert_eq!(days, [30, 8]);
-        let cancelled = one(json!({"resourceType": "Appointment", "status": "cancelled", "start": "2026-12-08T10:00:00+09:00"}));
+        let cancelled = one(
+            json!({"resourceType": "Appointment", "status": "cancelled", "start": "2026-12-08T10:00:00+09:00"}),
+        );
         assert!(appointments(&cancelled, today).is_empty());
     }
 
@@ -338,7 +366,10 @@ mod tests {
         }));
         assert!(visits(&held).is_empty());
         let next = &appointments(&held, date(2026, 11, 30))[0];
-        assert_eq!((next.what.as_str(), next.with.as_deref()), ("内科", Some("林 恵子")));
+        assert_eq!(
+            (next.what.as_str(), next.with.as_deref()),
+            ("内科", Some("林 恵子"))
+        );
     }
 
     #[test]
@@ -348,7 +379,10 @@ mod tests {
             "type": {"coding": [{"code": "57133-1"}], "text": "診療情報提供書"},
         }));
         let found = &documents(&held)[0];
-        assert_eq!((found.paper, found.title.as_str()), (Paper::Referral, "診療情報提供書"));
+        assert_eq!(
+            (found.paper, found.title.as_str()),
+            (Paper::Referral, "診療情報提供書")
+        );
     }
 
     proptest! {

@@ -15,7 +15,8 @@ use super::results::{Found, LabResult, results};
 ///
 /// Source: FHIR R4, Bundle.
 pub(super) fn bundle(gathered: &Gathered, at: &str) -> String {
-    let mut text = format!(r#"{{"resourceType":"Bundle","type":"collection","timestamp":"{at}","entry":["#);
+    let mut text =
+        format!(r#"{{"resourceType":"Bundle","type":"collection","timestamp":"{at}","entry":["#);
     let mut first = true;
     let mut entry = |base: Option<&str>, raw: &str, text: &mut String| {
         if !first {
@@ -71,7 +72,10 @@ impl Table {
 
     /// One more line.
     pub(super) fn line<S: AsRef<str>>(&mut self, fields: impl IntoIterator<Item = S>) {
-        let fields: Vec<String> = fields.into_iter().map(|field| cell(field.as_ref())).collect();
+        let fields: Vec<String> = fields
+            .into_iter()
+            .map(|field| cell(field.as_ref()))
+            .collect();
         self.text.push_str(&fields.join(","));
         self.text.push_str("\r\n");
     }
@@ -93,7 +97,12 @@ fn cell(field: &str) -> String {
 }
 
 /// The laboratory results as lines under `heads`, then a line for each hospital that is missing.
-pub(super) fn results_table(gathered: &Gathered, today: Date, heads: &[String], missing: &[String]) -> String {
+pub(super) fn results_table(
+    gathered: &Gathered,
+    today: Date,
+    heads: &[String],
+    missing: &[String],
+) -> String {
     let mut table = Table::new(heads);
     for result in results(&gathered.held(), today) {
         table.line(result_line(gathered, &result));
@@ -104,7 +113,9 @@ pub(super) fn results_table(gathered: &Gathered, today: Date, heads: &[String], 
 
 fn result_line(gathered: &Gathered, result: &LabResult) -> [String; 9] {
     let end = |end: &Option<super::fhir::Number>| {
-        end.as_ref().map(|end| end.written.clone()).unwrap_or_default()
+        end.as_ref()
+            .map(|end| end.written.clone())
+            .unwrap_or_default()
     };
     let value = match &result.found {
         Found::Nothing => String::new(),
@@ -138,7 +149,9 @@ pub(super) fn medicines_table(gathered: &Gathered, heads: &[String], missing: &[
 fn medicine_line(gathered: &Gathered, one: &Prescription) -> [String; 8] {
     let amount = |quantity: &Option<super::fhir::Quantity>| {
         let amount = quantity.as_ref();
-        amount.map_or_else(String::new, |one| format!("{}{}", one.number.written, one.unit))
+        amount.map_or_else(String::new, |one| {
+            format!("{}{}", one.number.written, one.unit)
+        })
     };
     [
         one.written.day.to_string(),
@@ -188,8 +201,14 @@ mod tests {
         let text = bundle(&gathered(vec![raw.to_owned()]), "2026-11-30T12:00:00.000Z");
         assert!(text.contains(raw));
         let read: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(read["entry"][0]["fullUrl"], "https://minato.example/fhir/Observation/1");
-        assert_eq!(read["entry"][1]["resource"]["issue"][0]["code"], "incomplete");
+        assert_eq!(
+            read["entry"][0]["fullUrl"],
+            "https://minato.example/fhir/Observation/1"
+        );
+        assert_eq!(
+            read["entry"][1]["resource"]["issue"][0]["code"],
+            "incomplete"
+        );
         assert!(read["entry"][1].get("fullUrl").is_none());
     }
 

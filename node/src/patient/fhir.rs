@@ -63,7 +63,9 @@ pub(super) fn clean(text: &str) -> String {
 
 /// What a CodeableConcept says to people: its text, else the display of a coding, else a code.
 pub(super) fn concept(value: &Value) -> Option<String> {
-    let said = text(value, "text").map(clean).filter(|said| !said.is_empty());
+    let said = text(value, "text")
+        .map(clean)
+        .filter(|said| !said.is_empty());
     let of_coding = |member: &str| {
         let mut said = list(value, "coding").filter_map(|coding| text(coding, member).map(clean));
         said.find(|said| !said.is_empty())
@@ -141,7 +143,9 @@ impl When {
             (Some(month), None) => (month?, 1, Exact::Month),
             (month, Some(day)) => (month??, day?, Exact::Day),
         };
-        let day = civil::Date::new(year, month, day).ok().filter(|_| year > 0)?;
+        let day = civil::Date::new(year, month, day)
+            .ok()
+            .filter(|_| year > 0)?;
         Some(Self {
             day,
             time: None,
@@ -247,9 +251,8 @@ pub(super) fn quantity(value: &Value) -> Option<Quantity> {
 ///
 /// Source: JP Core, JP_HumanName.
 pub(super) fn called_in(patient: &Value, form: &str) -> Option<String> {
-    let mut names = list(patient, "name").filter(|name| {
-        list(name, "extension").any(|one| text(one, "valueCode") == Some(form))
-    });
+    let mut names = list(patient, "name")
+        .filter(|name| list(name, "extension").any(|one| text(one, "valueCode") == Some(form)));
     names.next().and_then(full_name)
 }
 
@@ -281,10 +284,7 @@ pub(super) fn shown(reference: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        reason = "tests fail by panicking"
-    )]
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use proptest::prelude::*;
 
     use super::*;
@@ -308,7 +308,17 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_none() {
-        for said in ["", "2026-13", "2026-02-30", "26-01-01", "2026-1-1", "2026-01-01-01", "0000", "2026-", "T"] {
+        for said in [
+            "",
+            "2026-13",
+            "2026-02-30",
+            "26-01-01",
+            "2026-1-1",
+            "2026-01-01-01",
+            "0000",
+            "2026-",
+            "T",
+        ] {
             assert_eq!(When::parse(said), None, "{said}");
         }
     }

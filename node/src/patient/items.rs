@@ -49,87 +49,394 @@ const fn code(analyte: &'static str, material: Material, result: &'static str) -
     }
 }
 
-const fn item(
-    id: &'static str,
-    codes: &'static [Code],
-    names: &'static [&'static str],
-) -> Item {
+const fn item(id: &'static str, codes: &'static [Code], names: &'static [&'static str]) -> Item {
     Item { id, codes, names }
 }
 
 /// Every explained item. Where two share an analyte, the one with a result id stands first.
 pub(super) static ITEMS: &[Item] = &[
-    item("hba1c", &[code("3D046", Any, "")], &["HbA1c(NGSP)", "HbA1c", "ヘモグロビンA1c", "HbA1c(N)", "グリコヘモグロビンA1c"]),
-    item("glucose", &[code("3D010", Any, "")], &["血糖", "空腹時血糖", "随時血糖", "グルコース", "血糖値", "血糖(空腹時)", "BS", "FBS", "GLU"]),
+    item(
+        "hba1c",
+        &[code("3D046", Any, "")],
+        &[
+            "HbA1c(NGSP)",
+            "HbA1c",
+            "ヘモグロビンA1c",
+            "HbA1c(N)",
+            "グリコヘモグロビンA1c",
+        ],
+    ),
+    item(
+        "glucose",
+        &[code("3D010", Any, "")],
+        &[
+            "血糖",
+            "空腹時血糖",
+            "随時血糖",
+            "グルコース",
+            "血糖値",
+            "血糖(空腹時)",
+            "BS",
+            "FBS",
+            "GLU",
+        ],
+    ),
     item("ga", &[], &["グリコアルブミン", "GA"]),
-    item("ldl", &[code("3F077", Any, "")], &["LDLコレステロール", "LDL-C", "LDL", "LDL-コレステロール", "LDLコレステロール(直接法)"]),
-    item("hdl", &[code("3F070", Any, "")], &["HDLコレステロール", "HDL-C", "HDL", "HDL-コレステロール"]),
-    item("nonhdl", &[], &["non-HDLコレステロール", "non-HDL-C", "nonHDL-C"]),
-    item("tg", &[code("3F015", Any, "")], &["中性脂肪", "トリグリセライド", "トリグリセリド", "TG", "中性脂肪(TG)"]),
-    item("tcho", &[code("3F050", Any, "")], &["総コレステロール", "T-CHO", "TC"]),
-    item("cre", &[code("3C015", Blood, "")], &["クレアチニン", "CRE", "Cr", "CREA", "血清クレアチニン"]),
-    item("egfr", &[code("8A065", Any, "")], &["eGFR", "推算GFR", "推算糸球体濾過量", "eGFRcreat", "eGFRcre"]),
+    item(
+        "ldl",
+        &[code("3F077", Any, "")],
+        &[
+            "LDLコレステロール",
+            "LDL-C",
+            "LDL",
+            "LDL-コレステロール",
+            "LDLコレステロール(直接法)",
+        ],
+    ),
+    item(
+        "hdl",
+        &[code("3F070", Any, "")],
+        &["HDLコレステロール", "HDL-C", "HDL", "HDL-コレステロール"],
+    ),
+    item(
+        "nonhdl",
+        &[],
+        &["non-HDLコレステロール", "non-HDL-C", "nonHDL-C"],
+    ),
+    item(
+        "tg",
+        &[code("3F015", Any, "")],
+        &[
+            "中性脂肪",
+            "トリグリセライド",
+            "トリグリセリド",
+            "TG",
+            "中性脂肪(TG)",
+        ],
+    ),
+    item(
+        "tcho",
+        &[code("3F050", Any, "")],
+        &["総コレステロール", "T-CHO", "TC"],
+    ),
+    item(
+        "cre",
+        &[code("3C015", Blood, "")],
+        &["クレアチニン", "CRE", "Cr", "CREA", "血清クレアチニン"],
+    ),
+    item(
+        "egfr",
+        &[code("8A065", Any, "")],
+        &[
+            "eGFR",
+            "推算GFR",
+            "推算糸球体濾過量",
+            "eGFRcreat",
+            "eGFRcre",
+        ],
+    ),
     item("cysc", &[code("3C016", Any, "")], &["シスタチンC", "CYS-C"]),
-    item("bun", &[code("3C025", Any, "")], &["尿素窒素", "BUN", "UN", "血中尿素窒素"]),
+    item(
+        "bun",
+        &[code("3C025", Any, "")],
+        &["尿素窒素", "BUN", "UN", "血中尿素窒素"],
+    ),
     item("ua", &[code("3C020", Any, "")], &["尿酸", "UA", "血清尿酸"]),
-    item("tp", &[code("3A010", Any, "")], &["総蛋白", "総タンパク", "TP", "総たんぱく"]),
-    item("alb", &[code("3A015", Blood, "")], &["アルブミン", "ALB", "血清アルブミン"]),
-    item("ualb", &[code("3A015", Urine, "")], &["尿中アルブミン/クレアチニン比", "尿中アルブミン", "尿アルブミン", "微量アルブミン", "尿アルブミン/クレアチニン比", "U-A/C"]),
-    item("ast", &[code("3B035", Any, "")], &["AST", "AST(GOT)", "GOT", "アスパラギン酸アミノトランスフェラーゼ"]),
-    item("alt", &[code("3B045", Any, "")], &["ALT", "ALT(GPT)", "GPT", "アラニンアミノトランスフェラーゼ"]),
-    item("ggt", &[code("3B090", Any, "")], &["γ-GTP", "γ-GT", "γGTP", "GGT", "G-GTP", "γGT"]),
-    item("alp", &[code("3B070", Any, "")], &["ALP", "アルカリホスファターゼ", "ALP(IFCC)"]),
-    item("ld", &[code("3B050", Any, "")], &["LD", "LDH", "乳酸脱水素酵素", "LD(IFCC)", "LD(LDH)"]),
-    item("che", &[code("3B110", Any, "")], &["コリンエステラーゼ", "ChE"]),
-    item("tbil", &[code("3J010", Any, "")], &["総ビリルビン", "T-Bil", "TB"]),
-    item("dbil", &[code("3J015", Any, "")], &["直接ビリルビン", "D-Bil", "DB"]),
-    item("ck", &[code("3B010", Any, "")], &["CK", "CPK", "クレアチンキナーゼ", "CK(CPK)"]),
-    item("amy", &[code("3B160", Any, "")], &["アミラーゼ", "AMY", "血清アミラーゼ"]),
+    item(
+        "tp",
+        &[code("3A010", Any, "")],
+        &["総蛋白", "総タンパク", "TP", "総たんぱく"],
+    ),
+    item(
+        "alb",
+        &[code("3A015", Blood, "")],
+        &["アルブミン", "ALB", "血清アルブミン"],
+    ),
+    item(
+        "ualb",
+        &[code("3A015", Urine, "")],
+        &[
+            "尿中アルブミン/クレアチニン比",
+            "尿中アルブミン",
+            "尿アルブミン",
+            "微量アルブミン",
+            "尿アルブミン/クレアチニン比",
+            "U-A/C",
+        ],
+    ),
+    item(
+        "ast",
+        &[code("3B035", Any, "")],
+        &[
+            "AST",
+            "AST(GOT)",
+            "GOT",
+            "アスパラギン酸アミノトランスフェラーゼ",
+        ],
+    ),
+    item(
+        "alt",
+        &[code("3B045", Any, "")],
+        &["ALT", "ALT(GPT)", "GPT", "アラニンアミノトランスフェラーゼ"],
+    ),
+    item(
+        "ggt",
+        &[code("3B090", Any, "")],
+        &["γ-GTP", "γ-GT", "γGTP", "GGT", "G-GTP", "γGT"],
+    ),
+    item(
+        "alp",
+        &[code("3B070", Any, "")],
+        &["ALP", "アルカリホスファターゼ", "ALP(IFCC)"],
+    ),
+    item(
+        "ld",
+        &[code("3B050", Any, "")],
+        &["LD", "LDH", "乳酸脱水素酵素", "LD(IFCC)", "LD(LDH)"],
+    ),
+    item(
+        "che",
+        &[code("3B110", Any, "")],
+        &["コリンエステラーゼ", "ChE"],
+    ),
+    item(
+        "tbil",
+        &[code("3J010", Any, "")],
+        &["総ビリルビン", "T-Bil", "TB"],
+    ),
+    item(
+        "dbil",
+        &[code("3J015", Any, "")],
+        &["直接ビリルビン", "D-Bil", "DB"],
+    ),
+    item(
+        "ck",
+        &[code("3B010", Any, "")],
+        &["CK", "CPK", "クレアチンキナーゼ", "CK(CPK)"],
+    ),
+    item(
+        "amy",
+        &[code("3B160", Any, "")],
+        &["アミラーゼ", "AMY", "血清アミラーゼ"],
+    ),
     item("lip", &[], &["リパーゼ", "LIP"]),
-    item("wbc", &[code("2A990", Any, "52"), code("2A010", Any, "")], &["白血球数", "白血球", "WBC"]),
-    item("rbc", &[code("2A990", Any, "51"), code("2A020", Any, "")], &["赤血球数", "赤血球", "RBC"]),
-    item("hb", &[code("2A990", Any, "53"), code("2A030", Any, "")], &["ヘモグロビン", "Hb", "HGB", "血色素量", "ヘモグロビン濃度", "血色素"]),
-    item("ht", &[code("2A990", Any, "54"), code("2A040", Any, "")], &["ヘマトクリット", "Ht", "HCT", "ヘマトクリット値"]),
-    item("plt", &[code("2A990", Any, "55"), code("2A050", Any, "")], &["血小板数", "血小板", "PLT"]),
+    item(
+        "wbc",
+        &[code("2A990", Any, "52"), code("2A010", Any, "")],
+        &["白血球数", "白血球", "WBC"],
+    ),
+    item(
+        "rbc",
+        &[code("2A990", Any, "51"), code("2A020", Any, "")],
+        &["赤血球数", "赤血球", "RBC"],
+    ),
+    item(
+        "hb",
+        &[code("2A990", Any, "53"), code("2A030", Any, "")],
+        &[
+            "ヘモグロビン",
+            "Hb",
+            "HGB",
+            "血色素量",
+            "ヘモグロビン濃度",
+            "血色素",
+        ],
+    ),
+    item(
+        "ht",
+        &[code("2A990", Any, "54"), code("2A040", Any, "")],
+        &["ヘマトクリット", "Ht", "HCT", "ヘマトクリット値"],
+    ),
+    item(
+        "plt",
+        &[code("2A990", Any, "55"), code("2A050", Any, "")],
+        &["血小板数", "血小板", "PLT"],
+    ),
     item("mcv", &[], &["MCV", "平均赤血球容積"]),
-    item("mch", &[], &["MCH", "平均赤血球ヘモグロビン量", "平均赤血球血色素量"]),
-    item("mchc", &[], &["MCHC", "平均赤血球ヘモグロビン濃度", "平均赤血球血色素濃度"]),
+    item(
+        "mch",
+        &[],
+        &["MCH", "平均赤血球ヘモグロビン量", "平均赤血球血色素量"],
+    ),
+    item(
+        "mchc",
+        &[],
+        &["MCHC", "平均赤血球ヘモグロビン濃度", "平均赤血球血色素濃度"],
+    ),
     item("neut", &[], &["好中球", "Neut", "好中球比率", "好中球(%)"]),
-    item("lymph", &[], &["リンパ球", "Lymph", "リンパ球比率", "リンパ球(%)"]),
+    item(
+        "lymph",
+        &[],
+        &["リンパ球", "Lymph", "リンパ球比率", "リンパ球(%)"],
+    ),
     item("mono", &[], &["単球", "Mono", "単球比率", "単球(%)"]),
-    item("eos", &[], &["好酸球", "Eosino", "EOS", "好酸球比率", "好酸球(%)"]),
-    item("baso", &[], &["好塩基球", "Baso", "好塩基球比率", "好塩基球(%)"]),
+    item(
+        "eos",
+        &[],
+        &["好酸球", "Eosino", "EOS", "好酸球比率", "好酸球(%)"],
+    ),
+    item(
+        "baso",
+        &[],
+        &["好塩基球", "Baso", "好塩基球比率", "好塩基球(%)"],
+    ),
     item("ret", &[], &["網赤血球", "網状赤血球", "Ret", "網赤血球数"]),
-    item("crp", &[code("5C070", Any, "")], &["CRP", "C反応性蛋白", "CRP(定量)", "C反応性タンパク"]),
-    item("esr", &[], &["赤沈", "血沈", "赤血球沈降速度", "赤沈1時間値", "血沈1時間値", "ESR"]),
-    item("na", &[code("3H010", Blood, "")], &["ナトリウム", "Na", "ナトリウム(Na)"]),
-    item("k", &[code("3H015", Blood, "")], &["カリウム", "K", "カリウム(K)"]),
-    item("cl", &[code("3H020", Blood, "")], &["クロール", "Cl", "クロール(Cl)", "塩素"]),
-    item("ca", &[code("3H030", Blood, "")], &["カルシウム", "Ca", "カルシウム(Ca)", "補正カルシウム"]),
+    item(
+        "crp",
+        &[code("5C070", Any, "")],
+        &["CRP", "C反応性蛋白", "CRP(定量)", "C反応性タンパク"],
+    ),
+    item(
+        "esr",
+        &[],
+        &[
+            "赤沈",
+            "血沈",
+            "赤血球沈降速度",
+            "赤沈1時間値",
+            "血沈1時間値",
+            "ESR",
+        ],
+    ),
+    item(
+        "na",
+        &[code("3H010", Blood, "")],
+        &["ナトリウム", "Na", "ナトリウム(Na)"],
+    ),
+    item(
+        "k",
+        &[code("3H015", Blood, "")],
+        &["カリウム", "K", "カリウム(K)"],
+    ),
+    item(
+        "cl",
+        &[code("3H020", Blood, "")],
+        &["クロール", "Cl", "クロール(Cl)", "塩素"],
+    ),
+    item(
+        "ca",
+        &[code("3H030", Blood, "")],
+        &["カルシウム", "Ca", "カルシウム(Ca)", "補正カルシウム"],
+    ),
     item("p", &[], &["無機リン", "リン", "IP", "P", "無機リン(IP)"]),
     item("mg", &[], &["マグネシウム", "Mg"]),
     item("fe", &[], &["血清鉄", "鉄", "Fe", "血清鉄(Fe)"]),
     item("ferritin", &[], &["フェリチン", "血清フェリチン"]),
     item("tibc", &[], &["総鉄結合能", "TIBC"]),
-    item("ptinr", &[code("2B030", Any, "57")], &["PT-INR", "PTINR", "プロトロンビン時間(INR)", "INR"]),
-    item("pt", &[code("2B030", Any, "")], &["プロトロンビン時間", "PT", "PT(秒)", "PT活性", "PT(%)", "プロトロンビン活性", "PT-sec"]),
-    item("aptt", &[code("2B020", Any, "")], &["APTT", "活性化部分トロンボプラスチン時間"]),
-    item("dd", &[code("2B140", Any, "")], &["Dダイマー", "D-ダイマー", "DD", "D-dimer"]),
-    item("bnp", &[code("4Z271", Any, "")], &["BNP", "脳性ナトリウム利尿ペプチド"]),
-    item("ntprobnp", &[code("4Z272", Any, "")], &["NT-proBNP", "NTproBNP"]),
+    item(
+        "ptinr",
+        &[code("2B030", Any, "57")],
+        &["PT-INR", "PTINR", "プロトロンビン時間(INR)", "INR"],
+    ),
+    item(
+        "pt",
+        &[code("2B030", Any, "")],
+        &[
+            "プロトロンビン時間",
+            "PT",
+            "PT(秒)",
+            "PT活性",
+            "PT(%)",
+            "プロトロンビン活性",
+            "PT-sec",
+        ],
+    ),
+    item(
+        "aptt",
+        &[code("2B020", Any, "")],
+        &["APTT", "活性化部分トロンボプラスチン時間"],
+    ),
+    item(
+        "dd",
+        &[code("2B140", Any, "")],
+        &["Dダイマー", "D-ダイマー", "DD", "D-dimer"],
+    ),
+    item(
+        "bnp",
+        &[code("4Z271", Any, "")],
+        &["BNP", "脳性ナトリウム利尿ペプチド"],
+    ),
+    item(
+        "ntprobnp",
+        &[code("4Z272", Any, "")],
+        &["NT-proBNP", "NTproBNP"],
+    ),
     item("tsh", &[], &["TSH", "甲状腺刺激ホルモン"]),
-    item("ft4", &[], &["FT4", "遊離サイロキシン", "遊離T4", "フリーT4"]),
-    item("ft3", &[], &["FT3", "遊離トリヨードサイロニン", "遊離T3", "フリーT3"]),
-    item("psa", &[], &["PSA", "前立腺特異抗原", "PSA(前立腺特異抗原)"]),
+    item(
+        "ft4",
+        &[],
+        &["FT4", "遊離サイロキシン", "遊離T4", "フリーT4"],
+    ),
+    item(
+        "ft3",
+        &[],
+        &["FT3", "遊離トリヨードサイロニン", "遊離T3", "フリーT3"],
+    ),
+    item(
+        "psa",
+        &[],
+        &["PSA", "前立腺特異抗原", "PSA(前立腺特異抗原)"],
+    ),
     item("cea", &[], &["CEA", "癌胎児性抗原"]),
     item("ca199", &[], &["CA19-9", "CA199"]),
-    item("afp", &[], &["AFP", "αフェトプロテイン", "α-フェトプロテイン"]),
-    item("uprot", &[code("1A990", Any, "53"), code("1A990", Any, "71"), code("1A015", Any, "01"), code("1A015", Any, "26")], &["尿蛋白", "尿タンパク", "尿蛋白(定性)", "尿たんぱく", "尿蛋白定性", "U-TP"]),
-    item("uglu", &[code("1A990", Any, "54"), code("1A990", Any, "72")], &["尿糖", "尿糖(定性)", "尿糖定性", "尿グルコース"]),
-    item("ubld", &[code("1A990", Any, "59"), code("1A990", Any, "77")], &["尿潜血", "尿潜血反応", "尿潜血(定性)", "潜血(尿)"]),
-    item("upcr", &[code("1A015", Any, "28"), code("1A990", Any, "83")], &["尿蛋白/クレアチニン比", "尿タンパク/クレアチニン比", "尿蛋白クレアチニン比", "U-P/C"]),
-    item("abo", &[code("5H010", Any, "")], &["ABO血液型", "血液型(ABO)", "ABO式血液型"]),
-    item("rh", &[code("5H020", Any, "")], &["Rh血液型", "Rh(D)", "血液型(Rh)", "Rh式血液型", "Rh(D)血液型"]),
+    item(
+        "afp",
+        &[],
+        &["AFP", "αフェトプロテイン", "α-フェトプロテイン"],
+    ),
+    item(
+        "uprot",
+        &[
+            code("1A990", Any, "53"),
+            code("1A990", Any, "71"),
+            code("1A015", Any, "01"),
+            code("1A015", Any, "26"),
+        ],
+        &[
+            "尿蛋白",
+            "尿タンパク",
+            "尿蛋白(定性)",
+            "尿たんぱく",
+            "尿蛋白定性",
+            "U-TP",
+        ],
+    ),
+    item(
+        "uglu",
+        &[code("1A990", Any, "54"), code("1A990", Any, "72")],
+        &["尿糖", "尿糖(定性)", "尿糖定性", "尿グルコース"],
+    ),
+    item(
+        "ubld",
+        &[code("1A990", Any, "59"), code("1A990", Any, "77")],
+        &["尿潜血", "尿潜血反応", "尿潜血(定性)", "潜血(尿)"],
+    ),
+    item(
+        "upcr",
+        &[code("1A015", Any, "28"), code("1A990", Any, "83")],
+        &[
+            "尿蛋白/クレアチニン比",
+            "尿タンパク/クレアチニン比",
+            "尿蛋白クレアチニン比",
+            "U-P/C",
+        ],
+    ),
+    item(
+        "abo",
+        &[code("5H010", Any, "")],
+        &["ABO血液型", "血液型(ABO)", "ABO式血液型"],
+    ),
+    item(
+        "rh",
+        &[code("5H020", Any, "")],
+        &[
+            "Rh血液型",
+            "Rh(D)",
+            "血液型(Rh)",
+            "Rh式血液型",
+            "Rh(D)血液型",
+        ],
+    ),
 ];
 
 /// The item that a code (CodeableConcept) means, if it is one that is explained.
@@ -196,10 +503,7 @@ pub(super) fn folded(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        reason = "tests fail by panicking"
-    )]
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use std::collections::BTreeSet;
 
     use serde_json::json;
@@ -243,7 +547,12 @@ mod tests {
 
     #[test]
     fn an_item_is_known_by_its_name_in_any_width() {
-        for (name, id) in [("ＨｂＡ１ｃ（ＮＧＳＰ）", "hba1c"), ("γ－ＧＴＰ", "ggt"), ("crp", "crp"), ("尿 酸", "ua")] {
+        for (name, id) in [
+            ("ＨｂＡ１ｃ（ＮＧＳＰ）", "hba1c"),
+            ("γ－ＧＴＰ", "ggt"),
+            ("crp", "crp"),
+            ("尿 酸", "ua"),
+        ] {
             let concept = json!({"text": name});
             assert_eq!(known(&concept).map(|item| item.id), Some(id), "{name}");
         }

@@ -149,7 +149,8 @@ pub(super) fn medicines(held: &[Held], today: Date) -> Medicines {
     mark_doubles(&mut all.now);
     all.now
         .sort_by_key(|one| (one.days_left.unwrap_or(i64::MAX), one.newest.name.clone()));
-    all.past.sort_by_key(|one| std::cmp::Reverse(one.newest.from));
+    all.past
+        .sort_by_key(|one| std::cmp::Reverse(one.newest.from));
     all
 }
 
@@ -200,8 +201,18 @@ fn prescription(held: &Held) -> Option<Prescription> {
     let name = medicine
         .and_then(concept)
         .or_else(|| contained_name(said))?;
-    let written = when(said, &["authoredOn", "effectiveDateTime", "effectivePeriod", "dateAsserted"])?;
-    let dosage = list(said, "dosageInstruction").chain(list(said, "dosage")).next();
+    let written = when(
+        said,
+        &[
+            "authoredOn",
+            "effectiveDateTime",
+            "effectivePeriod",
+            "dateAsserted",
+        ],
+    )?;
+    let dosage = list(said, "dosageInstruction")
+        .chain(list(said, "dosage"))
+        .next();
     let nothing = Value::Null;
     let dosage = dosage.unwrap_or(&nothing);
     let start = extension(dosage, "JP_MedicationDosage_PeriodOfUse")
@@ -232,14 +243,18 @@ fn prescription(held: &Held) -> Option<Prescription> {
 
 /// The name of a contained Medication: of its code, or of what is in it.
 fn contained_name(said: &Value) -> Option<String> {
-    let medication = list(said, "contained").find(|one| text(one, "resourceType") == Some("Medication"))?;
+    let medication =
+        list(said, "contained").find(|one| text(one, "resourceType") == Some("Medication"))?;
     let ingredients = || {
         let items = list(medication, "ingredient")
             .filter_map(|one| concept(one.get("itemCodeableConcept")?));
         let names: Vec<String> = items.take(6).collect();
         (!names.is_empty()).then(|| names.join("・"))
     };
-    medication.get("code").and_then(concept).or_else(ingredients)
+    medication
+        .get("code")
+        .and_then(concept)
+        .or_else(ingredients)
 }
 
 fn coded(medicine: &Value) -> Vec<(String, String)> {
@@ -250,7 +265,9 @@ fn coded(medicine: &Value) -> Vec<(String, String)> {
 
 /// How to take it: the usage in words, else the whole sentence.
 fn how(dosage: &Value) -> String {
-    let timing = dosage.get("timing").and_then(|timing| concept(timing.get("code")?));
+    let timing = dosage
+        .get("timing")
+        .and_then(|timing| concept(timing.get("code")?));
     let sentence = || text(dosage, "text").map(clean);
     let instruction = || text(dosage, "patientInstruction").map(clean);
     instruction()
@@ -262,7 +279,9 @@ fn how(dosage: &Value) -> String {
 fn notes(dosage: &Value, said: &Value, how: &str) -> Vec<String> {
     let additional = list(dosage, "additionalInstruction").filter_map(concept);
     let notes = list(said, "note").filter_map(|note| text(note, "text").map(clean));
-    let all = additional.chain(notes).chain(texts(said, "instruction").map(clean));
+    let all = additional
+        .chain(notes)
+        .chain(texts(said, "instruction").map(clean));
     all.filter(|note| !note.is_empty() && note != how)
         .take(8)
         .collect()

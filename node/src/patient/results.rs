@@ -107,11 +107,7 @@ impl Range {
         let end = |end: &Option<Number>| end.as_ref().map(|end| end.written.clone());
         match (end(&self.low), end(&self.high)) {
             (None, None) => self.words.clone(),
-            (low, high) => format!(
-                "{}〜{}",
-                low.unwrap_or_default(),
-                high.unwrap_or_default()
-            ),
+            (low, high) => format!("{}〜{}", low.unwrap_or_default(), high.unwrap_or_default()),
         }
     }
 }
@@ -169,7 +165,15 @@ fn result(held: &Held, today: civil::Date) -> Option<LabResult> {
     let code = observation.get("code")?;
     let name = concept(code)?;
     let item = known(code);
-    let taken = when(observation, &["effectiveDateTime", "effectivePeriod", "effectiveInstant", "issued"])?;
+    let taken = when(
+        observation,
+        &[
+            "effectiveDateTime",
+            "effectivePeriod",
+            "effectiveInstant",
+            "issued",
+        ],
+    )?;
     let found = found(observation);
     let range = range(observation);
     let standing = standing(observation, &found, &range);
@@ -193,7 +197,11 @@ fn result(held: &Held, today: civil::Date) -> Option<LabResult> {
 /// stands in an address.
 fn unexplained(name: &str) -> String {
     let digest = Sha256::digest(folded(name).as_bytes());
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("x-{hex}")
 }
 
@@ -269,8 +277,14 @@ fn standing(observation: &Value, found: &Found, range: &Range) -> Standing {
     else {
         return Standing::Unsaid;
     };
-    let below = range.low.as_ref().is_some_and(|low| number.value < low.value);
-    let above = range.high.as_ref().is_some_and(|high| number.value > high.value);
+    let below = range
+        .low
+        .as_ref()
+        .is_some_and(|low| number.value < low.value);
+    let above = range
+        .high
+        .as_ref()
+        .is_some_and(|high| number.value > high.value);
     match (below, above) {
         _ if range.low.is_none() && range.high.is_none() => Standing::Unsaid,
         // "less than 0.3" may lie anywhere below: it is low only if the bound is.
@@ -339,7 +353,10 @@ pub(super) fn place_on_bar(result: &LabResult) -> Option<u8> {
     let Found::Number { number, .. } = &result.found else {
         return None;
     };
-    let (low, high) = (result.range.low.as_ref()?.value, result.range.high.as_ref()?.value);
+    let (low, high) = (
+        result.range.low.as_ref()?.value,
+        result.range.high.as_ref()?.value,
+    );
     let width = high - low;
     if !width.is_finite() || width <= 0.0 {
         return None;
@@ -364,4 +381,3 @@ pub(super) fn explained(item: &str) -> Option<&'static Item> {
 
 #[cfg(test)]
 mod tests;
-

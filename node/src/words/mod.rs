@@ -22,14 +22,18 @@ macro_rules! file {
 }
 
 /// Every file there is.
+#[rustfmt::skip]
 pub const FILES: &[Page] = &[
     file!("clinic"),
     file!("desk"),
     file!("entry"),
+    file!("operations"),
     file!("pages"),
     file!("patient"),
     file!("problem"),
     file!("results"),
+    file!("sharing"),
+    file!("vitals"),
 ];
 
 /// Both languages, ready to speak. Cheap to clone.

@@ -79,7 +79,10 @@ fn an_ointment_without_days_has_no_days_left() {
     said["dispenseRequest"] = json!({"quantity": {"value": 10, "unit": "g"}});
     let found = medicines(&held(vec![(0, said)]), today());
     let ointment = &found.now[0];
-    assert_eq!((ointment.days_left, ointment.newest.way), (None, Way::Outer));
+    assert_eq!(
+        (ointment.days_left, ointment.newest.way),
+        (None, Way::Outer)
+    );
 }
 
 #[test]
@@ -97,7 +100,8 @@ fn a_daily_amount_is_one_whose_rate_is_by_the_day() {
     });
     let found = prescriptions(&held(vec![(0, said.clone())]));
     assert_eq!(found[0].a_day.as_ref().unwrap().number.value, 3.0);
-    said["dosageInstruction"][0]["doseAndRate"][0]["rateRatio"]["denominator"]["unit"] = json!("時間");
+    said["dosageInstruction"][0]["doseAndRate"][0]["rateRatio"]["denominator"]["unit"] =
+        json!("時間");
     assert_eq!(prescriptions(&held(vec![(0, said)]))[0].a_day, None);
 }
 

@@ -49,7 +49,12 @@ impl Institution {
     /// Prefecture, fee table and institution, each empty where there is no number.
     fn parts(&self) -> (&str, &str, &str) {
         let digits = self.number.len() == 10 && self.number.bytes().all(|b| b.is_ascii_digit());
-        let part = |range| self.number.get(range).filter(|_| digits).unwrap_or_default();
+        let part = |range| {
+            self.number
+                .get(range)
+                .filter(|_| digits)
+                .unwrap_or_default()
+        };
         (part(0..2), part(2..3), part(3..10))
     }
 }
@@ -57,7 +62,8 @@ impl Institution {
 /// Who made a record: 1, medical staff. The words are the hospital's.
 const MADE_BY: &str = "1";
 /// What the notebook is told beside the medicines.
-const REMARK: &str = "病院の処方の情報です。薬局で受け取った薬とは、名前や日数が違うことがあります。";
+const REMARK: &str =
+    "病院の処方の情報です。薬局で受け取った薬とは、名前や日数が違うことがあります。";
 
 /// The records, each a line, without their ends.
 ///
@@ -105,7 +111,11 @@ fn visit(records: &mut Vec<Line>, day: Date, at: &Institution, prescribed: &[&Pr
             .code(Code::bytes(1), table)
             .code(Code::bytes(7), number)
     };
-    records.push(Line::of("5").code(Code::bytes(8), &day8(day)).made_by(MADE_BY));
+    records.push(
+        Line::of("5")
+            .code(Code::bytes(8), &day8(day))
+            .made_by(MADE_BY),
+    );
     records.push(named("11").empty(3).made_by(MADE_BY));
     records.push(named("51").made_by(MADE_BY));
     let mut by: BTreeMap<&str, Vec<&Prescription>> = BTreeMap::new();
@@ -124,7 +134,11 @@ fn visit(records: &mut Vec<Line>, day: Date, at: &Institution, prescribed: &[&Pr
             medicines_of(records, number, &group);
         }
     }
-    records.push(Line::of("501").text(Text::bytes(400), REMARK).made_by(MADE_BY));
+    records.push(
+        Line::of("501")
+            .text(Text::bytes(400), REMARK)
+            .made_by(MADE_BY),
+    );
 }
 
 /// What is taken together: the hospital's groups, as far as usage and days are the same.
@@ -157,13 +171,17 @@ fn medicines_of(records: &mut Vec<Line>, number: u32, group: &[&Prescription]) {
         records.push(drug(&rp, one, &amount));
         if let Some(single) = amount.single {
             let note = format!("1回量 {single}");
-            let more = Line::of("281").code(Code::bytes(3), &rp).text(Text::bytes(100), &note);
+            let more = Line::of("281")
+                .code(Code::bytes(3), &rp)
+                .text(Text::bytes(100), &note);
             records.push(more.made_by(MADE_BY));
         }
     }
     records.push(usage(&rp, first, form));
     for note in &first.notes {
-        let more = Line::of("311").code(Code::bytes(3), &rp).text(Text::bytes(100), note);
+        let more = Line::of("311")
+            .code(Code::bytes(3), &rp)
+            .text(Text::bytes(100), note);
         records.push(more.made_by(MADE_BY));
     }
 }
@@ -229,8 +247,14 @@ fn amount(one: &Prescription, form: Form) -> Amount {
         Form::Inner => {
             let daily = one.a_day.as_ref().map(of).or_else(|| divided(one));
             daily.unwrap_or_else(|| {
-                let single = one.dose.as_ref().map(|dose| format!("{}{}", dose.number.written, dose.unit));
-                Amount { single, ..nothing() }
+                let single = one
+                    .dose
+                    .as_ref()
+                    .map(|dose| format!("{}{}", dose.number.written, dose.unit));
+                Amount {
+                    single,
+                    ..nothing()
+                }
             })
         }
         Form::AsNeeded => one.dose.as_ref().map_or_else(nothing, of),
@@ -276,15 +300,18 @@ fn drug(rp: &str, one: &Prescription, amount: &Amount) -> Line {
 
 /// Kind and code of the product: 4 YJ, 6 HOT, 1 none.
 fn drug_code(one: &Prescription) -> (&'static str, &str) {
-    let found = one.codes.iter().find_map(|(system, code)| match system.as_str() {
-        "http://capstandard.jp/iyaku.info/CodeSystem/YJ-code"
-        | "urn:oid:1.2.392.100495.20.2.73" => Some(("4", code.as_str())),
-        "http://medis.or.jp/CodeSystem/master-HOT9"
-        | "http://medis.or.jp/CodeSystem/master-HOT13"
-        | "urn:oid:1.2.392.200119.4.403.1"
-        | "urn:oid:1.2.392.200119.4.402.1" => Some(("6", code.as_str())),
-        _ => None,
-    });
+    let found = one
+        .codes
+        .iter()
+        .find_map(|(system, code)| match system.as_str() {
+            "http://capstandard.jp/iyaku.info/CodeSystem/YJ-code"
+            | "urn:oid:1.2.392.100495.20.2.73" => Some(("4", code.as_str())),
+            "http://medis.or.jp/CodeSystem/master-HOT9"
+            | "http://medis.or.jp/CodeSystem/master-HOT13"
+            | "urn:oid:1.2.392.200119.4.403.1"
+            | "urn:oid:1.2.392.200119.4.402.1" => Some(("6", code.as_str())),
+            _ => None,
+        });
     let plain = |code: &&str| {
         (9..=13).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric())
     };
@@ -311,7 +338,11 @@ fn usage(rp: &str, one: &Prescription, form: Form) -> Line {
     };
     let count = if count.is_empty() { "1" } else { count };
     let kind = if one.usage.is_empty() { "1" } else { "2" };
-    let how = if one.how.is_empty() { "用法は処方した病院に確認" } else { &one.how };
+    let how = if one.how.is_empty() {
+        "用法は処方した病院に確認"
+    } else {
+        &one.how
+    };
     Line::of("301")
         .code(Code::bytes(3), rp)
         .text(Text::bytes(100), how)

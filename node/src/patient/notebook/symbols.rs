@@ -41,7 +41,10 @@ pub(super) fn parts(records: &[Line], id: &str) -> Option<Vec<Vec<u8>>> {
     if whole.len() <= MOST_BYTES {
         return Some(vec![whole]);
     }
-    let around = version.bytes().len().saturating_add(control(id, 999, 999).bytes().len());
+    let around = version
+        .bytes()
+        .len()
+        .saturating_add(control(id, 999, 999).bytes().len());
     let room = MOST_BYTES.saturating_sub(around.saturating_add(4));
     let mut chunks: Vec<Vec<&Line>> = vec![Vec::new()];
     let mut used = 0_usize;

@@ -37,7 +37,10 @@ fn hospitals() -> Vec<Institution> {
 fn of(resources: Vec<serde_json::Value>) -> Vec<Line> {
     let held: Vec<Held> = resources
         .into_iter()
-        .map(|resource| Held { hospital: 0, resource })
+        .map(|resource| Held {
+            hospital: 0,
+            resource,
+        })
         .collect();
     records(&owner(), &hospitals(), &prescriptions(&held))
 }
@@ -76,8 +79,17 @@ fn medicines_of_one_group_share_their_usage() {
         }]);
         said
     };
-    let records = of(vec![grouped("甲", "1"), grouped("乙", "1"), grouped("丙", "2")]);
-    let count = |number: &str| records.iter().filter(|line| line.as_str().starts_with(number)).count();
+    let records = of(vec![
+        grouped("甲", "1"),
+        grouped("乙", "1"),
+        grouped("丙", "2"),
+    ]);
+    let count = |number: &str| {
+        records
+            .iter()
+            .filter(|line| line.as_str().starts_with(number))
+            .count()
+    };
     assert_eq!((count("201,"), count("301,")), (3, 2));
 }
 
@@ -109,7 +121,11 @@ fn what_shift_jis_lacks_is_a_geta_and_a_variant_keeps_its_base() {
     let mut owner = owner();
     owner.name = "髙橋\u{e0101} 𠮷美 é".into();
     let records = records(&owner, &hospitals(), &[]);
-    assert!(records[1].as_str().starts_with("1,髙橋 〓美 〓,"), "{:?}", records[1]);
+    assert!(
+        records[1].as_str().starts_with("1,髙橋 〓美 〓,"),
+        "{:?}",
+        records[1]
+    );
 }
 
 #[test]
@@ -125,7 +141,10 @@ fn a_long_notebook_is_split_by_records_and_each_part_says_which_it_is() {
         assert!(!lost);
         let lines: Vec<&str> = text.trim_end().split("\r\n").collect();
         assert_eq!(lines[0], "JAHISTC08,1");
-        assert_eq!(*lines.last().unwrap(), format!("911,{ID},{},{}", parts.len(), at + 1));
+        assert_eq!(
+            *lines.last().unwrap(),
+            format!("911,{ID},{},{}", parts.len(), at + 1)
+        );
         body.extend(lines[1..lines.len() - 1].iter().map(ToString::to_string));
     }
     let whole: Vec<&str> = records[1..].iter().map(Line::as_str).collect();
@@ -151,7 +170,11 @@ fn a_symbol_is_a_drawing_without_script() {
     let Symbols::Codes(codes) = symbols(&of(vec![prescription("薬", "2026-11-20")]), ID) else {
         panic!("one code");
     };
-    assert!(codes[0].starts_with("<svg") && !codes[0].contains("script") && !codes[0].contains("style="));
+    assert!(
+        codes[0].starts_with("<svg")
+            && !codes[0].contains("script")
+            && !codes[0].contains("style=")
+    );
 }
 
 proptest! {

@@ -32,12 +32,19 @@ fn high_and_low_are_what_the_hospital_said() {
 
 #[test]
 fn where_the_hospital_says_nothing_its_own_range_decides() {
-    for (value, standing) in [(4.8, Standing::Low), (5.0, Standing::Within), (6.1, Standing::High)] {
+    for (value, standing) in [
+        (4.8, Standing::Low),
+        (5.0, Standing::Within),
+        (6.1, Standing::High),
+    ] {
         let mut found = lab("HbA1c", "2026-11-20", value);
         found["referenceRange"] = json!([{"low": {"value": 4.9}, "high": {"value": 6.0}}]);
         assert_eq!(read(found).standing, standing, "{value}");
     }
-    assert_eq!(read(lab("HbA1c", "2026-11-20", 9.0)).standing, Standing::Unsaid);
+    assert_eq!(
+        read(lab("HbA1c", "2026-11-20", 9.0)).standing,
+        Standing::Unsaid
+    );
 }
 
 #[test]
@@ -46,7 +53,10 @@ fn a_bounded_value_is_called_normal_by_nobody() {
     found["valueQuantity"]["comparator"] = json!("<");
     found["referenceRange"] = json!([{"low": {"value": 0.0}, "high": {"value": 0.14}}]);
     let result = read(found);
-    assert_eq!((result.standing, result.found.value()), (Standing::Unsaid, "<0.3".to_owned()));
+    assert_eq!(
+        (result.standing, result.found.value()),
+        (Standing::Unsaid, "<0.3".to_owned())
+    );
 }
 
 #[test]
@@ -54,7 +64,10 @@ fn what_was_written_by_mistake_is_not_there() {
     for status in ["entered-in-error", "cancelled"] {
         let mut found = lab("HbA1c", "2026-11-20", 5.0);
         found["status"] = json!(status);
-        let held = [Held { hospital: 0, resource: found }];
+        let held = [Held {
+            hospital: 0,
+            resource: found,
+        }];
         assert!(results(&held, today()).is_empty(), "{status}");
     }
 }
@@ -74,9 +87,18 @@ fn a_day_shows_what_wants_a_mark_first() {
     let mut high = lab("Z", "2026-11-20", 9.0);
     high["interpretation"] = json!([{"coding": [{"code": "H"}]}]);
     let held = [
-        Held { hospital: 0, resource: lab("A", "2026-11-20", 1.0) },
-        Held { hospital: 0, resource: high },
-        Held { hospital: 0, resource: lab("B", "2026-11-21", 1.0) },
+        Held {
+            hospital: 0,
+            resource: lab("A", "2026-11-20", 1.0),
+        },
+        Held {
+            hospital: 0,
+            resource: high,
+        },
+        Held {
+            hospital: 0,
+            resource: lab("B", "2026-11-21", 1.0),
+        },
     ];
     let results = results(&held, today());
     let days = by_day(&results);
@@ -92,9 +114,18 @@ fn a_course_draws_one_unit_and_lists_all() {
     let mut other = lab("白血球数", "2026-11-22", 6.1);
     other["valueQuantity"]["unit"] = json!("10^3/uL");
     let held = [
-        Held { hospital: 0, resource: lab("白血球数", "2026-11-20", 6_000.0) },
-        Held { hospital: 1, resource: other },
-        Held { hospital: 0, resource: lab("白血球数", "2026-11-24", 6_200.0) },
+        Held {
+            hospital: 0,
+            resource: lab("白血球数", "2026-11-20", 6_000.0),
+        },
+        Held {
+            hospital: 1,
+            resource: other,
+        },
+        Held {
+            hospital: 0,
+            resource: lab("白血球数", "2026-11-24", 6_200.0),
+        },
     ];
     let results = results(&held, today());
     let course = course(&results, "wbc").unwrap();

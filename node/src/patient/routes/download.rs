@@ -58,7 +58,10 @@ async fn whole(people: &People, caller: &Caller, wanted: &[Wanted]) -> Result<Ga
 fn file(name: &str, kind: &str, body: impl Into<Bytes>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, kind))
-        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .insert_header((
+            CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ))
         .insert_header((CACHE_CONTROL, "no-store"))
         .body(body.into())
 }
@@ -168,17 +171,30 @@ pub(super) async fn notebook_file(people: Data<People>, caller: Caller) -> Answe
     let gathered = whole(&people, &caller, &MEDICINES).await?;
     let (_count, records) = notebook_of(&people, &caller, &gathered).await?;
     let body = notebook::file(&records);
-    Ok(file("okusuri-techo.csv", "text/csv; charset=Shift_JIS", body))
+    Ok(file(
+        "okusuri-techo.csv",
+        "text/csv; charset=Shift_JIS",
+        body,
+    ))
 }
 
 /// What the parts of one notebook share: digits of the moment it was asked for.
 fn fourteen_digits(seconds: i64) -> String {
-    format!("{:014}", seconds.unsigned_abs().checked_rem(100_000_000_000_000).unwrap_or(0))
+    format!(
+        "{:014}",
+        seconds
+            .unsigned_abs()
+            .checked_rem(100_000_000_000_000)
+            .unwrap_or(0)
+    )
 }
 
 /// The person, as their chart here names them.
 async fn owner(people: &People, caller: &Caller) -> Result<Owner, Problem> {
-    let patient = people.patient(caller).await.map_err(|error| problem(&error))?;
+    let patient = people
+        .patient(caller)
+        .await
+        .map_err(|error| problem(&error))?;
     let Some(patient) = patient else {
         return Ok(Owner::default());
     };
@@ -186,6 +202,8 @@ async fn owner(people: &People, caller: &Caller) -> Result<Owner, Problem> {
         name: called(&patient).unwrap_or_default(),
         kana: called_in(&patient, "SYL").unwrap_or_default(),
         gender: text(&patient, "gender").unwrap_or_default().to_owned(),
-        born: text(&patient, "birthDate").and_then(When::parse).map(|born| born.day),
+        born: text(&patient, "birthDate")
+            .and_then(When::parse)
+            .map(|born| born.day),
     })
 }

@@ -22,7 +22,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/p/results/{item}", get().to(look::item))
         .route("/p/medicines", get().to(look::medicines))
         .route("/p/medicines/notebook", get().to(download::notebook))
-        .route("/p/medicines/notebook.csv", get().to(download::notebook_file))
+        .route(
+            "/p/medicines/notebook.csv",
+            get().to(download::notebook_file),
+        )
         .route("/p/documents", get().to(look::documents))
         .route("/p/settings", get().to(look::settings))
         .route("/p/help", get().to(look::help))
@@ -35,9 +38,11 @@ pub fn configure(config: &mut ServiceConfig) {
 /// Why a page is not shown, as a person may know it.
 fn problem(error: &GatherError) -> Problem {
     match error {
-        GatherError::NotAPerson | GatherError::Linkage(LinkageError::NoPerson) => {
-            Problem::new(StatusCode::FORBIDDEN, "forbidden", "Only for enrolled people")
-        }
+        GatherError::NotAPerson | GatherError::Linkage(LinkageError::NoPerson) => Problem::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "Only for enrolled people",
+        ),
         other => {
             tracing::error!("a person's page was not shown: {other}");
             Problem::new(

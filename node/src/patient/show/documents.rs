@@ -94,7 +94,9 @@ fn visit(page: &Sheet, gathered: &Gathered, one: Visit) -> Line {
         true => page.t("patient-visit-stay"),
         false => page.t("patient-visit-out"),
     };
-    let until = one.until.map(|until| page.t1("patient-visit-until", "day", long(page, until)));
+    let until = one
+        .until
+        .map(|until| page.t1("patient-visit-until", "day", long(page, until)));
     Line {
         day: long(page, one.from),
         kind,

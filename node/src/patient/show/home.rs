@@ -76,7 +76,9 @@ impl HomePage {
             new_results: fresh.len(),
             medicines: listed.map(|one| taken(page, gathered, one)).collect(),
             more_medicines: medicines.len().saturating_sub(MOST_MEDICINES),
-            name: patient.and_then(|one| called(&one.resource)).unwrap_or_default(),
+            name: patient
+                .and_then(|one| called(&one.resource))
+                .unwrap_or_default(),
             is_empty: records == 0 && !gathered.is_own_only && gathered.missing.is_empty(),
             next: next.map(|one| of(page, gathered, today, one)),
             page: page.clone(),

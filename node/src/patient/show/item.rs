@@ -79,8 +79,12 @@ impl ItemPage {
         let about = known.map(|item| page.t(&format!("results-{}-about", item.id)));
         Some(Self {
             around: Around::of(page, gathered, &format!("/p/results/{item}")),
-            newest: course.as_ref().map(|course| newest(page, gathered, course.newest)),
-            figure: course.as_ref().and_then(|course| figure(page, gathered, course, &title)),
+            newest: course
+                .as_ref()
+                .map(|course| newest(page, gathered, course.newest)),
+            figure: course
+                .as_ref()
+                .and_then(|course| figure(page, gathered, course, &title)),
             rows: course.map_or_else(Vec::new, |course| rows(page, gathered, &course)),
             title,
             about: about.unwrap_or_default(),
@@ -108,7 +112,11 @@ fn newest(page: &Sheet, gathered: &Gathered, result: &LabResult) -> Newest {
         place: place_on_bar(result),
         bar: page.say(
             "patient-bar",
-            &[("value", &row.value), ("unit", &row.unit), ("range", &range)],
+            &[
+                ("value", &row.value),
+                ("unit", &row.unit),
+                ("range", &range),
+            ],
         ),
         is_corrected: result.is_corrected,
         range,
@@ -134,12 +142,7 @@ fn rows(page: &Sheet, gathered: &Gathered, course: &Course<'_>) -> Vec<Past> {
 }
 
 /// The chart of two or more values; each hospital with its own range.
-fn figure(
-    page: &Sheet,
-    gathered: &Gathered,
-    course: &Course<'_>,
-    title: &str,
-) -> Option<Figure> {
+fn figure(page: &Sheet, gathered: &Gathered, course: &Course<'_>, title: &str) -> Option<Figure> {
     if course.drawn.len() < 2 {
         return None;
     }

@@ -88,9 +88,13 @@ pub(super) fn taken(page: &Sheet, gathered: &Gathered, medicine: &Medicine) -> T
 
 fn left(page: &Sheet, medicine: &Medicine) -> String {
     match (medicine.days_left, medicine.until) {
-        (Some(days), Some(until)) => {
-            page.t2("patient-days-left", "count", days, "day", short(page, until))
-        }
+        (Some(days), Some(until)) => page.t2(
+            "patient-days-left",
+            "count",
+            days,
+            "day",
+            short(page, until),
+        ),
         (None, Some(until)) => page.t1("patient-until", "day", short(page, until)),
         _ => String::new(),
     }
@@ -103,7 +107,10 @@ pub(super) fn intolerance(page: &Sheet, gathered: &Gathered, allergy: &Allergy) 
         reactions: allergy.reactions.join("、"),
         is_grave: allergy.is_grave,
         is_suspected: allergy.is_suspected,
-        since: allergy.since.map(|since| long(page, since)).unwrap_or_default(),
+        since: allergy
+            .since
+            .map(|since| long(page, since))
+            .unwrap_or_default(),
         hospital: chip(gathered, allergy.hospital),
     }
 }
@@ -117,9 +124,16 @@ impl MedicinesPage {
         let past = medicines.past.iter().take(MOST_PAST);
         Self {
             around: Around::of(page, gathered, "/p/medicines"),
-            now: medicines.now.iter().map(|one| taken(page, gathered, one)).collect(),
+            now: medicines
+                .now
+                .iter()
+                .map(|one| taken(page, gathered, one))
+                .collect(),
             past: past.map(|one| taken(page, gathered, one)).collect(),
-            allergies: allergies.iter().map(|one| intolerance(page, gathered, one)).collect(),
+            allergies: allergies
+                .iter()
+                .map(|one| intolerance(page, gathered, one))
+                .collect(),
             page: page.clone(),
         }
     }
@@ -167,7 +181,13 @@ impl NotebookPage {
         };
         let of = codes.len();
         let numbered = codes.into_iter().enumerate().map(|(at, svg)| Code {
-            title: page.t2("patient-notebook-code", "at", at.saturating_add(1), "of", of),
+            title: page.t2(
+                "patient-notebook-code",
+                "at",
+                at.saturating_add(1),
+                "of",
+                of,
+            ),
             svg: Safe(svg),
         });
         Self {

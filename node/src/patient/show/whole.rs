@@ -55,8 +55,14 @@ impl WholePage {
             name,
             born: page.day(&born),
             printed: page.moment(now),
-            allergies: intolerances.iter().map(|one| intolerance(page, gathered, one)).collect(),
-            medicines: taken_now.iter().map(|one| taken(page, gathered, one)).collect(),
+            allergies: intolerances
+                .iter()
+                .map(|one| intolerance(page, gathered, one))
+                .collect(),
+            medicines: taken_now
+                .iter()
+                .map(|one| taken(page, gathered, one))
+                .collect(),
             cut_results: found.len().saturating_sub(MOST_RESULTS),
             results: found
                 .iter()

@@ -48,10 +48,11 @@ impl Ward {
         let home = Home::on(database.clone());
         let access = Access::new(Audit::new(database.clone()), home.clock.clone());
         let (opened, clock, me) = (database.clone(), home.clock.clone(), home.minato.id.clone());
-        let records =
-            std::thread::spawn(move || Records::open(opened, clock, &me, Validator::off()).unwrap())
-                .join()
-                .unwrap();
+        let records = std::thread::spawn(move || {
+            Records::open(opened, clock, &me, Validator::off()).unwrap()
+        })
+        .join()
+        .unwrap();
         let linkage = Linkage::new(database, home.clock.clone(), home.minato.id.clone());
         let alone = alone(&home, &access, &records).await;
         let people = People::new(PeopleParts {
@@ -218,7 +219,11 @@ async fn a_path_that_is_no_item_is_no_page() {
     let scratch = sqlite();
     let ward = Ward::open(scratch.database.clone()).await;
     let hana = ward.person("h", "花").await;
-    for path in ["/p/results/..%2f..", "/p/results/%3Cscript%3E", "/p/results/x-0011223344556677"] {
+    for path in [
+        "/p/results/..%2f..",
+        "/p/results/%3Cscript%3E",
+        "/p/results/x-0011223344556677",
+    ] {
         let reply = ward.get(&hana, path).await;
         assert_eq!(reply.status, StatusCode::NOT_FOUND, "{path}");
     }

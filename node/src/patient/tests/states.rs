@@ -25,13 +25,26 @@ fn missing(why: Why) -> Gathered {
 }
 
 fn results_of(gathered: &Gathered) -> String {
-    html(&ResultsPage::new(&sheet(Language::Ja), gathered, today(), 0))
+    html(&ResultsPage::new(
+        &sheet(Language::Ja),
+        gathered,
+        today(),
+        0,
+    ))
 }
 
 #[test]
 fn results_say_high_in_words_and_whose_they_are() {
     let said = results_of(&two(vec![(1, high())]));
-    for text in ["2026年11月25日(水)", "雪見病院", "HbA1c(NGSP)", "7.1", "高い", "新着", "/p/results/hba1c"] {
+    for text in [
+        "2026年11月25日(水)",
+        "雪見病院",
+        "HbA1c(NGSP)",
+        "7.1",
+        "高い",
+        "新着",
+        "/p/results/hba1c",
+    ] {
         assert!(said.contains(text), "{text}");
     }
 }
@@ -78,7 +91,12 @@ fn the_own_chart_alone_says_so_and_fetches_the_rest() {
 
 #[test]
 fn an_item_is_explained_and_held_against_its_own_hospitals_range() {
-    let page = ItemPage::new(&sheet(Language::Ja), &two(vec![(0, high())]), today(), "hba1c");
+    let page = ItemPage::new(
+        &sheet(Language::Ja),
+        &two(vec![(0, high())]),
+        today(),
+        "hba1c",
+    );
     let said = html(&page.unwrap());
     for text in [
         "過去1〜2か月の血糖の平均",
@@ -104,7 +122,11 @@ fn medicines_say_how_many_days_are_left_and_which_are_double() {
         (1, prescription("アムロジピン錠5mg", "2026-11-22")),
         (0, prescription("前の薬", "2026-01-01")),
     ]);
-    let said = html(&MedicinesPage::new(&sheet(Language::Ja), &gathered, today()));
+    let said = html(&MedicinesPage::new(
+        &sheet(Language::Ja),
+        &gathered,
+        today(),
+    ));
     for text in [
         "アムロジピン錠5mg",
         "あと4日分(2026/12/3まで)",
@@ -123,7 +145,11 @@ fn home_shows_the_next_appointment_first() {
         "resourceType": "Appointment", "status": "booked", "start": "2026-12-08T10:30:00+09:00",
         "serviceType": [{"text": "内科"}], "patientInstruction": "朝食を抜いて来てください",
     });
-    let all = vec![(0, next), (0, high()), (0, prescription("薬", "2026-11-20"))];
+    let all = vec![
+        (0, next),
+        (0, high()),
+        (0, prescription("薬", "2026-11-20")),
+    ];
     let said = html(&HomePage::new(&sheet(Language::Ja), &two(all), today()));
     let at = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text}"));
     assert!(at("2026年12月8日(火) 10:30") < at("HbA1c"));
@@ -144,7 +170,10 @@ fn documents_name_their_kind_and_hospital() {
         "type": {"coding": [{"code": "57133-1"}], "text": "診療情報提供書"},
         "author": [{"display": "林 恵子"}],
     });
-    let said = html(&DocumentsPage::new(&sheet(Language::Ja), &two(vec![(1, letter)])));
+    let said = html(&DocumentsPage::new(
+        &sheet(Language::Ja),
+        &two(vec![(1, letter)]),
+    ));
     for text in ["診療情報提供書", "紹介状", "雪見病院", "林 恵子"] {
         assert!(said.contains(text), "{text}");
     }
@@ -154,7 +183,13 @@ fn documents_name_their_kind_and_hospital() {
 fn settings_and_help_are_whole_in_both_languages() {
     for language in [Language::Ja, Language::En] {
         let settings = html(&SettingsPage::new(&sheet(language)));
-        for path in ["/account", "/p/consent", "/p/print", "/p/download/fhir.json", "/preferences"] {
+        for path in [
+            "/account",
+            "/p/consent",
+            "/p/print",
+            "/p/download/fhir.json",
+            "/preferences",
+        ] {
             assert!(settings.contains(path), "{path}");
         }
         let help = html(&HelpPage::new(&sheet(language)));
@@ -175,8 +210,18 @@ const HOSTILE: [&str; 5] = [
 
 /// Members whose texts make a resource what it is; every other text is replaced.
 const KEPT: [&str; 12] = [
-    "resourceType", "status", "code", "system", "url", "start", "effectiveDateTime", "authoredOn",
-    "issued", "intent", "onsetDateTime", "date",
+    "resourceType",
+    "status",
+    "code",
+    "system",
+    "url",
+    "start",
+    "effectiveDateTime",
+    "authoredOn",
+    "issued",
+    "intent",
+    "onsetDateTime",
+    "date",
 ];
 
 fn poison(value: &mut Value, with: &str) {
@@ -229,7 +274,13 @@ fn nothing_that_stands_in_a_chart_becomes_markup() {
             html(&ItemPage::new(&page, &gathered, today(), &item).unwrap()),
             html(&MedicinesPage::new(&page, &gathered, today())),
             html(&DocumentsPage::new(&page, &gathered)),
-            html(&WholePage::new(&page, &gathered, owner.clone(), today(), now)),
+            html(&WholePage::new(
+                &page,
+                &gathered,
+                owner.clone(),
+                today(),
+                now,
+            )),
         ] {
             for markup in ["<script>alert", "<img", "<iframe", "<svg onload"] {
                 assert!(!said.contains(markup), "{markup} of {hostile}");
@@ -241,7 +292,12 @@ fn nothing_that_stands_in_a_chart_becomes_markup() {
 #[test]
 fn a_page_of_a_full_chart_stays_below_a_hundred_kilobytes() {
     let many = (0..3_000).map(|at| {
-        let day = format!("20{:02}-{:02}-{:02}", 10 + at % 16, 1 + at % 12, 1 + at % 28);
+        let day = format!(
+            "20{:02}-{:02}-{:02}",
+            10 + at % 16,
+            1 + at % 12,
+            1 + at % 28
+        );
         (at % 2, lab(&format!("検査{}", at % 90), &day, 1.0))
     });
     let prescribed = (0..300).map(|at| {

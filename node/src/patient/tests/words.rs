@@ -24,7 +24,15 @@ fn no_explanation_names_a_limit_or_tells_what_to_do() {
     let page = sheet(Language::Ja);
     for item in ITEMS {
         let about = page.t(&format!("results-{}-about", item.id));
-        for word in ["以上", "以下", "未満", "異常", "してください", "mg/dL", "診断"] {
+        for word in [
+            "以上",
+            "以下",
+            "未満",
+            "異常",
+            "してください",
+            "mg/dL",
+            "診断",
+        ] {
             assert!(!about.contains(word), "{}: {about}", item.id);
         }
     }

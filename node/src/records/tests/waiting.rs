@@ -17,8 +17,9 @@ async fn waiting(house: &House, chart: &str) -> Permit {
         id: crate::identity::PersonId::random(),
         patient: patient.unwrap(),
     };
-    let access = Access::new(Audit::new(house.database.clone()), house.clock.clone())
-        .releasing(LabRelease::after(Duration::from_secs(DELAY_SECONDS.unsigned_abs())));
+    let access = Access::new(Audit::new(house.database.clone()), house.clock.clone()).releasing(
+        LabRelease::after(Duration::from_secs(DELAY_SECONDS.unsigned_abs())),
+    );
     let act = Act::Search {
         kind: "Observation",
         patient,
@@ -68,17 +69,29 @@ async fn everything_told(house: &House, permit: &Permit) -> Vec<String> {
         ("Observation", &[("_total", "accurate"), ("_count", "1")]),
         ("Observation", &[("_summary", "count")]),
         ("Observation", &[("_sort", "date"), ("_count", "50")]),
-        ("Observation", &[("code", "a"), ("_revinclude", "DiagnosticReport:result")]),
+        (
+            "Observation",
+            &[("code", "a"), ("_revinclude", "DiagnosticReport:result")],
+        ),
         ("Observation", &[("_lastUpdated", "gt2026-01-01")]),
-        ("DiagnosticReport", &[("result.code", "a"), ("_total", "accurate")]),
-        ("DiagnosticReport", &[("_include", "DiagnosticReport:result")]),
+        (
+            "DiagnosticReport",
+            &[("result.code", "a"), ("_total", "accurate")],
+        ),
+        (
+            "DiagnosticReport",
+            &[("_include", "DiagnosticReport:result")],
+        ),
         ("MedicationRequest", &[("_total", "accurate")]),
     ];
     for (kind, pairs) in searches {
         let query = SearchQuery::parse(ResourceType::named(kind).unwrap(), pairs).unwrap();
         let page = house.records.search(permit, query).await.unwrap();
         let names = |entries: &[Entry]| -> Vec<String> {
-            entries.iter().map(|entry| entry.address.to_string()).collect()
+            entries
+                .iter()
+                .map(|entry| entry.address.to_string())
+                .collect()
         };
         told.push(format!(
             "{kind} {pairs:?}: {:?} {:?} {:?} {}",
@@ -90,7 +103,11 @@ async fn everything_told(house: &House, permit: &Permit) -> Vec<String> {
     }
     told.extend(house.whole_past(permit, HistoryOf::System, "2").await);
     let results = ResourceType::named("Observation").unwrap();
-    told.extend(house.whole_past(permit, HistoryOf::Kind(results), "50").await);
+    told.extend(
+        house
+            .whole_past(permit, HistoryOf::Kind(results), "50")
+            .await,
+    );
     told.extend(house.all_of(permit, "Patient/p", "2").await);
     told
 }
@@ -104,7 +121,11 @@ async fn what_waits_is_told_by_no_search_count_order_history_or_everything() {
         let house = chart(database, true).await;
         let permit = waiting(&house, "Patient/p").await;
         assert_eq!(everything_told(&house, &permit).await, expected);
-        for id in ["Observation/fresh", "Observation/slow", "DiagnosticReport/fresh-report"] {
+        for id in [
+            "Observation/fresh",
+            "Observation/slow",
+            "DiagnosticReport/fresh-report",
+        ] {
             let read = house.records.read(&permit, &address(id)).await;
             assert!(matches!(read, Err(RecordsError::NotFound)), "{id}");
         }
@@ -155,7 +176,10 @@ async fn a_result_inside_another_resource_waits_with_it() {
     holder["contained"] = json!([inner]);
     house.put(&holder).await;
     let permit = waiting(&house, "Patient/p").await;
-    let read = house.records.read(&permit, &address("MedicationRequest/holder")).await;
+    let read = house
+        .records
+        .read(&permit, &address("MedicationRequest/holder"))
+        .await;
     assert!(matches!(read, Err(RecordsError::NotFound)));
 }
 
