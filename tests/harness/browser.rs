@@ -114,6 +114,18 @@ impl Browser {
         self.client.current_url().await.unwrap().to_string()
     }
 
+    /// Waits until it is no longer at a page whose path begins so, 15 seconds at most.
+    pub async fn leaves(&self, path: &str) {
+        for _ in 0..150 {
+            let at = self.client.current_url().await.unwrap();
+            if !at.path().starts_with(path) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("still at {}:\n{}", self.at().await, self.text("body").await);
+    }
+
     /// Waits until `css` is there, 15 seconds at most.
     pub async fn wait_for(&self, css: &str) {
         let found = self
