@@ -15,6 +15,8 @@ use super::fhir::{Held, When};
 use crate::access::{Access, AccessRefusal, Act, Permit};
 use crate::database::DatabaseError;
 use crate::federation::Federation;
+use crate::federation::own_view::OwnViewError;
+use crate::federation::query::QueryError;
 use crate::identity::{Caller, PersonId};
 use crate::linkage::{Linkage, LinkageError};
 use crate::records::{Address, Records, RecordsError, ResourceType, SearchQuery};
@@ -160,9 +162,15 @@ pub(super) enum GatherError {
     /// The links cannot be read.
     #[error(transparent)]
     Linkage(#[from] LinkageError),
+    /// The own view cannot be asked.
+    #[error(transparent)]
+    OwnView(#[from] OwnViewError),
     /// An answer cannot be written down, so it is not shown.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// What is asked is no question: a mistake of this program.
+    #[error("the question: {0}")]
+    Question(#[from] QueryError),
 }
 
 /// What the pages of people stand on.
