@@ -8,8 +8,8 @@
     reason = "tests fail by panicking"
 )]
 
-mod importing;
 mod entering;
+mod importing;
 mod pages;
 mod sending;
 
@@ -215,7 +215,13 @@ fn export() -> Vec<u8> {
         half("BloodPressureDiastolic", "76"),
     ];
     xml(&[
-        record("BodyMass", "kg", "61.5", "花子の体重計", "2023-01-14 07:00:58 +0900"),
+        record(
+            "BodyMass",
+            "kg",
+            "61.5",
+            "花子の体重計",
+            "2023-01-14 07:00:58 +0900",
+        ),
         record("BodyMass", "lb", "135.6", "花子の体重計", AT),
         record("HeartRate", "count/min", "72", "花子のApple Watch", AT),
         pressure.concat(),

@@ -23,7 +23,13 @@ impl DeletePage {
         Self {
             id: one.id.clone(),
             kind: kind.as_str(),
-            why: page.t2("vitals-delete-why", "value", value, "when", when(&page, one)),
+            why: page.t2(
+                "vitals-delete-why",
+                "value",
+                value,
+                "when",
+                when(&page, one),
+            ),
             page,
         }
     }

@@ -66,7 +66,10 @@ impl EnterPage {
             false => self.entry.value.clone(),
         };
         let unit = self.unit.clone();
-        self.asks = Some(self.page.t2("vitals-sure-why", "value", value, "unit", unit));
+        self.asks = Some(
+            self.page
+                .t2("vitals-sure-why", "value", value, "unit", unit),
+        );
         self
     }
 

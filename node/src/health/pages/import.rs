@@ -131,8 +131,12 @@ impl JobPart {
             saved_so_far: (upload.state == State::Saving)
                 .then(|| page.t1("vitals-job-saving-now", "count", count(counts.saved))),
             offers: offers.collect(),
-            from: proposed.from.map_or_else(String::new, |day| day.as_str().to_owned()),
-            to: proposed.to.map_or_else(String::new, |day| day.as_str().to_owned()),
+            from: proposed
+                .from
+                .map_or_else(String::new, |day| day.as_str().to_owned()),
+            to: proposed
+                .to
+                .map_or_else(String::new, |day| day.as_str().to_owned()),
             exported: report
                 .exported_at
                 .as_deref()
@@ -185,7 +189,9 @@ fn skipped(page: &Sheet, report: &crate::health::upload::Report) -> Vec<String> 
     let mut lines: Vec<String> = report
         .skipped
         .iter()
-        .map(|(reason, number)| page.t1(&format!("vitals-skipped-{reason}"), "count", count(*number)))
+        .map(|(reason, number)| {
+            page.t1(&format!("vitals-skipped-{reason}"), "count", count(*number))
+        })
         .collect();
     if report.duplicates > 0 {
         lines.push(page.t1("vitals-preview-twice", "count", count(report.duplicates)));

@@ -56,7 +56,10 @@ async fn an_unusual_value_is_asked_about_and_saved_when_it_is_so() {
         assert_eq!(kept, Kept::Saved);
         heavy.value = "3000".to_owned();
         let refused = site.health.enter(&site.hana, &heavy).await;
-        assert!(matches!(refused, Err(HealthError::Entered(Entered::Impossible))));
+        assert!(matches!(
+            refused,
+            Err(HealthError::Entered(Entered::Impossible))
+        ));
     })
     .await;
 }
@@ -67,17 +70,45 @@ async fn a_correction_takes_the_place_of_what_it_corrects() {
         let site = Site::on(database).await;
         let wrong = entry("body-mass", "16.5");
         site.health.enter(&site.hana, &wrong).await.unwrap();
-        let id = site.observations(&site.hana).await[0]["id"].as_str().unwrap().to_owned();
+        let id = site.observations(&site.hana).await[0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         let mut right = entry("body-mass", "61.5");
         right.replaces = id;
         site.health.enter(&site.hana, &right).await.unwrap();
         // The same once more takes nothing away.
-        let id = site.observations(&site.hana).await[0]["id"].as_str().unwrap().to_owned();
+        let id = site.observations(&site.hana).await[0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         right.replaces = id;
         site.health.enter(&site.hana, &right).await.unwrap();
         let all = site.observations(&site.hana).await;
         assert_eq!(all.len(), 1);
         assert_eq!(all[0]["valueQuantity"]["value"], 61.5);
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn the_steps_of_a_day_can_be_corrected_downwards() {
+    on_each_async(async |database| {
+        let site = Site::on(database).await;
+        site.health
+            .enter(&site.hana, &entry("steps", "43210"))
+            .await
+            .unwrap();
+        let all = site.observations(&site.hana).await;
+        let mut right = entry("steps", "4321");
+        right.replaces = all[0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(
+            site.health.enter(&site.hana, &right).await.unwrap(),
+            Kept::Saved
+        );
+        let all = site.observations(&site.hana).await;
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0]["valueQuantity"]["value"], 4321);
     })
     .await;
 }
@@ -117,8 +148,14 @@ async fn what_a_hospital_measured_is_shown_and_neither_corrected_nor_deleted() {
 async fn a_person_deletes_their_own_and_nobody_else_s() {
     on_each_async(async |database| {
         let site = Site::on(database).await;
-        site.health.enter(&site.hana, &entry("body-mass", "61.5")).await.unwrap();
-        let id = site.observations(&site.hana).await[0]["id"].as_str().unwrap().to_owned();
+        site.health
+            .enter(&site.hana, &entry("body-mass", "61.5"))
+            .await
+            .unwrap();
+        let id = site.observations(&site.hana).await[0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         for stranger in [&site.taro] {
             let deleted = site.health.delete(stranger, &id).await;
             assert_eq!(deleted.unwrap_err().code(), "not-found");

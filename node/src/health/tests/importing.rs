@@ -38,7 +38,12 @@ async fn nothing_is_saved_before_the_person_has_seen_it_and_a_second_upload_adds
         assert_eq!((saved.counts.saved, saved.counts.duplicates), (4, 0));
         assert_eq!(site.observations(&site.hana).await.len(), 4);
         // Its file is gone.
-        assert_eq!(std::fs::read_dir(site.folder.path().join("vitals")).unwrap().count(), 0);
+        assert_eq!(
+            std::fs::read_dir(site.folder.path().join("vitals"))
+                .unwrap()
+                .count(),
+            0
+        );
 
         let again = site.bring(&site.hana, &export()).await;
         assert_eq!((again.counts.saved, again.counts.duplicates), (0, 4));
@@ -62,7 +67,15 @@ async fn only_the_chosen_kinds_and_days_are_saved_and_a_year_is_proposed() {
         let all = site.observations(&site.hana).await;
         assert_eq!(all[0]["valueQuantity"]["value"], 61.51);
         // What was chosen once is chosen.
-        let late = site.health.save(&site.hana, &id, Choice { kinds: vec![], from: None, to: None });
+        let late = site.health.save(
+            &site.hana,
+            &id,
+            Choice {
+                kinds: vec![],
+                from: None,
+                to: None,
+            },
+        );
         assert!(matches!(late.await, Err(HealthError::State)));
     })
     .await;
@@ -72,7 +85,12 @@ async fn only_the_chosen_kinds_and_days_are_saved_and_a_year_is_proposed() {
 async fn undoing_an_upload_deletes_what_it_brought_and_nothing_else() {
     on_each_async(async |database| {
         let site = Site::on(database).await;
-        let first = site.bring(&site.hana, &xml(&[record("BodyMass", "kg", "61.5", "x", AT)])).await;
+        let first = site
+            .bring(
+                &site.hana,
+                &xml(&[record("BodyMass", "kg", "61.5", "x", AT)]),
+            )
+            .await;
         let more = [
             record("BodyMass", "kg", "61.5", "x", AT),
             record("BodyMass", "kg", "62.5", "y", AT),
@@ -103,7 +121,13 @@ async fn a_day_s_total_grows_with_a_later_export_and_never_shrinks() {
         let steps = |count: &str| xml(&[record("StepCount", "count", count, "iPhone", AT)]);
         site.bring(&site.hana, &steps("1000")).await;
         assert_eq!(site.bring(&site.hana, &steps("4000")).await.counts.saved, 1);
-        assert_eq!(site.bring(&site.hana, &steps("2000")).await.counts.duplicates, 1);
+        assert_eq!(
+            site.bring(&site.hana, &steps("2000"))
+                .await
+                .counts
+                .duplicates,
+            1
+        );
         let all = site.observations(&site.hana).await;
         assert_eq!(all.len(), 1);
         assert_eq!(all[0]["valueQuantity"]["value"], 4000);
@@ -138,7 +162,11 @@ async fn an_upload_is_nobody_else_s_and_two_people_do_not_share_measurements() {
         let not_found = |done: Result<(), HealthError>| {
             assert!(matches!(done, Err(HealthError::NotFound)));
         };
-        let choice = Choice { kinds: vec!["body-mass".into()], from: None, to: None };
+        let choice = Choice {
+            kinds: vec!["body-mass".into()],
+            from: None,
+            to: None,
+        };
         not_found(site.health.upload(&site.taro, &hana.id).await.map(drop));
         not_found(site.health.save(&site.taro, &hana.id, choice).await);
         not_found(site.health.undo(&site.taro, &hana.id).await);
@@ -177,7 +205,12 @@ async fn what_cannot_be_read_says_why_and_leaves_nothing_behind() {
         let large = vec![b' '; (4 << 20) + 1];
         let large = site.send(&site.hana, &large).await;
         assert!(matches!(large, Err(HealthError::TooLarge)));
-        assert_eq!(std::fs::read_dir(site.folder.path().join("vitals")).unwrap().count(), 0);
+        assert_eq!(
+            std::fs::read_dir(site.folder.path().join("vitals"))
+                .unwrap()
+                .count(),
+            0
+        );
     })
     .await;
 }
@@ -193,7 +226,12 @@ async fn a_newer_upload_takes_the_place_of_one_that_waits() {
         let old = site.rested(&site.hana, &old).await;
         assert_eq!(old.reason.as_deref(), Some("replaced"));
         site.health.discard(&site.hana, &new).await.unwrap();
-        assert_eq!(std::fs::read_dir(site.folder.path().join("vitals")).unwrap().count(), 0);
+        assert_eq!(
+            std::fs::read_dir(site.folder.path().join("vitals"))
+                .unwrap()
+                .count(),
+            0
+        );
     })
     .await;
 }
@@ -206,12 +244,19 @@ async fn what_a_fall_broke_off_is_gone_on_with_and_counted_once() {
         let ready = site.rested(&site.hana, &id).await;
         let file = site.folder.path().join("vitals").join(id.as_str());
         let bytes = std::fs::read(&file).unwrap();
-        let choice = Choice { from: None, to: None, ..ready.report.unwrap().proposed() };
+        let choice = Choice {
+            from: None,
+            to: None,
+            ..ready.report.unwrap().proposed()
+        };
         site.health.save(&site.hana, &id, choice).await.unwrap();
         site.rested(&site.hana, &id).await;
         // As if it had fallen after the last batch: saved, but not said so.
         std::fs::write(&file, bytes).unwrap();
-        site.health.step(&id, (State::Saved, State::Saving)).await.unwrap();
+        site.health
+            .step(&id, (State::Saved, State::Saving))
+            .await
+            .unwrap();
         let abandoned = site.health.receive(&site.taro).await.unwrap().id().clone();
         std::fs::write(site.folder.path().join("vitals").join("a name"), b"").unwrap();
 

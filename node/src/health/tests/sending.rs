@@ -17,7 +17,11 @@ fn body() -> Vec<u8> {
 async fn a_phone_sends_with_its_token_and_sending_again_adds_nothing() {
     on_each_async(async |database| {
         let site = Site::on(database).await;
-        let token = site.health.make_token(&site.hana, " わたしの iPhone ").await.unwrap();
+        let token = site
+            .health
+            .make_token(&site.hana, " わたしの iPhone ")
+            .await
+            .unwrap();
         for saved in [1, 0] {
             let holder = site.health.holder(token.reveal()).await.unwrap();
             let counts = site.health.take_in(holder, body()).await.unwrap();
@@ -44,7 +48,10 @@ async fn a_revoked_a_made_up_and_an_ended_person_s_token_are_the_same_to_a_stran
         let ended = site.health.revoke_token(&site.taro, &tokens[0].id).await;
         assert!(matches!(ended, Err(HealthError::NotFound)));
         site.health.holder(token.reveal()).await.unwrap();
-        site.health.revoke_token(&site.hana, &tokens[0].id).await.unwrap();
+        site.health
+            .revoke_token(&site.hana, &tokens[0].id)
+            .await
+            .unwrap();
         let made_up = format!("mbv_{}", "A".repeat(43));
         for stranger in [token.reveal(), &made_up, "", "mbt_x"] {
             let refused = site.health.holder(stranger).await;
@@ -66,7 +73,11 @@ async fn a_token_is_kept_as_a_digest_and_five_are_enough() {
         assert!(matches!(more.map(drop), Err(HealthError::TooManyTokens)));
         site.health.make_token(&site.taro, "x").await.unwrap();
         let lines = site.audit.list(Filter::default()).await.unwrap();
-        assert!(lines.iter().all(|line| !line.detail.to_string().contains("mbv_")));
+        assert!(
+            lines
+                .iter()
+                .all(|line| !line.detail.to_string().contains("mbv_"))
+        );
     })
     .await;
 }
@@ -84,7 +95,10 @@ async fn observations_that_name_somebody_else_become_the_holder_s_own() {
             "valueQuantity": {"value": 61.5, "code": "kg"},
         });
         let holder = site.health.holder(token.reveal()).await.unwrap();
-        let counts = site.health.take_in(holder, hostile.to_string().into_bytes()).await;
+        let counts = site
+            .health
+            .take_in(holder, hostile.to_string().into_bytes())
+            .await;
         assert_eq!(counts.unwrap().saved, 1);
         assert!(site.observations(&site.taro).await.is_empty());
         let all = site.observations(&site.hana).await;
