@@ -41,17 +41,25 @@ pub fn decode_array<const N: usize>(text: impl AsRef<[u8]>) -> Result<[u8; N], B
 }
 
 /// [`decode_array`] for serde fields: `#[serde(with = "base64url::array")]`.
-pub(crate) mod array {
+pub mod array {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(crate) fn serialize<S: Serializer, const N: usize>(
+    /// Writes the one spelling.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer, const N: usize>(
         bytes: &[u8; N],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&super::encode(bytes))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
+    /// Reads the one spelling of exactly `N` bytes.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
         deserializer: D,
     ) -> Result<[u8; N], D::Error> {
         super::decode_array(String::deserialize(deserializer)?).map_err(D::Error::custom)

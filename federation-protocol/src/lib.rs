@@ -1,6 +1,7 @@
 //! What members say to each other and how each proves it: bytes, keys and a time in; verified
 //! values or refusals out. Pure: no clock, no sockets, no files, no log.
 
+pub mod accesses;
 pub mod base64url;
 pub mod category;
 pub mod consent;

@@ -3,12 +3,16 @@
 
 use proptest::prelude::*;
 
+#[path = "../fuzz/bodies/accesses.rs"]
+mod accesses;
 #[path = "../fuzz/bodies/checkpoint.rs"]
 mod checkpoint;
 #[path = "../fuzz/bodies/directory.rs"]
 mod directory;
 #[path = "../fuzz/bodies/emergency.rs"]
 mod emergency;
+#[path = "../fuzz/bodies/grants.rs"]
+mod grants;
 #[path = "../fuzz/bodies/joining.rs"]
 mod joining;
 #[path = "../fuzz/bodies/linking.rs"]
@@ -56,6 +60,25 @@ proptest! {
         let notice = "\"id\":\"0197c000-0000-7000-8000-000000000001\",\"patient\":\"pp:BwcHBwcHBwcHBwcHBwcHBw\"";
         let asker = "\"asker\":\"urn:musubi:member:0110000001\",\"practitioner\":\"dr-1\"";
         emergency::run(format!("{{{notice},{asker},{why},\"at\":1,\"shown\":2{rest}}}").as_bytes());
+    }
+
+    #[test]
+    fn accesses_never_panics(data in inputs(), rest in "(,\"[a-z_]{1,9}\":[0-9\\[\\]\"a-z]{0,9}){0,2}") {
+        accesses::run(&data);
+        let asked = "\"patient\":\"pp:BwcHBwcHBwcHBwcHBwcHBw\",\"since\":5,\"known\":7";
+        accesses::run(format!("{{{asked}{rest}}}").as_bytes());
+        let note = "urn:x\\n5\\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\\n\\n\u{2014} urn:x AAAAAA==\\n";
+        let told = format!("\"checkpoint\":\"{note}\",\"consistency\":[],\"accesses\":[],\"more\":false");
+        accesses::run(format!("{{{told}{rest}}}").as_bytes());
+    }
+
+    #[test]
+    fn grants_never_panics(data in inputs(), rest in "(,\"[a-z_]{1,9}\":[0-9\\[\\]\"a-z]{0,9}){0,2}") {
+        grants::run(&data);
+        let asked = "\"code\":\"7K2QX9D4HM\",\"purpose\":\"TREAT\",\"categories\":[\"lab\"]";
+        grants::run(format!("{{{asked}{rest}}}").as_bytes());
+        let told = "\"pending\":\"EhISEhISEhISEhISEhISEg\",\"home\":\"urn:musubi:member:0110000001\"";
+        grants::run(format!("{{{told},\"purpose\":\"TREAT\",\"expires\":5{rest}}}").as_bytes());
     }
 
     #[test]

@@ -10,7 +10,9 @@ use federation_protocol::emergency::{
     InsuredPerson, Reason, ReasonCode,
 };
 use federation_protocol::evidence::Decision;
-use federation_protocol::grants::{GrantReply, GrantRequest, GrantedToken, PlainCode};
+use federation_protocol::grants::{
+    GrantReply, GrantRequest, GrantedToken, PendingReply, PlainCode, Witness,
+};
 use federation_protocol::keys::{KeyId, SecretKey};
 use federation_protocol::link::PatientHandle;
 use federation_protocol::linking::comparison::{BirthFacts, Blind, Meeting, Sex};
@@ -312,11 +314,40 @@ fn member(code: &str) -> MemberId {
 fn grants() {
     let request = GrantRequest {
         code: Some(PlainCode::read("7K2QX-9D4HM")),
+        pending: None,
         grant_id: None,
         purpose: Purpose::Treat,
         categories: vec![Category::Lab, Category::Rx],
         practitioner: Some(practitioner()),
+        name: Some("佐藤 一郎".into()),
+        witness: None,
     };
+    let witnessed = GrantRequest {
+        name: None,
+        witness: Some(Witness {
+            id: "ns-7".into(),
+            role: "nurse".into(),
+            text: federation_protocol::digest::sha256("港病院が検査とくすりを見ます。".as_bytes()),
+            until: NOW.plus_seconds(8 * 3_600),
+        }),
+        ..request.clone()
+    };
+    let pending = PendingReply {
+        pending: base64url::encode([19_u8; 16]),
+        home: home().id,
+        purpose: Purpose::Treat,
+        expires: NOW.plus_seconds(300),
+    };
+    let comeback = GrantRequest {
+        code: None,
+        pending: Some(pending.pending.clone()),
+        name: None,
+        ..request.clone()
+    };
+    for body in [&request, &witnessed, &comeback] {
+        let json = serde_json::to_vec(body).unwrap();
+        assert_eq!(GrantRequest::from_json(&json).as_ref(), Ok(body));
+    }
     let reply = GrantReply {
         grant: base64url::encode([18_u8; 16]),
         home: home().id,
@@ -332,6 +363,9 @@ fn grants() {
     };
     check(&[
         ("grant-request", pretty(&request)),
+        ("grant-request-witnessed", pretty(&witnessed)),
+        ("grant-pending", pretty(&pending)),
+        ("grant-request-pending", pretty(&comeback)),
         ("grant-reply", pretty(&reply)),
     ]);
 }

@@ -17,13 +17,14 @@ use federation_service::outbound::issuer::IssuerError;
 use federation_service::tls::{Shown, TlsError};
 use federation_service::words::PageError;
 
-use crate::access::{Access, HousePolicy};
+use crate::access::{Access, HousePolicy, LabRelease};
 use crate::audit::{Audit, Kind, Line};
 use crate::clinic::{Clinic, ClinicParts};
 use crate::config::Config;
 use crate::consent::Consents;
 use crate::database::backup::{BeforeChange, Folder, Occasion};
 use crate::database::{Company, Database, DatabaseError};
+use crate::desk::{Reception, ReceptionParts};
 use crate::emergency::Emergency;
 use crate::export::{ExportError, Exports};
 use crate::federation::certificates::{CertificateSettings, Certificates};
@@ -39,7 +40,9 @@ use crate::identity::{Identity, IdentityParts};
 use crate::keys::{Keys, KeysError};
 use crate::linkage::Linkage;
 use crate::metrics::Metrics;
+use crate::operations::Operations;
 use crate::pages::{self, Audience, Pages};
+use crate::patient::{People, PeopleParts};
 use crate::records::{ChartNumbers, Indexing, Records, Validator};
 use crate::server::{Addresses, House, ListenError, Listeners, Readiness};
 
@@ -144,7 +147,8 @@ impl Rooms {
             me.clone(),
             endpoint,
         );
-        let access = Access::new(audit.clone(), Arc::clone(&clock));
+        let release = LabRelease::after(config.lab_release_delay);
+        let access = Access::new(audit.clone(), Arc::clone(&clock)).releasing(release);
         let records = Records::open(database.clone(), Arc::clone(&clock), &me, validator.clone())?;
         let linkage = Linkage::new(database.clone(), Arc::clone(&clock), me.clone());
         let emergency = Emergency::new(
@@ -318,6 +322,15 @@ impl Node {
         let health = open_health(&rooms);
         let house = House {
             exports: exports.clone(),
+            people: people(&rooms, &federation),
+            reception: reception(&rooms, &federation),
+            operations: Operations {
+                access: rooms.access.clone(),
+                audit: rooms.audit.clone(),
+                emergency: rooms.emergency.clone(),
+                federation: Arc::clone(&federation),
+                clock: Arc::clone(&rooms.clock),
+            },
             health: health.clone(),
             clinic: Clinic::new(ClinicParts {
                 clock: Arc::clone(&rooms.clock),
@@ -395,6 +408,33 @@ impl Node {
     }
 }
 
+/// What the pages of people stand on.
+fn people(rooms: &Rooms, federation: &Arc<Federation>) -> People {
+    People::new(PeopleParts {
+        me: rooms.me.clone(),
+        name: rooms.config.organization.name.clone(),
+        clock: Arc::clone(&rooms.clock),
+        access: rooms.access.clone(),
+        records: rooms.records.clone(),
+        linkage: rooms.linkage.clone(),
+        federation: Arc::clone(federation),
+    })
+}
+
+/// What the registration desk stands on.
+fn reception(rooms: &Rooms, federation: &Arc<Federation>) -> Reception {
+    let patient = &rooms.config.patient;
+    Reception::new(ReceptionParts {
+        me: rooms.me.clone(),
+        people: patient.public_origin(patient.bind.port()),
+        access: rooms.access.clone(),
+        records: rooms.records.clone(),
+        linkage: rooms.linkage.clone(),
+        identity: rooms.identity.clone(),
+        federation: Arc::clone(federation),
+    })
+}
+
 /// The hospital as its pages name it.
 fn own_name(config: &Config) -> pages::House {
     pages::House {
@@ -459,7 +499,10 @@ async fn open_federation(
         keys: Arc::clone(&rooms.keys),
         database: rooms.database.clone(),
         audit: rooms.audit.clone(),
-        house: HousePolicy::default(),
+        house: HousePolicy {
+            lab_release: LabRelease::after(rooms.config.lab_release_delay),
+            ..HousePolicy::default()
+        },
         consents: rooms.consents.clone(),
         access: rooms.access.clone(),
         records: rooms.records.clone(),

@@ -24,6 +24,7 @@ use crate::access::Access;
 use crate::clinic::{self, Clinic};
 use crate::config::{self, Config};
 use crate::consent::Consents;
+use crate::desk::{self, Reception};
 use crate::emergency::{self, Emergency};
 use crate::export::{self, Exports};
 use crate::federation::{self, Federation};
@@ -33,8 +34,11 @@ use crate::identity::routes::Site;
 use crate::identity::{self, Identity};
 use crate::linkage::{self, Linkage};
 use crate::metrics::{Metrics, RequestLabels};
+use crate::operations::{self, Operations};
 use crate::pages::{self, Audience, Pages};
+use crate::patient::{self, People};
 use crate::records::{self, Records};
+use crate::sharing;
 
 /// Connections at once, per listener and worker, in handshake or after it. As many may shake hands:
 /// those that say nothing cost some kilobytes for [`HANDSHAKE_TIMEOUT`], and must not keep a peer
@@ -84,7 +88,10 @@ pub(crate) struct House {
     pub(crate) exports: Exports,
     pub(crate) health: Health,
     pub(crate) clinic: Clinic,
+    pub(crate) operations: Operations,
     pub(crate) pages: Pages,
+    pub(crate) people: People,
+    pub(crate) reception: Reception,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) charts: Arc<dyn FindChart>,
     pub(crate) metrics: Arc<Metrics>,
@@ -324,8 +331,11 @@ struct Served {
     exports: Data<Exports>,
     health: Data<Health>,
     clinic: Data<Clinic>,
+    operations: Data<Operations>,
     charts: Data<dyn FindChart>,
     pages: Pages,
+    people: Data<People>,
+    reception: Data<Reception>,
 }
 
 impl Served {
@@ -341,8 +351,11 @@ impl Served {
             exports: Data::new(house.exports.clone()),
             health: Data::new(house.health.clone()),
             clinic: Data::new(house.clinic.clone()),
+            operations: Data::new(house.operations.clone()),
             charts: Data::from(Arc::clone(&house.charts)),
             pages: house.pages.clone(),
+            people: Data::new(house.people.clone()),
+            reception: Data::new(house.reception.clone()),
         }
     }
 
@@ -364,7 +377,9 @@ impl Served {
             served.data(routes, &site);
             routes
                 .app_data(served.exports.clone())
+                .app_data(served.reception.clone())
                 .app_data(served.clinic.clone())
+                .app_data(served.operations.clone())
                 .app_data(Data::new(served.pages.to(Audience::Staff)))
                 .app_data(served.charts.clone())
                 .configure(pages::routes::configure);
@@ -373,10 +388,12 @@ impl Served {
                     .wrap(from_fn(identity::routes::staff_door))
                     .wrap(from_fn(pages::routes::readable))
                     .configure(identity::routes::configure_staff)
+                    .configure(desk::routes::configure)
                     .configure(emergency::routes::configure)
                     .configure(federation::configure_hospital)
                     .configure(export::routes::configure)
                     .configure(clinic::routes::configure)
+                    .configure(operations::routes::configure)
                     .configure(records::configure)
                     .default_service(web::to(nothing_here)),
             );
@@ -392,6 +409,7 @@ impl Served {
             served.data(routes, &site);
             routes
                 .app_data(served.linkage.clone())
+                .app_data(served.people.clone())
                 .app_data(served.health.clone())
                 .app_data(Data::new(served.pages.to(Audience::People)))
                 .configure(pages::routes::configure)
@@ -401,9 +419,11 @@ impl Served {
                     .wrap(from_fn(identity::routes::people_door))
                     .wrap(from_fn(pages::routes::readable))
                     .configure(identity::routes::configure_people)
+                    .configure(patient::routes::configure)
                     .configure(linkage::routes::configure)
                     .configure(emergency::routes::configure_people)
                     .configure(federation::configure_people)
+                    .configure(sharing::routes::configure)
                     .configure(health::routes::configure)
                     .configure(records::configure_own_chart)
                     .default_service(web::to(nothing_here)),

@@ -76,6 +76,7 @@ async fn token(town: &Town, asker: &Envoy, id: &str) -> String {
     let code = town.code(&person, ASKING, "lab").await;
     let wanted = GrantRequest {
         code: Some(PlainCode::read(&code)),
+        pending: None,
         grant_id: None,
         purpose: Purpose::Treat,
         categories: vec![Category::Lab],
@@ -83,6 +84,8 @@ async fn token(town: &Town, asker: &Envoy, id: &str) -> String {
             id: "dr-1".to_owned(),
             role: "physician".to_owned(),
         }),
+        name: None,
+        witness: None,
     };
     let draft = RequestDraft {
         path: "/federation/v1/grants".to_owned(),

@@ -215,6 +215,13 @@ impl Browser {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
+    /// Lets scripts of a test import the page's own modules: from the next page on, the policy of pages
+    /// binds nobody.
+    pub async fn without_policy(&self) {
+        let bypass = json!({"cmd": "Page.setBypassCSP", "params": {"enabled": true}});
+        self.command("goog/cdp/execute", bypass).await;
+    }
+
     /// Sets the cookie of a session that was opened otherwise. The page must be of its site.
     pub async fn take_session(&self, cookie: &str) {
         let cookie = fantoccini::cookies::Cookie::build(("__Host-musubi", cookie.to_owned()))

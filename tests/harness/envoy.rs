@@ -181,6 +181,7 @@ impl Envoy {
         let words = categories.split_whitespace();
         let request = GrantRequest {
             code: Some(PlainCode::read(code)),
+            pending: None,
             grant_id: None,
             purpose: Purpose::Treat,
             categories: words.map(|word| word.parse().unwrap()).collect(),
@@ -188,6 +189,8 @@ impl Envoy {
                 id: "dr-1".to_owned(),
                 role: "physician".to_owned(),
             }),
+            name: None,
+            witness: None,
         };
         RequestDraft {
             path: "/federation/v1/grants".to_owned(),

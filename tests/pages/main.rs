@@ -9,3 +9,6 @@
 )]
 
 mod doors;
+mod entry;
+mod sharing;
+mod story;

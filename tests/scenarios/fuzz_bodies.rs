@@ -9,6 +9,8 @@ mod answer;
 mod asked;
 #[path = "../../node/fuzz/bodies/backup.rs"]
 mod backup;
+#[path = "../../node/fuzz/bodies/entry.rs"]
+mod entry;
 #[path = "../../node/fuzz/bodies/question.rs"]
 mod question;
 
@@ -50,6 +52,13 @@ proptest! {
         data in near("(_type|_since|_typeFilter|_elements|patient|_outputFormat)=[ -~]{0,30}&?")
     ) {
         asked::run(&data);
+    }
+
+    #[test]
+    fn what_somebody_at_the_door_sends_never_panics(
+        data in near("(/c|/p|S|昭和)?[0-9年月日./-]{0,16}")
+    ) {
+        entry::run(&data);
     }
 
     #[test]

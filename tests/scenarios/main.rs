@@ -13,6 +13,7 @@
 
 mod bad_input;
 mod certificates;
+mod clinic;
 mod decisions;
 mod doctor;
 mod doors;

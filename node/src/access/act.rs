@@ -5,6 +5,7 @@ use crate::database::Rid;
 use crate::identity::Caller;
 
 use super::Permit;
+use super::release::Hold;
 
 /// Something a caller of this node wants to do. Where the chart is known beforehand, it stands in
 /// the audit line.
@@ -104,6 +105,10 @@ pub enum Act<'a> {
         /// The chart here that it belongs to, where one was named.
         patient: Option<Rid>,
     },
+    /// Ask peers about oneself.
+    AskOwn,
+    /// Ask who looked at one's own records, here and at peers.
+    AskWhoLooked,
     /// Ask peers in an emergency, without a consent.
     AskInEmergency {
         /// The practitioner who asks.
@@ -120,6 +125,8 @@ pub enum Act<'a> {
         /// The chart.
         patient: Rid,
     },
+    /// Look for a chart by what somebody shows at the desk: Patients and their Coverages alone.
+    FindPatient,
     /// Read the audit.
     ReadAudit,
     /// Make or revoke access tokens.
@@ -141,6 +148,8 @@ pub(super) enum Reach {
     HouseWrites,
     /// One's own chart, to read.
     Own(Rid),
+    /// Patients and Coverages, to find out who is meant.
+    Identities,
     /// What one measured oneself in one's own chart, to write.
     OwnVitals(Rid),
     /// No chart: the act itself.
@@ -148,11 +157,13 @@ pub(super) enum Reach {
 }
 
 impl Reach {
-    pub(super) fn permit(self) -> Permit {
+    /// The permit; `hold` is what of their own chart a person waits for.
+    pub(super) fn permit(self, hold: Option<Hold>) -> Permit {
         match self {
             Reach::House => Permit::house(false),
             Reach::HouseWrites => Permit::house(true),
-            Reach::Own(patient) => Permit::own_chart(patient),
+            Reach::Own(patient) => Permit::own_chart(patient, hold),
+            Reach::Identities => Permit::identifying(),
             Reach::OwnVitals(patient) => Permit::own_vitals(patient),
             Reach::Act => Permit::act(),
         }
@@ -185,6 +196,7 @@ impl Act<'_> {
                 Some(Reach::OwnVitals(*patient))
             }
             (Act::Identify { patient }, Caller::Registrar { .. }) => Some(Reach::Own(*patient)),
+            (Act::FindPatient, Caller::Registrar { .. }) => Some(Reach::Identities),
             (Act::Identify { patient: chart }, Caller::Person { patient, .. })
                 if chart == patient =>
             {
@@ -199,6 +211,8 @@ impl Act<'_> {
             }
             // Whose grant it is, the grant says.
             (Act::View { .. }, Caller::Physician { .. }) => Some(Reach::Act),
+            // Nor does anybody ask as a person but that person.
+            (Act::AskOwn | Act::AskWhoLooked, Caller::Person { .. }) => Some(Reach::Act),
             // Nobody speaks for a physician in an emergency: the second factor is theirs.
             (Act::AskInEmergency { practitioner }, Caller::Physician { id })
                 if id == practitioner =>
@@ -214,7 +228,10 @@ impl Act<'_> {
             | (Act::ManageTokens | Act::ManageStaff, Caller::Admin { .. })
             | (
                 Act::Observe,
-                Caller::Admin { .. } | Caller::Security { .. } | Caller::Observer { .. },
+                Caller::Admin { .. }
+                | Caller::Security { .. }
+                | Caller::Auditor { .. }
+                | Caller::Observer { .. },
             ) => Some(Reach::Act),
             _not_theirs => None,
         }
@@ -238,11 +255,14 @@ impl Act<'_> {
             Act::RecordVitals { .. } => "record_vitals",
             Act::Ask { .. } => "ask",
             Act::View { .. } => "view",
+            Act::AskOwn => "ask_own",
+            Act::AskWhoLooked => "ask_who_looked",
             Act::AskInEmergency { .. } => "ask_in_emergency",
             Act::ReviewEmergencies => "review_emergencies",
             Act::Enroll => "enroll",
             Act::Link => "link",
             Act::Identify { .. } => "identify",
+            Act::FindPatient => "find_patient",
             Act::ReadAudit => "read_audit",
             Act::ManageTokens => "manage_tokens",
             Act::ManageStaff => "manage_staff",
@@ -259,15 +279,15 @@ impl Act<'_> {
             | Act::Everything { .. }
             | Act::Validate { .. }
             | Act::View { .. } => Kind::Read,
-            Act::ReadAudit => Kind::AuditRead,
+            Act::ReadAudit | Act::AskWhoLooked => Kind::AuditRead,
             Act::Write { .. }
             | Act::Transaction
             | Act::Import { .. }
             | Act::RecordVitals { .. } => Kind::Write,
             Act::Export { .. } | Act::Download { .. } | Act::CancelExport { .. } => Kind::Export,
-            Act::Ask { .. } | Act::AskInEmergency { .. } => Kind::Query,
+            Act::Ask { .. } | Act::AskOwn | Act::AskInEmergency { .. } => Kind::Query,
             Act::ReviewEmergencies => Kind::Emergency,
-            Act::Enroll | Act::Link | Act::Identify { .. } => Kind::Link,
+            Act::Enroll | Act::Link | Act::Identify { .. } | Act::FindPatient => Kind::Link,
             Act::ManageTokens | Act::ManageStaff => Kind::AccessToken,
             Act::ManageKeys | Act::Observe => Kind::Configuration,
         }

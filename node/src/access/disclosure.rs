@@ -6,10 +6,12 @@ use federation_protocol::Verified;
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::consent::{Context, Effective, EmergencyRelease, ResourceFacts};
 use federation_protocol::label::Labels;
+use federation_protocol::purpose::Purpose;
 use federation_protocol::token::Token;
 
 use super::Permit;
 use super::permit::Released;
+use super::release::LabRelease;
 use crate::consent;
 use crate::database::{DatabaseError, HospitalConnection, Rid};
 
@@ -20,6 +22,8 @@ pub struct HousePolicy {
     pub withheld_categories: Scope,
     /// Labels whose resources never leave.
     pub withheld_labels: Labels,
+    /// How long the person themselves waits for what the laboratory found (purpose PATRQT).
+    pub lab_release: LabRelease,
 }
 
 impl HousePolicy {
@@ -36,7 +40,7 @@ impl HousePolicy {
 /// chart says is compared, and shown to nobody.
 #[must_use]
 pub fn compare(patient: Rid) -> Permit {
-    Permit::own_chart(patient)
+    Permit::own_chart(patient, None)
 }
 
 /// The permit for a peer that asks, under a verified token, about the chart that the token's `sub`
@@ -56,9 +60,13 @@ pub fn disclose(
     house: &HousePolicy,
 ) -> Result<Permit, DatabaseError> {
     let local = consent::local_directives(connection, patient)?;
+    let hold = match context.purpose {
+        Purpose::Patrqt => house.lab_release.hold(context.at),
+        _others => None,
+    };
     let effective = Effective::new(token.scope, token.residual.clone(), local, context);
     let released = Released::ByToken(effective);
-    Ok(Permit::disclosure(patient, released, house.clone()))
+    Ok(Permit::disclosure(patient, released, house.clone(), hold))
 }
 
 /// The permit for a peer that asks in an emergency, without a token: the floor, what the person
@@ -77,7 +85,7 @@ pub fn disclose_in_emergency(
 ) -> Result<Permit, DatabaseError> {
     let local = consent::local_directives(connection, patient)?;
     let released = Released::InEmergency(EmergencyRelease::new(local, context));
-    Ok(Permit::disclosure(patient, released, house.clone()))
+    Ok(Permit::disclosure(patient, released, house.clone(), None))
 }
 
 /// The permit to find out which chart here an emergency question is about: it reads Patients and

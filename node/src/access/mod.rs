@@ -7,6 +7,7 @@
 mod act;
 mod disclosure;
 mod permit;
+mod release;
 
 use federation_service::clock::SharedClock;
 
@@ -17,6 +18,7 @@ use crate::identity::Caller;
 pub use act::Act;
 pub use disclosure::{HousePolicy, compare, disclose, disclose_in_emergency, match_in_emergency};
 pub use permit::Permit;
+pub use release::LabRelease;
 
 /// Why there is no permit.
 #[derive(Debug, thiserror::Error)]
@@ -43,13 +45,24 @@ const FORBIDDEN: &str = "forbidden";
 pub struct Access {
     audit: Audit,
     clock: SharedClock,
+    release: LabRelease,
 }
 
 impl Access {
     /// Decides by role, writes to `audit`.
     #[must_use]
     pub fn new(audit: Audit, clock: SharedClock) -> Self {
-        Self { audit, clock }
+        Self {
+            audit,
+            clock,
+            release: LabRelease::default(),
+        }
+    }
+
+    /// Lets people wait for what the laboratory found, as `release` says.
+    #[must_use]
+    pub fn releasing(self, release: LabRelease) -> Self {
+        Self { release, ..self }
     }
 
     /// Whether `caller` may do `act`. The audit line, of the permit as of the refusal, is durable
@@ -63,7 +76,7 @@ impl Access {
         match reach {
             Some(reach) => {
                 self.audit.append(line).await?;
-                Ok(reach.permit())
+                Ok(reach.permit(self.release.hold(self.clock.now())))
             }
             None => {
                 self.audit.append(line.outcome(FORBIDDEN)).await?;

@@ -3,8 +3,10 @@
 use federation_protocol::category::Category;
 use federation_protocol::consent::{Effective, EmergencyRelease, ResourceFacts};
 use federation_protocol::label::Label;
+use federation_protocol::time::Timestamp;
 
 use super::HousePolicy;
+use super::release::Hold;
 use crate::database::Rid;
 
 /// Leave to read or write records, within a reach. Only this room makes one.
@@ -17,7 +19,7 @@ enum Kind {
     /// Every chart of this house.
     House { writes: bool },
     /// A person's own chart, without what their physician has not told them yet.
-    OwnChart { patient: Rid },
+    OwnChart { patient: Rid, hold: Option<Hold> },
     /// What a person measured themselves, in their own chart: to write it, and nothing else there.
     OwnVitals { patient: Rid },
     /// One chart, for a peer: token, local directives, house policy.
@@ -26,6 +28,7 @@ enum Kind {
         released: Box<Released>,
         house: HousePolicy,
         categories: Vec<Category>,
+        hold: Option<Hold>,
     },
     /// Patients and Coverages, to find out who is meant.
     Identifying,
@@ -62,8 +65,8 @@ impl Permit {
         Self(Kind::House { writes })
     }
 
-    pub(super) fn own_chart(patient: Rid) -> Self {
-        Self(Kind::OwnChart { patient })
+    pub(super) fn own_chart(patient: Rid, hold: Option<Hold>) -> Self {
+        Self(Kind::OwnChart { patient, hold })
     }
 
     pub(super) fn own_vitals(patient: Rid) -> Self {
@@ -78,7 +81,12 @@ impl Permit {
         Self(Kind::Identifying)
     }
 
-    pub(super) fn disclosure(patient: Rid, released: Released, house: HousePolicy) -> Self {
+    pub(super) fn disclosure(
+        patient: Rid,
+        released: Released,
+        house: HousePolicy,
+        hold: Option<Hold>,
+    ) -> Self {
         let categories = released
             .categories()
             .into_iter()
@@ -89,6 +97,7 @@ impl Permit {
             released: Box::new(released),
             house,
             categories,
+            hold,
         })
     }
 
@@ -99,7 +108,7 @@ impl Permit {
     pub fn patient(&self) -> Option<Rid> {
         match &self.0 {
             Kind::House { .. } | Kind::Identifying => None,
-            Kind::OwnChart { patient }
+            Kind::OwnChart { patient, .. }
             | Kind::OwnVitals { patient }
             | Kind::Disclosure { patient, .. } => Some(*patient),
             Kind::Act => Some(NO_CHART),
@@ -133,6 +142,18 @@ impl Permit {
                 .iter()
                 .any(|kind| facts.id.starts_with(kind)),
             Kind::Act => false,
+        }
+    }
+
+    /// Whether this resource, though it may be shown one day, waits for the doctor's word: `written` is
+    /// when this version of it was.
+    #[must_use]
+    pub fn holds_back(&self, facts: &ResourceFacts, written: Timestamp) -> bool {
+        match &self.0 {
+            Kind::OwnChart { hold, .. } | Kind::Disclosure { hold, .. } => {
+                hold.is_some_and(|hold| hold.covers(facts, written))
+            }
+            _ => false,
         }
     }
 

@@ -7,6 +7,8 @@
     reason = "tests fail by panicking"
 )]
 
+use std::time::Duration;
+
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::consent::{
     Actor, Context, Criteria, Effective, Provision, ProvisionType, Residual, ResourceFacts,
@@ -74,6 +76,7 @@ const ACTS: &[Act<'static>] = &[
     Act::Link,
     Act::Identify { patient: Rid(7) },
     Act::ReadAudit,
+    Act::FindPatient,
     Act::ManageTokens,
     Act::History {
         of: "Observation/1",
@@ -102,6 +105,11 @@ const ACTS: &[Act<'static>] = &[
         practitioner: "id-1",
     },
     Act::ReviewEmergencies,
+    Act::View {
+        under: "g",
+        what: "labs",
+        patient: None,
+    },
     Act::RecordVitals {
         way: "hand",
         of: "Observation/1",
@@ -124,10 +132,10 @@ fn each_role_does_what_it_is_for_and_nothing_else() {
         ));
     }
     insta::assert_snapshot!(table, @r"
-    physician read search ask history everything validate ask_in_emergency
-    registrar enroll link identify
+    physician read search ask history everything validate ask_in_emergency view
+    registrar enroll link identify find_patient
     system    read search write transaction ask history everything export download cancel_export validate import
-    auditor   read_audit review_emergencies
+    auditor   read_audit review_emergencies observe
     admin     manage_tokens cancel_export manage_staff observe
     security  review_emergencies manage_keys observe
     observer  observe
@@ -212,6 +220,21 @@ async fn a_person_reaches_their_own_chart_without_what_they_were_not_told() {
 }
 
 #[actix_web::test]
+async fn a_person_waits_for_results_as_long_as_the_hospital_says_and_for_nothing_else() {
+    let scratch = sqlite();
+    let access = access(&scratch.database).releasing(LabRelease::after(Duration::from_secs(60)));
+    let permit = access.permit(&person(), ACTS[0]).await.unwrap();
+    let lab = facts(Category::Lab, Labels::NONE);
+    assert!(permit.holds_back(&lab, NOW));
+    assert!(permit.holds_back(&lab, NOW.plus_seconds(-59)));
+    assert!(!permit.holds_back(&lab, NOW.plus_seconds(-60)));
+    assert!(!permit.holds_back(&facts(Category::Rx, Labels::NONE), NOW));
+    let physician = Caller::staff(Role::Physician, Some("id-1".into())).unwrap();
+    let permit = access.permit(&physician, ACTS[0]).await.unwrap();
+    assert!(!permit.holds_back(&lab, NOW));
+}
+
+#[actix_web::test]
 async fn a_permit_for_an_act_reads_no_record() {
     let scratch = sqlite();
     let physician = Caller::staff(Role::Physician, Some("id-1".into())).unwrap();
@@ -259,7 +282,7 @@ fn everything_of(categories: &[Category], house: &HousePolicy) -> Permit {
     let residual = Residual::from_json(br#"[[{"type":"permit"}]]"#).unwrap();
     let scope = categories.iter().copied().collect();
     let effective = Effective::new(scope, residual, Vec::new(), context());
-    Permit::disclosure(Rid(7), ByToken(effective), house.clone())
+    Permit::disclosure(Rid(7), ByToken(effective), house.clone(), None)
 }
 
 /// What a token for everything may show of a chart with its local directives.
@@ -268,7 +291,7 @@ async fn disclosed(database: &Database, patient: Rid) -> Permit {
     let local: Result<_, DatabaseError> = read.await;
     let residual = Residual::from_json(br#"[[{"type":"permit"}]]"#).unwrap();
     let effective = Effective::new(Scope::ALL, residual, local.unwrap(), context());
-    Permit::disclosure(patient, ByToken(effective), HousePolicy::default())
+    Permit::disclosure(patient, ByToken(effective), HousePolicy::default(), None)
 }
 
 #[test]
@@ -290,6 +313,7 @@ fn house_policy_takes_away_what_a_token_gives() {
     let house = HousePolicy {
         withheld_categories: Scope::EMPTY.with(Category::Genomic),
         withheld_labels: Labels::NONE.with(Label::Sdv),
+        ..HousePolicy::default()
     };
     let permit = everything_of(&[Category::Lab, Category::Genomic], &house);
     assert_eq!(permit.categories(), Some([Category::Lab].as_slice()));

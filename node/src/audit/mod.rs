@@ -8,6 +8,7 @@
 //!
 //! Source: RFC 9162; PROTOCOL section 7.
 
+mod accesses;
 mod checkpoints;
 mod erasure;
 mod error;
@@ -21,6 +22,7 @@ mod verify;
 
 use crate::database::{Database, DatabaseError, HospitalConnection};
 
+pub use accesses::{Looked, accesses_in};
 pub use checkpoints::{Checkpoints, Sealed};
 pub use error::AuditError;
 pub use event::{Observer, event};

@@ -10,7 +10,7 @@ use federation_protocol::time::Timestamp;
 use serde_json::Value;
 
 use super::seal::{Body, SALT};
-use super::{Filter, Line, Recorded};
+use super::{Filter, Kind, Line, Looked, Recorded};
 use crate::database::{DatabaseError, HospitalConnection, Rid};
 
 diesel::table! {
@@ -175,6 +175,31 @@ pub(super) fn list(
     }
     let rows: Vec<Row> = query.load(connection)?;
     Ok(rows.into_iter().map(recorded).collect())
+}
+
+/// The newest lines of these kinds about a chart or a person: one more than `most` if there are.
+pub(super) fn looking(
+    connection: &mut HospitalConnection,
+    looked: &Looked,
+    kinds: &[Kind],
+    most: usize,
+) -> Result<Vec<Row>, DatabaseError> {
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    // No row has this number, and nobody this id.
+    let chart = looked.patient.map_or(i64::MIN, |rid| rid.0);
+    let person = looked.person.as_deref().unwrap_or_default();
+    let limit = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
+    Ok(audit_line::table
+        .filter(audit_line::kind.eq_any(kinds))
+        .filter(audit_line::at.ge(looked.since.micros()))
+        .filter(
+            audit_line::patient
+                .eq(chart)
+                .or(audit_line::person.eq(person)),
+        )
+        .order(audit_line::seq.desc())
+        .limit(limit)
+        .load(connection)?)
 }
 
 /// The line of this number.

@@ -4,13 +4,14 @@
 //! of memory, and gone at once when the consent is over. Nothing of it is written anywhere.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use federation_protocol::time::Timestamp;
 use tokio::sync::watch;
 
 use super::row::{Came, Completeness, Row, State};
-use super::views::{Chart, Source, Taken};
+use super::views::{Chart, Person, Source, Taken};
+use crate::database::Rid;
 
 /// How long answers are kept, seconds. Shorter than any session's idle lock.
 pub(super) const KEPT_SECONDS: i64 = 600;
@@ -51,6 +52,7 @@ pub struct OpenChart {
     pub under: Under,
     inner: Mutex<Inner>,
     changed: watch::Sender<u64>,
+    person: OnceLock<(Person, Option<Rid>)>,
 }
 
 #[derive(Default)]
@@ -93,6 +95,7 @@ impl OpenChart {
             under,
             inner: Mutex::new(inner),
             changed: watch::Sender::new(0),
+            person: OnceLock::new(),
         }
     }
 
@@ -103,6 +106,17 @@ impl OpenChart {
             .rows
             .iter()
             .position(|row| row.source.member == member)
+    }
+
+    /// Who it is of, and their chart here, once that was read.
+    #[must_use]
+    pub fn person(&self) -> Option<&(Person, Option<Rid>)> {
+        self.person.get()
+    }
+
+    /// Keeps who it is of beside what came: the banner of each page needs no read of its own.
+    pub fn is_of(&self, person: Person, chart: Option<Rid>) {
+        let _known_already = self.person.set((person, chart));
     }
 
     /// Puts in what came of the hospital at `place`. A consent that is over clears everything.

@@ -243,8 +243,9 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  musubi-node code --for 0110000003 --phone hana.phone.json \
-    --categories lab,rx --hospitals 0110000001,0110000002"
+    after_help = "Examples:\n  musubi-node code --for 0110000003 --phone hana.phone.json \
+    --categories lab,rx --hospitals 0110000001,0110000002\n  \
+    musubi-node code --open --phone hana.phone.json; then: musubi-node person requests list"
 )]
 pub(crate) struct CodeArgs {
     #[command(flatten)]
@@ -253,8 +254,14 @@ pub(crate) struct CodeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) phone: PathBuf,
     /// The member whose doctor is to see the records
-    #[arg(long = "for", value_name = "MEMBER")]
-    pub(crate) requester: String,
+    #[arg(long = "for", value_name = "MEMBER", required_unless_present = "open")]
+    pub(crate) requester: Option<String>,
+    /// Name nobody: whoever hands it in is answered on the phone (`person requests answer`)
+    #[arg(
+        long,
+        conflicts_with_all = ["requester", "categories", "hospitals", "practitioner", "until"]
+    )]
+    pub(crate) open: bool,
     /// Kinds of data, comma separated [default: all]
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub(crate) categories: Vec<String>,

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::cli::{CodeArgs, Output};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, line, note};
-use super::{member, membership, purpose, rooms, scope, wait};
+use super::{deciding, member, membership, purpose, rooms, scope, wait};
 use crate::app::Rooms;
 use crate::consent::{CODE_LIFE_SECONDS, Decision, Evidence, HomeLink, TickedResponder};
 use crate::linkage::phone::Phone;
@@ -18,13 +18,16 @@ use crate::linkage::phone::Phone;
 const SECONDS_PER_HOUR: i64 = 3_600;
 
 pub(super) fn code(args: &CodeArgs) -> Result<(), Failure> {
+    let Some(requester) = &args.requester else {
+        return deciding::open_code(args);
+    };
     let rooms = rooms(&args.node)?;
     let membership = membership(&rooms)?;
     let phone = Phone::open(&args.phone)
         .or_failure(Exit::Failure, "give the file that `person enroll` wrote")?;
     let links =
         wait(rooms.linkage.home_links(phone.person())).or_failure(Exit::TryAgain, "try again")?;
-    let mut decision = decision(args, &rooms, &phone, &links)?;
+    let mut decision = decision(args, requester, &rooms, &phone, &links)?;
     let needed = wait(
         rooms
             .consents
@@ -63,7 +66,7 @@ pub(super) fn code(args: &CodeArgs) -> Result<(), Failure> {
                 "good for {} minutes, once, at {}\nnext: the doctor there runs: musubi-node ask \
                  --home {home} --code {} --token-file FILE",
                 CODE_LIFE_SECONDS / 60,
-                args.requester,
+                requester,
                 code.spoken()
             ));
             Ok(())
@@ -78,6 +81,7 @@ const ADVICE: &str = "see what is given with `musubi-node consent list`, which h
 
 fn decision(
     args: &CodeArgs,
+    requester: &str,
     rooms: &Rooms,
     phone: &Phone,
     links: &[HomeLink],
@@ -106,7 +110,7 @@ fn decision(
     Ok(Decision {
         person: person.id,
         patient: format!("Patient/{}", person.patient_id),
-        requester: member(&args.requester)?,
+        requester: member(requester)?,
         practitioner: args.practitioner.clone().map(|id| Practitioner {
             id,
             role: "physician".to_owned(),

@@ -8,7 +8,7 @@ use super::cli::Output;
 use super::cli::audit::{EvidenceCommand, EvidenceVerifyArgs};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, line};
-use super::{rooms, wait};
+use super::{looked, rooms, wait};
 use crate::app::Rooms;
 use crate::federation::evidence::{self, Evidence, EvidenceError};
 
@@ -24,8 +24,10 @@ const ANSWER_SIGNATURE: u8 = 28;
 const BODY: u8 = 29;
 
 pub(super) fn evidence(command: &EvidenceCommand) -> Result<(), Failure> {
-    let EvidenceCommand::Verify(args) = command;
-    verify(args)
+    match command {
+        EvidenceCommand::Verify(args) => verify(args),
+        EvidenceCommand::Accesses(args) => looked::accesses(args),
+    }
 }
 
 fn verify(args: &EvidenceVerifyArgs) -> Result<(), Failure> {

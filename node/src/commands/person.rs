@@ -8,7 +8,7 @@ use super::cli::person::{EnrollArgs, NoticesArgs, PersonCommand};
 use super::cli::{ListArgs, Output};
 use super::failure::{Exit, Failure, OrFailure as _};
 use super::output::{self, Listing, line, note};
-use super::{chart, desk, member_name, rooms, wait};
+use super::{chart, deciding, desk, member_name, rooms, wait};
 use crate::access::Act;
 use crate::app::Rooms;
 use crate::database::Rid;
@@ -23,6 +23,8 @@ pub(super) fn person(command: &PersonCommand) -> Result<(), Failure> {
         PersonCommand::Enroll(args) => enroll(args),
         PersonCommand::Link(args) => desk::hand_in(args),
         PersonCommand::List(args) => list(args),
+        PersonCommand::Requests(command) => deciding::requests(command),
+        PersonCommand::Paper(command) => deciding::paper(command),
         PersonCommand::Notices(args) => notices(args),
     }
 }

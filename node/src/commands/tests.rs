@@ -289,3 +289,51 @@ fn a_database_is_measured_checked_and_vacuumed() {
         assert!(node.holds("p-1"));
     });
 }
+
+#[test]
+fn an_operator_lets_staff_and_people_in() {
+    on_each_kind(|node| {
+        let add = |role, id, ttl| {
+            let name = [
+                "--role",
+                role,
+                "--id",
+                id,
+                "--name",
+                "佐藤 健",
+                "--ttl",
+                ttl,
+            ];
+            node.types("staff add", &name)
+        };
+        assert_eq!(add("admin", "admin-1", "1h"), 0);
+        assert_eq!(add("system", "ehr", "1h"), 1);
+        assert_eq!(add("nobody", "x", "1h"), 1);
+        assert_eq!(add("physician", "dr-0042", "5m"), 1);
+        assert_eq!(node.types("staff list", &["-o", "json"]), 0);
+        let one = ["--id", "admin-1"];
+        assert_eq!(node.types("staff setup-link", &one), 0);
+        assert_eq!(node.types("staff setup-link", &["--id", "nobody"]), 1);
+        assert_eq!(node.types("staff end-sessions", &one), 0);
+        assert_eq!(node.types("staff end-sessions", &["--id", "nobody"]), 1);
+        assert_eq!(node.types("staff disable", &one), 0);
+        assert_eq!(node.types("staff setup-link", &one), 1);
+
+        let code = |patient| node.types("person enroll", &["--patient", patient, "--code"]);
+        assert_eq!(code("p-1"), 1, "nobody knows when they were born");
+        let chart = node.folder.path().join("born.ndjson");
+        let born = r#"{"resourceType":"Patient","id":"p-2","birthDate":"1957-04-01"}"#;
+        std::fs::write(&chart, format!("{born}\n")).unwrap();
+        assert_eq!(node.types("load", &[chart.to_str().unwrap()]), 0);
+        assert_eq!(code("p-2"), 0);
+        assert_eq!(code("p-2"), 0, "a new phone");
+
+        let key = node.folder.path().join("ehr.pub");
+        let pair = openssl::pkey::PKey::generate_ed25519().unwrap();
+        std::fs::write(&key, pair.public_key_to_pem().unwrap()).unwrap();
+        let key = ["--system", "ehr", "--key", key.to_str().unwrap()];
+        assert_eq!(node.types("staff system-key add", &key), 0);
+        assert_eq!(node.types("staff system-key list", &[]), 0);
+        assert_eq!(node.types("staff system-key end", &["nobody"]), 1);
+    });
+}

@@ -8,6 +8,7 @@ mod emergency;
 mod error;
 mod oidc;
 mod passphrase;
+mod patient;
 mod records;
 mod session;
 mod settings;
@@ -89,6 +90,7 @@ pub const KEYS: &[&str] = &[
     "patient.tls_key_file",
     "patient.public_url",
     "patient.workers",
+    "patient.lab_release_delay",
     "auth.oidc.issuer",
     "auth.oidc.client_id",
     "auth.oidc.client_secret",
@@ -139,6 +141,8 @@ pub struct Config {
     pub hospital: Listener,
     /// The listener for patients.
     pub patient: Listener,
+    /// How long the person waits for what the laboratory found about them.
+    pub lab_release_delay: Duration,
     /// How long browsers stay signed in.
     pub session: SessionSettings,
     /// The hospital's own sign-in, if it has one.
@@ -398,6 +402,7 @@ impl Config {
                 "patient",
                 SocketAddr::from(([127, 0, 0, 1], 8445)),
             )?,
+            lab_release_delay: patient::lab_release_delay(settings)?,
             session: session::session(settings)?,
             oidc: oidc::oidc(settings)?,
             metrics,

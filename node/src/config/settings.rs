@@ -195,7 +195,11 @@ impl Settings {
     pub(super) fn secret(&self, key: &str) -> Result<Option<String>, ConfigError> {
         let file_key = format!("{key}_file");
         let direct = self.parsed(key, Self::text)?;
-        let Some(path) = self.path(&file_key)? else {
+        let named = self.parsed(&file_key, Self::text)?;
+        let Some(path) = named
+            .map(|path| self.secret_path(&file_key, &path))
+            .transpose()?
+        else {
             return Ok(direct);
         };
         if direct.is_some() {

@@ -142,14 +142,7 @@ impl Consents {
         let id = id.clone();
         let changed = self
             .database
-            .transact(move |connection| {
-                let head = store::directives::find(connection, id.as_str())?;
-                let next = inactive(head.ok_or(ConsentError::Unknown)?, now)?;
-                store::directives::write(connection, &next)?;
-                let ended = settle_subject(connection, &next, now)?;
-                audit::append(connection, &line(Kind::Revocation, &next, now))?;
-                Ok::<_, ConsentError>(Changed { id: next.id, ended })
-            })
+            .transact(move |connection| withdraw_in(connection, &id, now))
             .await?;
         self.changed();
         Ok(changed)
@@ -217,6 +210,20 @@ impl Consents {
             directive: decisive.map(|one| one.id.clone()),
         })
     }
+}
+
+/// [`Consents::withdraw`] in the caller's transaction; hospitals are told when it is committed.
+pub(super) fn withdraw_in(
+    connection: &mut HospitalConnection,
+    id: &DirectiveId,
+    now: Timestamp,
+) -> Result<Changed, ConsentError> {
+    let head = store::directives::find(connection, id.as_str())?;
+    let next = inactive(head.ok_or(ConsentError::Unknown)?, now)?;
+    store::directives::write(connection, &next)?;
+    let ended = settle_subject(connection, &next, now)?;
+    audit::append(connection, &line(Kind::Revocation, &next, now))?;
+    Ok(Changed { id: next.id, ended })
 }
 
 /// The first version of a drafted directive, as it will be kept: with an id, read back strictly.

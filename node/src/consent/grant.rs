@@ -8,7 +8,8 @@ use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_protocol::time::Timestamp;
 
-use super::DirectiveId;
+use super::mint::random;
+use super::{ConsentError, DirectiveId};
 use crate::identity::PersonId;
 use crate::keys::Keys;
 
@@ -86,6 +87,28 @@ pub(super) struct StoredGrant {
     pub(super) ends_at: Timestamp,
 }
 
+impl StoredGrant {
+    /// The grant that `decision` opens for `practitioner`, under the Consent that it wrote.
+    pub(super) fn of(
+        decision: &Decision,
+        code: String,
+        practitioner: Option<Practitioner>,
+        directive: DirectiveId,
+    ) -> Self {
+        Self {
+            id: uuid::Uuid::new_v4().to_string(),
+            code,
+            directive,
+            person: decision.person.clone(),
+            requester: decision.requester.clone(),
+            practitioner,
+            purpose: decision.purpose,
+            categories: decision.categories,
+            ends_at: decision.ends_at,
+        }
+    }
+}
+
 /// What is kept of a code: HMAC-SHA-256 with a secret in the key directory. The 50 bits of a spoken
 /// code could be searched through in a copied database if the digest had no key.
 #[derive(Copy, Clone)]
@@ -94,6 +117,11 @@ pub(super) struct CodeDigest(pub(super) [u8; 32]);
 impl CodeDigest {
     pub(super) fn of(code: &PlainCode, keys: &Keys) -> Self {
         Self(keys.code_digest(code.as_str()))
+    }
+
+    /// What no code has: of a decision that no code carried.
+    pub(super) fn of_nothing() -> Result<Self, ConsentError> {
+        Ok(Self(random()?))
     }
 
     /// Of each form of a new code.

@@ -235,7 +235,12 @@ impl Consents {
             scope: plan.projection.scope,
             residual,
             prac: minting.practitioner.cloned(),
-            acr: Acr::Counter,
+            // What the person's device signed, the person decided there; all else goes back to who
+            // they were at a counter.
+            acr: match evidence {
+                Some(_signed) => Acr::Passkey,
+                None => Acr::Counter,
+            },
             doc: record.doc.clone(),
             status: StatusClaim {
                 status_list: StatusListClaim {

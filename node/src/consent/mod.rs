@@ -10,6 +10,9 @@ mod change;
 mod grant;
 mod mint;
 mod outbox;
+mod own_view;
+mod paper;
+mod pending;
 mod published;
 mod redeem;
 mod revoked;
@@ -37,6 +40,11 @@ pub use arrivals::{Arrival, ArrivalState};
 pub use change::{Changed, Explained, Question};
 pub use grant::{Decision, Evidence, EvidenceNeeded, TickedResponder};
 pub use outbox::{Acknowledged, Due, Message};
+pub use own_view::{
+    LONGEST_OWN_VIEW_SECONDS, OwnView, OwnViewGrant, OwnViewHospital, SignedOwnView,
+};
+pub use paper::{CODES_ON_A_SHEET, NewSheet, PaperUse, Sheet};
+pub use pending::{ANSWER_SECONDS, Allowance, Answered, NewCode, PendingRequest, Reply};
 pub use redeem::{Answer, Redemption};
 pub use revoked::{MOST_HELD, RevokedTokens};
 pub use standing::{Standing, StatusLists};

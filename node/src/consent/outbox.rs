@@ -132,7 +132,7 @@ impl Consents {
 
     /// A change is committed: the next asker gets a fresh status list, and whoever carries messages
     /// looks at once.
-    pub(super) fn changed(&self) {
+    pub fn changed(&self) {
         self.published.forget();
         self.to_tell.notify_one();
     }

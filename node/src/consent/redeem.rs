@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use federation_protocol::category::Scope;
-use federation_protocol::consent::DirectiveStatus;
+use federation_protocol::consent::{DirectiveStatus, Practitioner};
 use federation_protocol::directory::Membership;
-use federation_protocol::grants::{GrantReply, GrantRequest, PlainCode};
+use federation_protocol::grants::{GrantAnswer, GrantReply, GrantRequest, PlainCode, Witness};
 use federation_protocol::keys::KeyId;
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
@@ -16,14 +16,19 @@ use federation_protocol::time::Timestamp;
 use super::change::{directives_of, first_version};
 use super::grant::{CodeDigest, StoredGrant};
 use super::mint::{Minted, Minting};
-use super::{ConsentError, Consents, Decision, HomeLink, LinksOf, Subject, TickedResponder, store};
+use super::paper::with_witness;
+use super::pending::OpenCode;
+use super::{
+    ConsentError, Consents, Decision, DirectiveId, HomeLink, LinksOf, Subject, TickedResponder,
+    store,
+};
 use crate::audit::{self, Kind, Line};
 use crate::database::HospitalConnection;
 use crate::identity::PersonId;
 
 /// So many wrong codes of one requester within the window lock it.
-const MOST_MISSES: i64 = 5;
-const MISS_WINDOW_SECONDS: i64 = 600;
+pub(super) const MOST_MISSES: i64 = 5;
+pub(super) const MISS_WINDOW_SECONDS: i64 = 600;
 
 /// A requester with a code, or coming back with a grant: everything from its verified request.
 pub struct Redemption {
@@ -43,9 +48,46 @@ impl Redemption {
     }
 }
 
-/// How it ended for the requester: granted, or refused with a code. Both are to be committed, for
+/// How it ended for the requester: granted, to be waited for, or refused with a code. All are to be committed, for
 /// both have their audit line; only an error rolls back.
-pub type Answer = Result<GrantReply, Refusal>;
+pub type Answer = Result<GrantAnswer, Refusal>;
+
+/// A code that stands here.
+enum Known {
+    /// The person said beforehand what it opens; its id.
+    Decided(String, Box<Decision>),
+    /// The person is asked.
+    Open(OpenCode),
+}
+
+/// A decision that a code carried to its requester.
+pub(super) struct Carried<'a> {
+    /// The id under which its hospitals stand.
+    pub(super) code: String,
+    pub(super) decision: Decision,
+    /// The paper code and who saw the person, where it came on paper.
+    pub(super) paper: Option<(String, &'a Witness)>,
+}
+
+impl Carried<'_> {
+    /// Takes the code for its one use; `false` if someone else was faster.
+    fn spend(
+        &self,
+        connection: &mut HospitalConnection,
+        grant: &StoredGrant,
+        now: Timestamp,
+    ) -> Result<bool, ConsentError> {
+        let Some((paper, witness)) = &self.paper else {
+            return Ok(store::codes::use_code(connection, &self.code, now)?);
+        };
+        let digests = [CodeDigest::of_nothing()?, CodeDigest::of_nothing()?];
+        store::codes::insert_code(connection, &self.code, &digests, &self.decision, now, now)?;
+        store::codes::use_code(connection, &self.code, now)?;
+        Ok(store::paper::use_code(
+            connection, paper, grant, witness, now,
+        )?)
+    }
+}
 
 impl Consents {
     /// [`Consents::redeem_in`] in a transaction of its own.
@@ -68,7 +110,8 @@ impl Consents {
 
     /// Redeems a code, or renews a grant, in the caller's transaction, audit lines included.
     ///
-    /// A redeemed code writes the Consent, the grant and the tokens. A wrong, expired, used or
+    /// A redeemed code writes the Consent, the grant and the tokens; an open one asks the person,
+    /// and only their answer writes anything. A wrong, expired, used or
     /// foreign code is one and the same `code_unknown`, and counts as a wrong try of the requester.
     /// A grant is renewed as the directives are now.
     ///
@@ -82,14 +125,21 @@ impl Consents {
         membership: &Membership,
     ) -> Result<Answer, ConsentError> {
         let request = &redemption.request;
-        match (&request.code, &request.grant_id) {
-            (Some(code), None) => {
-                self.open_grant(connection, redemption, code, links_of, membership)
+        match (&request.code, &request.pending, &request.grant_id) {
+            (Some(code), None, None) => match &request.witness {
+                Some(witness) => {
+                    let handed_in = (code, witness);
+                    self.redeem_paper(connection, redemption, handed_in, links_of, membership)
+                }
+                None => self.open_grant(connection, redemption, code, links_of, membership),
+            },
+            (None, Some(pending), None) => {
+                self.look_again(connection, redemption, pending, links_of, membership)
             }
-            (None, Some(grant)) => {
+            (None, None, Some(grant)) => {
                 self.renew_grant(connection, redemption, grant, links_of, membership)
             }
-            _both_or_neither => {
+            _none_or_several => {
                 let now = self.clock.now();
                 Asker(redemption).refuse(connection, Refusal::QueryNotAllowed, None, now)
             }
@@ -107,41 +157,48 @@ impl Consents {
         let now = self.clock.now();
         let asker = Asker(redemption);
         let (code, decision) = match self.known_code(connection, redemption, code, now)? {
-            Ok(known) => known,
+            Ok(Known::Decided(code, decision)) => (code, *decision),
+            Ok(Known::Open(open)) => return self.ask_person(connection, redemption, &open, now),
             Err(refusal) => return asker.refuse(connection, refusal, None, now),
         };
         if let Err(refusal) = self.fits(redemption, &decision, membership, now) {
             return asker.refuse(connection, refusal, Some(&decision.person), now);
         }
         let links = links_of(connection, &decision.person)?;
-        let draft = self.draft_of(
-            &decision,
-            redemption.request.practitioner.as_ref(),
-            membership,
-            now,
-        )?;
+        let carried = Carried {
+            code,
+            decision,
+            paper: None,
+        };
+        self.carry_out(connection, redemption, &carried, &links, membership)
+    }
+
+    /// Does what a code in right hands says: Consent, grant and tokens, all or nothing.
+    pub(super) fn carry_out(
+        &self,
+        connection: &mut HospitalConnection,
+        redemption: &Redemption,
+        carried: &Carried<'_>,
+        links: &[HomeLink],
+        membership: &Membership,
+    ) -> Result<Answer, ConsentError> {
+        let now = self.clock.now();
+        let (asker, decision) = (Asker(redemption), &carried.decision);
+        let practitioner = redemption.request.practitioner.clone();
+        let draft = self.draft_of(decision, practitioner.as_ref(), membership, now)?;
         let subject = Subject::Person(decision.person.clone());
         let stored = first_version(&subject, &draft, now)?;
         let mut directives = directives_of(connection, &decision.person)?;
         directives.push(stored.directive()?);
-        let grant = StoredGrant {
-            id: uuid::Uuid::new_v4().to_string(),
-            code,
-            directive: stored.id.clone(),
-            person: decision.person.clone(),
-            requester: decision.requester.clone(),
-            practitioner: redemption.request.practitioner.clone(),
-            purpose: decision.purpose,
-            categories: decision.categories,
-            ends_at: decision.ends_at,
-        };
+        let code = carried.code.clone();
+        let grant = StoredGrant::of(decision, code, practitioner, stored.id.clone());
         let asked = self.asked(&grant, redemption.categories(), membership);
         let minting = minting(
             &grant,
             &redemption.requester_key,
             asked,
             &decision.responders,
-            &links,
+            links,
             membership,
             now,
         );
@@ -149,17 +206,23 @@ impl Consents {
             Ok(minted) => minted,
             Err(refusal) => return asker.refuse(connection, refusal, Some(&grant.person), now),
         };
-        if !store::codes::use_code(connection, &grant.code, now)? {
+        if !carried.spend(connection, &grant, now)? {
             return asker.refuse(connection, Refusal::CodeUnknown, None, now);
         }
         store::directives::write(connection, &stored)?;
         store::codes::insert_grant(connection, &grant, now)?;
-        let line = asker.line(Kind::Grant, &grant, "code_redeemed", now);
+        let line = match carried.paper {
+            None => asker.line(Kind::Grant, &grant, "code_redeemed", now),
+            Some((_, witness)) => with_witness(
+                asker.line(Kind::Grant, &grant, "paper_redeemed", now),
+                witness,
+            ),
+        };
         audit::append(connection, &line)?;
         self.hand_out(connection, &grant, minted, redemption)
     }
 
-    fn renew_grant(
+    pub(super) fn renew_grant(
         &self,
         connection: &mut HospitalConnection,
         redemption: &Redemption,
@@ -202,6 +265,25 @@ impl Consents {
         self.hand_out(connection, &grant, minted, redemption)
     }
 
+    /// Keeps a decision that no code carried, with its grant: the row of a code that nobody can
+    /// have, used from the first.
+    pub(super) fn keep_decided(
+        &self,
+        connection: &mut HospitalConnection,
+        decision: &Decision,
+        practitioner: Option<&Practitioner>,
+        directive: &DirectiveId,
+        now: Timestamp,
+    ) -> Result<StoredGrant, ConsentError> {
+        let code = uuid::Uuid::new_v4().to_string();
+        let digests = [CodeDigest::of_nothing()?, CodeDigest::of_nothing()?];
+        store::codes::insert_code(connection, &code, &digests, decision, now, now)?;
+        store::codes::use_code(connection, &code, now)?;
+        let grant = StoredGrant::of(decision, code, practitioner.cloned(), directive.clone());
+        store::codes::insert_grant(connection, &grant, now)?;
+        Ok(grant)
+    }
+
     /// Whether the right code in the right hands is used for what it was made for. Nothing of it is
     /// spent where it is not.
     fn fits(
@@ -234,15 +316,18 @@ impl Consents {
         redemption: &Redemption,
         code: &PlainCode,
         now: Timestamp,
-    ) -> Result<Result<(String, Decision), Refusal>, ConsentError> {
+    ) -> Result<Result<Known, Refusal>, ConsentError> {
         let since = now.plus_seconds(-MISS_WINDOW_SECONDS);
         if store::codes::misses(connection, &redemption.requester, since)? >= MOST_MISSES {
             return Ok(Err(Refusal::CodeLocked));
         }
         let digest = CodeDigest::of(code, &self.keys);
-        match store::codes::find_code(connection, &digest, &redemption.requester, now)? {
-            Some(known) => Ok(Ok(known)),
-            None => {
+        let decided = store::codes::find_code(connection, &digest, &redemption.requester, now)?;
+        let open = store::pending::find_open_code(connection, &digest, now)?;
+        match (decided, open) {
+            (Some((code, decision)), _) => Ok(Ok(Known::Decided(code, Box::new(decision)))),
+            (None, Some(open)) => Ok(Ok(Known::Open(open))),
+            (None, None) => {
                 store::codes::add_miss(connection, &redemption.requester, now, since)?;
                 Ok(Err(Refusal::CodeUnknown))
             }
@@ -260,13 +345,13 @@ impl Consents {
         let expires = minted.expires_at;
         let tokens = minted.keep(connection, &redemption.exchange)?;
         let (grant, purpose) = (grant.id.clone(), grant.purpose);
-        Ok(Ok(GrantReply {
+        Ok(Ok(GrantAnswer::Granted(GrantReply {
             grant,
             home: self.me.clone(),
             purpose,
             expires,
             tokens,
-        }))
+        })))
     }
 
     /// What a token is minted for. The phone signed over all that was decided, so where that
@@ -334,10 +419,10 @@ fn minting<'a>(
 }
 
 /// Who asks, as the audit names them.
-struct Asker<'a>(&'a Redemption);
+pub(super) struct Asker<'a>(pub(super) &'a Redemption);
 
 impl Asker<'_> {
-    fn about(&self, kind: Kind, outcome: &'static str, now: Timestamp) -> Line {
+    pub(super) fn about(&self, kind: Kind, outcome: &'static str, now: Timestamp) -> Line {
         let practitioner = self.0.request.practitioner.as_ref();
         let role = practitioner.map_or("system", |known| known.role.as_str());
         let line = Line::new(kind, now, role)
@@ -358,7 +443,7 @@ impl Asker<'_> {
             .detail("directive", grant.directive.as_str())
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &self,
         connection: &mut HospitalConnection,
         refusal: Refusal,

@@ -19,6 +19,7 @@ use federation_protocol::time::Timestamp;
 use super::change::directives_of;
 use super::grant::CodeDigest;
 use super::mint::random;
+use super::pending::NewCode;
 use super::{ConsentError, Consents, Decision, EvidenceNeeded, HomeLink, store, wording};
 use crate::audit::{self, Kind, Line};
 use crate::database::HospitalConnection;
@@ -48,30 +49,43 @@ impl Consents {
             .await
     }
 
-    /// Makes a visit code of the person's decision: 5 minutes, one use.
+    /// [`Consents::make_code`], and the code alone.
     ///
     /// # Errors
-    /// `NoLink` if a ticked hospital is not linked; `Ended`; `Refused` if the decision leaves
-    /// nothing to show; `Evidence` if a signature of the phone is missing or does not fit;
-    /// `Entropy`, `Database`.
+    /// As there.
     pub async fn create_code(
         &self,
         decision: Decision,
         links: Vec<HomeLink>,
         membership: Arc<Membership>,
     ) -> Result<ShownCode, ConsentError> {
+        Ok(self.make_code(decision, links, membership).await?.code)
+    }
+
+    /// Makes a visit code of the person's decision: 5 minutes, one use.
+    ///
+    /// # Errors
+    /// `NoLink` if a ticked hospital is not linked; `Ended`; `Refused` if the decision leaves
+    /// nothing to show; `Evidence` if a signature of the phone is missing or does not fit;
+    /// `Entropy`, `Database`.
+    pub async fn make_code(
+        &self,
+        decision: Decision,
+        links: Vec<HomeLink>,
+        membership: Arc<Membership>,
+    ) -> Result<NewCode, ConsentError> {
         let now = self.clock.now();
         let code = ShownCode::new(random()?, random()?);
         let digests = CodeDigest::both(&code, &self.keys);
+        let expires_at = now.plus_seconds(CODE_LIFE_SECONDS);
         let id = uuid::Uuid::new_v4().to_string();
-        let consents = self.clone();
+        let (consents, made) = (self.clone(), id.clone());
         self.database
             .transact(move |connection| {
                 let scope = consents.scope_of(connection, &decision, &links, &membership)?;
                 for needed in consents.evidence_for(&decision, scope, &links, &membership)? {
                     check_evidence(&decision, &needed)?;
                 }
-                let expires_at = now.plus_seconds(CODE_LIFE_SECONDS);
                 store::codes::insert_code(connection, &id, &digests, &decision, now, expires_at)?;
                 let line = Line::new(Kind::Grant, now, "person")
                     .person(decision.person.as_str())
@@ -83,11 +97,15 @@ impl Consents {
                 Ok::<(), ConsentError>(())
             })
             .await?;
-        Ok(code)
+        Ok(NewCode {
+            id: made,
+            code,
+            expires_at,
+        })
     }
 
     /// What the decision lets out today, with everything else the person has decided.
-    fn scope_of(
+    pub(super) fn scope_of(
         &self,
         connection: &mut HospitalConnection,
         decision: &Decision,
@@ -119,7 +137,7 @@ impl Consents {
         }
     }
 
-    fn evidence_for(
+    pub(super) fn evidence_for(
         &self,
         decision: &Decision,
         scope: Scope,
@@ -215,7 +233,10 @@ impl Consents {
     }
 }
 
-fn check_evidence(decision: &Decision, needed: &EvidenceNeeded) -> Result<(), ConsentError> {
+pub(super) fn check_evidence(
+    decision: &Decision,
+    needed: &EvidenceNeeded,
+) -> Result<(), ConsentError> {
     let mut ticked = decision.responders.iter();
     let signed = ticked
         .find(|ticked| ticked.responder == needed.responder)

@@ -2,6 +2,8 @@
 //!
 //! Changing a sentence here needs a new [`VERSION`]: the old one stands in Consents for ever.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::consent::{
     Actor, ConsentKind, DataMeaning, LabelTerms, Period, Provision, ProvisionType, SourceText,
@@ -35,6 +37,13 @@ pub fn shown(
         version: VERSION.to_owned(),
         text: lines.join("\n"),
     }
+}
+
+/// The text back from a Consent's `sourceAttachment.data`.
+#[must_use]
+pub fn read(data: &str) -> Option<String> {
+    let bytes = STANDARD.decode(data).ok()?;
+    String::from_utf8(bytes).ok()
 }
 
 const fn heading(kind: ConsentKind) -> &'static str {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federation_protocol::directory::Membership;
+use federation_protocol::grants::Witness;
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
 use federation_protocol::signature::ExchangeId;
@@ -18,6 +19,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 
+use super::asked::AskedGrant;
 use super::directory::MemberDirectory;
 use super::exchange::Exchanges;
 use super::held::{HeldGrant, HeldGrants};
@@ -26,7 +28,7 @@ use super::merge::{self, Page, join_cursors, read_own};
 use super::outbound::{ask_of, judged, silent};
 use super::outcome::{Answer, Hospital, Part, PeerOutcome, Silence};
 use super::query::{QueryError, Question};
-use super::redeeming::{NewGrant, RedeemError, Redeeming};
+use super::redeeming::{NewGrant, RedeemError, Redeemed, Redeeming};
 use super::store;
 use crate::access::{Access, AccessRefusal, Act};
 use crate::audit::{self, Kind, Line};
@@ -86,7 +88,7 @@ pub enum AskError {
     Entropy,
 }
 
-pub(super) use plan::Planned;
+pub(super) use plan::{Planned, manifest_id};
 pub use whole::{Stands, Whole, WholeParts};
 
 /// The parts of an answer as they come. Not tied to a thread: polled where it was made.
@@ -113,16 +115,56 @@ impl Asking {
         &self,
         caller: &Caller,
         new: NewGrant,
-    ) -> Result<(HeldGrant, Vec<MemberId>), AskError> {
+    ) -> Result<Redeemed, AskError> {
         let act = Act::Ask {
             practitioner: &new.practitioner.id,
         };
         let _permit = self.parts.access.permit(caller, act).await?;
-        Ok(self
-            .parts
-            .redeeming
-            .redeem(new, self.parts.peer_timeout)
-            .await?)
+        if let Some(witness) = &new.witness {
+            self.saw(&new, witness).await?;
+        }
+        let deadline = self.parts.peer_timeout;
+        Ok(self.parts.redeeming.redeem(new, deadline).await?)
+    }
+
+    /// Writes down, before anything is sent, who saw the person consent and what they were shown:
+    /// the home node keeps the digest of that text, this node the text.
+    async fn saw(&self, new: &NewGrant, witness: &Witness) -> Result<(), DatabaseError> {
+        let line = Line::new(Kind::Grant, self.parts.clock.now(), &witness.role)
+            .actor_id(&witness.id)
+            .peer(&new.home)
+            .purpose(new.purpose)
+            .outcome("paper_handed_in")
+            .detail("practitioner", new.practitioner.id.as_str())
+            .detail("shown", new.shown.as_deref().unwrap_or_default())
+            .detail("text", federation_protocol::base64url::encode(witness.text));
+        self.parts
+            .database
+            .transact(move |connection| audit::append(connection, &line))
+            .await
+            .map(|_number| ())
+    }
+
+    /// Whether the person has answered what `caller` waits for.
+    ///
+    /// # Errors
+    /// `NoSuchGrant` for what nobody waits for, and for what somebody else does; `Redeem` with the
+    /// refusal when the person said no or it is too late.
+    pub(crate) async fn look_again(&self, caller: &Caller, id: &str) -> Result<Redeemed, AskError> {
+        let wanted = id.to_owned();
+        let find = move |connection: &mut _| store::asked::find(connection, &wanted);
+        let asked: Option<AskedGrant> = self.parts.database.read(find).await?;
+        let asked = asked.filter(|asked| asked.is_of(caller));
+        let asked = asked.ok_or(AskError::NoSuchGrant)?;
+        if let Some(grant) = &asked.grant {
+            let practitioner = &asked.practitioner.id;
+            let held = self.held.of(grant, practitioner, self.parts.clock.now());
+            let (grant, tokens) = held.await?.ok_or(AskError::NoSuchGrant)?;
+            let responders = tokens.into_iter().map(|token| token.responder);
+            return Ok(Redeemed::Granted(grant, responders.collect()));
+        }
+        let deadline = self.parts.peer_timeout;
+        Ok(self.parts.redeeming.look_again(asked, deadline).await?)
     }
 
     /// The grants that `caller` holds and that are not over, with the hospitals that each names.
@@ -368,7 +410,7 @@ impl Asking {
 }
 
 /// The question to the own chart.
-fn own_query(question: &Question, patient: &str) -> Option<SearchQuery> {
+pub(super) fn own_query(question: &Question, patient: &str) -> Option<SearchQuery> {
     let kind = ResourceType::named(question.resource_type)?;
     let query = SearchQuery::of_question(kind, &question.pairs()).ok()?;
     Some(query.in_chart_of(LogicalId::parse(patient)?))
@@ -376,7 +418,7 @@ fn own_query(question: &Question, patient: &str) -> Option<SearchQuery> {
 
 /// What the own chart answers. Beside the matches stands what a peer would put there too: of this
 /// patient alone, of the types that leave, though more could be seen here.
-fn own_answer(page: &Found, patient: &str, me: &MemberId) -> Option<Answer> {
+pub(super) fn own_answer(page: &Found, patient: &str, me: &MemberId) -> Option<Answer> {
     let patient = format!("Patient/{patient}");
     let matches = page.entries.iter().map(|entry| read_own(&entry.raw, me));
     let beside = page
@@ -405,7 +447,8 @@ fn next_url(base: &str, question: &Question, parts: &[Part]) -> Option<String> {
 }
 
 /// A hospital as the directory names it.
-pub(super) fn hospital(membership: Option<&Membership>, member: &MemberId) -> Hospital {
+#[must_use]
+pub fn hospital(membership: Option<&Membership>, member: &MemberId) -> Hospital {
     let listed = membership.and_then(|membership| membership.member(member));
     Hospital {
         member: member.clone(),

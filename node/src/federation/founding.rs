@@ -12,15 +12,18 @@ use federation_service::tls::Shown;
 use prometheus_client::registry::Registry;
 
 use super::asking::{Asking, AskingParts};
+use super::deciding::Deciding;
 use super::delivery::{Delivery, DeliveryParts};
 use super::directory::{DirectorySettings, MemberDirectory};
 use super::emergency::{AskingInEmergency, UrgentParts};
 use super::exchange::Exchanges;
 use super::inbound::{Inbound, InboundParts};
 use super::linking::{Linking, LinkingGround};
+use super::looking::Looking;
 use super::metrics::FederationMetrics;
 use super::noticing::Noticing;
 use super::opening::{Opening, OpeningParts};
+use super::own_view::{OwnView, OwnViewParts};
 use super::peers::Peers;
 use super::reconciling::Reconciling;
 use super::redeeming::{Redeeming, RedeemingParts};
@@ -36,6 +39,7 @@ use crate::consent::{Consents, RevokedTokens};
 use crate::database::Database;
 use crate::emergency::Emergency;
 use crate::keys::Keys;
+use crate::linkage::Linkage;
 use crate::records::Records;
 
 /// What the federation room stands on.
@@ -90,6 +94,7 @@ impl Federation {
         let revocations = Revocations::new(revoked.clone(), ground.metrics.clone());
         let (redeeming, linking) = (ground.redeeming(), ground.linking());
         let reconciling = ground.reconciling();
+        let asking = Arc::new(ground.asking(settings, redeeming.clone()));
         let inbound = Inbound::open(InboundParts {
             me: ground.me.clone(),
             clock: Arc::clone(&ground.clock),
@@ -112,7 +117,10 @@ impl Federation {
         Ok(Self {
             standings,
             inbound: Arc::new(inbound.await?),
-            asking: Arc::new(ground.asking(settings, redeeming)),
+            own_view: Arc::new(ground.own_view(settings, redeeming, &asking)),
+            asking,
+            deciding: ground.deciding(),
+            looking: ground.looking(parts.audit.clone(), settings),
             asking_in_emergency: Arc::new(ground.asking_in_emergency(settings)),
             witnessing: ground.witnessing(parts.audit, parts.witnessing),
             delivery: Arc::new(ground.delivery(revocations)),
@@ -304,6 +312,57 @@ impl Ground {
             redeeming,
             peer_timeout: settings.peer_timeout,
             query_timeout: settings.query_timeout,
+        })
+    }
+
+    fn linkage(&self) -> Linkage {
+        let clock = Arc::clone(&self.clock);
+        Linkage::new(self.database.clone(), clock, self.me.clone())
+    }
+
+    fn looking(&self, audit: Audit, settings: &FederationSettings) -> Looking {
+        Looking {
+            me: self.me.clone(),
+            clock: Arc::clone(&self.clock),
+            database: self.database.clone(),
+            audit,
+            access: self.access.clone(),
+            directory: self.directory.clone(),
+            exchanges: self.exchanges.clone(),
+            linkage: self.linkage(),
+            deadline: settings.query_timeout.min(settings.peer_timeout),
+        }
+    }
+
+    fn deciding(&self) -> Deciding {
+        Deciding {
+            clock: Arc::clone(&self.clock),
+            directory: self.directory.clone(),
+            consents: self.consents.clone(),
+            linkage: self.linkage(),
+        }
+    }
+
+    fn own_view(
+        &self,
+        settings: &FederationSettings,
+        redeeming: Redeeming,
+        asking: &Arc<Asking>,
+    ) -> OwnView {
+        OwnView::new(OwnViewParts {
+            linkage: self.linkage(),
+            me: self.me.clone(),
+            clock: Arc::clone(&self.clock),
+            keys: Arc::clone(&self.keys),
+            directory: self.directory.clone(),
+            database: self.database.clone(),
+            access: self.access.clone(),
+            records: self.records.clone(),
+            exchanges: self.exchanges.clone(),
+            consents: self.consents.clone(),
+            redeeming,
+            asking: Arc::clone(asking),
+            deadline: settings.query_timeout.min(settings.peer_timeout),
         })
     }
 

@@ -1,10 +1,12 @@
 //! The grants that this node's physicians hold: redeemed elsewhere, used by whoever redeemed them.
 
 use federation_protocol::category::Category;
+use federation_protocol::consent::Practitioner;
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_protocol::time::Timestamp;
 
+use super::own_view::OWN_ROLE;
 use super::store;
 use crate::database::{Database, DatabaseError};
 
@@ -32,6 +34,22 @@ pub struct HeldGrant {
     /// When the newest tokens end. The home node says only that; whether it gives new ones, it says
     /// when it is asked for them.
     pub expires_at: Timestamp,
+}
+
+impl HeldGrant {
+    /// Whether a person holds it, of themselves.
+    pub(super) fn is_own(&self) -> bool {
+        self.role == OWN_ROLE
+    }
+
+    /// Who stands in requests for new tokens under it; nobody for a person's own.
+    pub(super) fn for_practitioner(&self) -> Option<Practitioner> {
+        let named = || Practitioner {
+            id: self.practitioner.clone(),
+            role: self.role.clone(),
+        };
+        (!self.is_own()).then(named)
+    }
 }
 
 /// A grant whose tokens ended longer ago than this is forgotten: nobody comes back for it.
@@ -62,7 +80,8 @@ impl HeldGrants {
     }
 
     /// The grant `id` with its tokens; `None` when there is none, when it is forgotten, or when
-    /// `practitioner` is not the one who redeemed it: one answer for all three.
+    /// `practitioner` is not the one who redeemed it: one answer for all three. What a person holds
+    /// of themselves is no practitioner's, whatever staff id somebody was given.
     ///
     /// # Errors
     /// The database could not be read.
@@ -79,7 +98,7 @@ impl HeldGrants {
                     return Ok(None);
                 };
                 let forgotten = grant.expires_at <= now.plus_seconds(-FORGOTTEN_AFTER_SECONDS);
-                if grant.practitioner != practitioner || forgotten {
+                if grant.practitioner != practitioner || grant.is_own() || forgotten {
                     return Ok(None);
                 }
                 let tokens = store::tokens(connection, &id)?;
@@ -105,6 +124,7 @@ impl HeldGrants {
                 let grants = store::grants(connection, &practitioner, since)?;
                 grants
                     .into_iter()
+                    .filter(|grant| !grant.is_own())
                     .map(|grant| {
                         let tokens = store::tokens(connection, &grant.id)?;
                         Ok((

@@ -10,6 +10,7 @@ mod cosigning;
 mod emergency;
 mod granting;
 mod linking;
+mod looking;
 mod noticing;
 mod pace;
 mod revoking;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federation_protocol::Verified;
+use federation_protocol::accesses::ACCESSES_PATH;
 use federation_protocol::emergency::NOTICES_PATH;
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
@@ -159,7 +161,8 @@ impl Inbound {
                 .with(RECEIPTS_PATH, Media::Json)
                 .with(CHECKPOINTS_PATH, Media::Json)
                 .with(EMERGENCY_PATH, Media::Json)
-                .with(NOTICES_PATH, Media::Json),
+                .with(NOTICES_PATH, Media::Json)
+                .with(ACCESSES_PATH, Media::Json),
             rate: parts.rate,
             body_timeout: DEFAULT_BODY_TIMEOUT,
         });
@@ -279,12 +282,18 @@ impl Inbound {
             LINKS_PATH => return self.link(request, pair).await,
             CHECKPOINTS_PATH => return self.cosign(request, pair).await,
             NOTICES_PATH => return self.take_notice(request, pair).await,
+            ACCESSES_PATH => return self.tell_who_looked(request, pair).await,
             EMERGENCY_PATH => return self.answer_emergency(request, pair, watch).await,
             _ => {}
         }
         let ready = match self.prepare(request).await {
             Ok(ready) => ready,
-            Err(refusal) => return Err(self.written(request, refusal, Some(pair)).await),
+            Err(refusal) => {
+                let chart = self.parts.opening.chart_of(request).await;
+                return Err(self
+                    .written_about(request, refusal, Some(pair), chart)
+                    .await);
+            }
         };
         if ready.shows_nothing {
             pace::until_the_next_step(watch, self.parts.empty_answer_step).await;

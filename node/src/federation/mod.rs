@@ -5,10 +5,12 @@
 //! records: `access` does. Knows no person: `linkage` and `consent` do.
 
 pub mod answer;
+pub mod asked;
 pub mod asking;
 pub mod breaker;
 pub mod certificates;
 pub mod cosigning;
+pub mod deciding;
 pub mod delivery;
 pub mod directory;
 pub mod echo;
@@ -19,6 +21,7 @@ mod founding;
 pub mod held;
 pub mod inbound;
 pub mod linking;
+pub mod looking;
 pub mod manifest;
 pub mod merge;
 pub mod metrics;
@@ -26,6 +29,7 @@ pub mod noticing;
 mod opening;
 mod outbound;
 pub mod outcome;
+pub mod own_view;
 pub mod peers;
 pub mod query;
 pub mod receipts;
@@ -51,14 +55,17 @@ use crate::database::DatabaseError;
 use crate::identity::Caller;
 
 use asking::Asking;
+use deciding::Deciding;
 use delivery::Delivery;
 use directory::{DirectoryError, MemberDirectory};
 use emergency::AskingInEmergency;
 use exchange::Exchanges;
 use inbound::Inbound;
 use linking::Linking;
+use looking::Looking;
 use metrics::FederationMetrics;
 use noticing::Noticing;
+use own_view::OwnView;
 use reconciling::Reconciling;
 use standing::Standings;
 use unlinking::Unlinking;
@@ -66,8 +73,8 @@ use witnessing::Witnessing;
 
 pub use founding::FederationParts;
 pub use query::QueryError;
-pub(crate) use redeeming::NewGrant;
 pub use redeeming::RedeemError;
+pub(crate) use redeeming::{NewGrant, Redeemed};
 pub use routes::{configure_federation, configure_hospital, configure_people};
 pub use tasks::Tasks;
 
@@ -96,6 +103,9 @@ pub struct Federation {
     endpoint: String,
     noticing: Arc<Noticing>,
     asking_in_emergency: Arc<AskingInEmergency>,
+    own_view: Arc<OwnView>,
+    deciding: Deciding,
+    looking: Looking,
     revoked: RevokedTokens,
     reconciling: Reconciling,
     standings: Standings,
@@ -148,7 +158,8 @@ impl Federation {
     }
 
     /// Where peers reach this node, without a slash at the end.
-    fn endpoint(&self) -> &str {
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
@@ -162,6 +173,24 @@ impl Federation {
     #[must_use]
     pub fn asking_in_emergency(&self) -> &Arc<AskingInEmergency> {
         &self.asking_in_emergency
+    }
+
+    /// Asks for people about themselves.
+    #[must_use]
+    pub fn own_view(&self) -> &Arc<OwnView> {
+        &self.own_view
+    }
+
+    /// Takes people's decisions.
+    #[must_use]
+    pub fn deciding(&self) -> &Deciding {
+        &self.deciding
+    }
+
+    /// Says who looked.
+    #[must_use]
+    pub fn looking(&self) -> &Looking {
+        &self.looking
     }
 
     /// Compares the exchanges of a day with another member's.
@@ -215,5 +244,7 @@ impl Federation {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

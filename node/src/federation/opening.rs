@@ -218,6 +218,20 @@ impl Opening {
         })
     }
 
+    /// The chart that the token of a refused request is about, where its own home signed it: for the
+    /// audit alone. A token that nobody signed, or another than the link's home, is about nobody.
+    pub(super) async fn chart_of(&self, request: &Verified<Request>) -> Option<Rid> {
+        let text = request.consent.as_deref()?;
+        let membership = self.parts.directory.membership()?;
+        let signed = self
+            .signed(text, &membership, self.parts.clock.now())
+            .ok()?;
+        let (handle, home) = (signed.claims().sub.clone(), signed.claims().iss.clone());
+        let find = move |connection: &mut _| linkage::find(connection, &handle);
+        let link = self.parts.database.read(find).await.ok()??;
+        (link.home == home).then_some(link.patient)
+    }
+
     /// Answers `questions` with what an emergency opens of the one chart that is certainly meant.
     ///
     /// # Errors

@@ -99,6 +99,8 @@ pub enum Silence {
     DirectoryExpired,
     /// Its token is over and the home node gave no new one.
     TokenExpired,
+    /// The person's device has not signed for it: their own view does not cover it.
+    NotSigned,
     /// This node could not read its own chart.
     OwnChartUnavailable,
 }
@@ -117,6 +119,7 @@ impl Silence {
             Self::NotAMember => "not_a_member",
             Self::DirectoryExpired => "directory_expired",
             Self::TokenExpired => "token_expired",
+            Self::NotSigned => "signature_needed",
             Self::OwnChartUnavailable => "own_chart_unavailable",
         }
     }
@@ -170,6 +173,7 @@ impl PeerOutcome {
                 Silence::TlsFailed => ("error", "security"),
                 Silence::TokenExpired => ("error", "expired"),
                 Silence::NotAMember => ("error", "forbidden"),
+                Silence::NotSigned => ("information", "suppressed"),
                 Silence::Resting
                 | Silence::UnsignedError { .. }
                 | Silence::Unusable

@@ -9,8 +9,9 @@ use std::time::Duration;
 use federation_protocol::category::Category;
 use federation_protocol::consent::Practitioner;
 use federation_protocol::directory::Membership;
-use federation_protocol::grants::{GrantReply, GrantRequest, PlainCode};
-use federation_protocol::json;
+use federation_protocol::grants::{
+    GrantAnswer, GrantReply, GrantRequest, PendingReply, PlainCode, Witness,
+};
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_protocol::refusal::Refusal;
@@ -19,6 +20,7 @@ use federation_protocol::time::Timestamp;
 use federation_protocol::token::ParsedToken;
 use federation_service::clock::SharedClock;
 
+use super::asked::AskedGrant;
 use super::directory::MemberDirectory;
 use super::exchange::{Ask, Exchanges, NoAnswer, random};
 use super::held::{HeldGrant, HeldToken};
@@ -29,9 +31,6 @@ use crate::consent::{Answer, ConsentError, Consents, Redemption};
 use crate::database::{Database, DatabaseError, HospitalConnection};
 use crate::keys::Keys;
 use crate::linkage;
-
-/// The longest name of a grant that is looked up.
-const LONGEST_GRANT_ID: usize = 128;
 
 /// What redeeming stands on.
 #[derive(Clone)]
@@ -60,6 +59,44 @@ pub(crate) struct NewGrant {
     pub(crate) practitioner: Practitioner,
     pub(crate) categories: Vec<Category>,
     pub(crate) patient: Option<String>,
+    /// What people call the practitioner.
+    pub(crate) name: Option<String>,
+    /// Who saw the person consent, with a paper code.
+    pub(crate) witness: Option<Witness>,
+    /// The text that stood on the screen before them.
+    pub(crate) shown: Option<String>,
+    /// Who asks, where a system speaks for the practitioner.
+    pub(crate) asked_by: String,
+}
+
+impl NewGrant {
+    /// Whether the home node can read it.
+    pub(crate) fn is_sound(&self) -> bool {
+        let body = serde_json::to_vec(&self.request());
+        body.is_ok_and(|body| GrantRequest::from_json(&body).is_ok())
+    }
+
+    fn request(&self) -> GrantRequest {
+        GrantRequest {
+            code: Some(self.code.clone()),
+            pending: None,
+            grant_id: None,
+            purpose: self.purpose,
+            categories: self.categories.clone(),
+            practitioner: Some(self.practitioner.clone()),
+            name: self.name.clone(),
+            witness: self.witness.clone(),
+        }
+    }
+}
+
+/// What came of a code.
+#[derive(Debug)]
+pub(crate) enum Redeemed {
+    /// A grant, and whom it opens.
+    Granted(HeldGrant, Vec<MemberId>),
+    /// The person is asked.
+    Asked(AskedGrant),
 }
 
 /// Why a physician's code brought nothing.
@@ -101,13 +138,8 @@ impl Redeeming {
     /// # Errors
     /// `query_not_allowed` for another shape, or where body and signed headers differ.
     pub(super) fn attempt(&self, request: &Request) -> Result<Redemption, Refusal> {
-        let asked = read(&request.body).ok_or(Refusal::QueryNotAllowed)?;
-        let one = asked.code.is_some() != asked.grant_id.is_some();
-        let named = asked
-            .grant_id
-            .as_ref()
-            .is_none_or(|grant| grant.len() <= LONGEST_GRANT_ID);
-        if !one || !named || asked.categories.is_empty() || asked.purpose != request.purpose {
+        let asked = GrantRequest::from_json(&request.body).or(Err(Refusal::QueryNotAllowed))?;
+        if asked.purpose != request.purpose {
             return Err(Refusal::QueryNotAllowed);
         }
         if !is_actor(asked.practitioner.as_ref(), &request.actor) {
@@ -136,7 +168,7 @@ impl Redeeming {
             .redeem_in(connection, redemption, linkage::links_of, membership)
     }
 
-    /// Redeems a code for a physician of this node and keeps the grant.
+    /// Redeems a code for a physician of this node and keeps what came of it.
     ///
     /// # Errors
     /// Nothing is kept.
@@ -144,17 +176,25 @@ impl Redeeming {
         &self,
         new: NewGrant,
         deadline: Duration,
-    ) -> Result<(HeldGrant, Vec<MemberId>), RedeemError> {
-        let request = GrantRequest {
-            code: Some(new.code.clone()),
-            grant_id: None,
-            purpose: new.purpose,
-            categories: new.categories.clone(),
-            practitioner: Some(new.practitioner.clone()),
-        };
-        let reply = self.ask_home(&new.home, &request, deadline).await?;
-        let tokens = self.checked(&new.home, &request, &reply)?;
-        let now = self.parts.clock.now();
+    ) -> Result<Redeemed, RedeemError> {
+        let request = new.request();
+        match self.ask_home(&new.home, &request, deadline).await? {
+            GrantAnswer::Granted(reply) => {
+                let tokens = self.checked(&new.home, &request, &reply)?;
+                self.keep(new, reply, tokens, None).await
+            }
+            GrantAnswer::Pending(reply) => self.wait(new, reply).await,
+        }
+    }
+
+    /// Keeps a grant, in the place of what was waited for.
+    async fn keep(
+        &self,
+        new: NewGrant,
+        reply: GrantReply,
+        tokens: Vec<HeldToken>,
+        waited: Option<String>,
+    ) -> Result<Redeemed, RedeemError> {
         let grant = HeldGrant {
             id: uuid::Uuid::new_v4().to_string(),
             home: new.home,
@@ -164,7 +204,7 @@ impl Redeeming {
             role: new.practitioner.role,
             categories: new.categories,
             patient: new.patient,
-            created_at: now,
+            created_at: self.parts.clock.now(),
             expires_at: reply.expires,
         };
         let responders = tokens.iter().map(|token| token.responder.clone()).collect();
@@ -173,10 +213,84 @@ impl Redeeming {
             .database
             .transact(move |connection| {
                 store::keep_grant(connection, &kept)?;
-                store::replace_tokens(connection, &kept.id, &tokens)
+                store::replace_tokens(connection, &kept.id, &tokens)?;
+                match &waited {
+                    Some(asked) => store::asked::end(connection, asked, &kept.id),
+                    None => Ok(()),
+                }
             })
             .await?;
-        Ok((grant, responders))
+        Ok(Redeemed::Granted(grant, responders))
+    }
+
+    /// Keeps that a person is asked.
+    async fn wait(&self, new: NewGrant, reply: PendingReply) -> Result<Redeemed, RedeemError> {
+        if reply.home != new.home || reply.purpose != new.purpose || new.witness.is_some() {
+            return Err(RedeemError::Unusable("another home or purpose"));
+        }
+        let asked = AskedGrant {
+            id: uuid::Uuid::new_v4().to_string(),
+            home: new.home,
+            pending: reply.pending,
+            purpose: new.purpose,
+            practitioner: new.practitioner,
+            categories: new.categories,
+            patient: new.patient,
+            asked_by: new.asked_by,
+            asked_at: self.parts.clock.now(),
+            expires_at: reply.expires,
+            grant: None,
+        };
+        let kept = asked.clone();
+        self.parts
+            .database
+            .transact(move |connection| store::asked::keep(connection, &kept))
+            .await?;
+        Ok(Redeemed::Asked(asked))
+    }
+
+    /// Asks the home node whether the person has answered.
+    ///
+    /// # Errors
+    /// Nothing is kept; a refusal is the person's no, or that it is too late.
+    pub(super) async fn look_again(
+        &self,
+        asked: AskedGrant,
+        deadline: Duration,
+    ) -> Result<Redeemed, RedeemError> {
+        let request = GrantRequest {
+            code: None,
+            pending: Some(asked.pending.clone()),
+            grant_id: None,
+            purpose: asked.purpose,
+            categories: asked.categories.clone(),
+            practitioner: Some(asked.practitioner.clone()),
+            name: None,
+            witness: None,
+        };
+        let reply = match self.ask_home(&asked.home, &request, deadline).await? {
+            GrantAnswer::Granted(reply) => reply,
+            GrantAnswer::Pending(reply) if reply.pending == asked.pending => {
+                return Ok(Redeemed::Asked(asked));
+            }
+            GrantAnswer::Pending(_) => {
+                return Err(RedeemError::Unusable("another request"));
+            }
+        };
+        let tokens = self.checked(&asked.home, &request, &reply)?;
+        let new = NewGrant {
+            home: asked.home,
+            code: PlainCode::read(""),
+            purpose: asked.purpose,
+            practitioner: asked.practitioner,
+            categories: asked.categories,
+            patient: asked.patient,
+            name: None,
+            witness: None,
+            shown: None,
+            asked_by: asked.asked_by,
+        };
+        self.keep(new, reply, tokens, Some(asked.id)).await
     }
 
     /// New tokens under a grant that is held: the person's directives of now decide.
@@ -190,15 +304,17 @@ impl Redeeming {
     ) -> Result<Vec<HeldToken>, RedeemError> {
         let request = GrantRequest {
             code: None,
+            pending: None,
             grant_id: Some(grant.home_grant.clone()),
             purpose: grant.purpose,
             categories: grant.categories.clone(),
-            practitioner: Some(Practitioner {
-                id: grant.practitioner.clone(),
-                role: grant.role.clone(),
-            }),
+            practitioner: grant.for_practitioner(),
+            name: None,
+            witness: None,
         };
-        let reply = self.ask_home(&grant.home, &request, deadline).await?;
+        let answer = self.ask_home(&grant.home, &request, deadline).await?;
+        let reply = answer.granted();
+        let reply = reply.ok_or(RedeemError::Unusable("a request in the place of a grant"))?;
         let tokens = self.checked(&grant.home, &request, &reply)?;
         let (id, kept, expires_at) = (grant.id.clone(), tokens.clone(), reply.expires);
         self.parts
@@ -263,7 +379,7 @@ impl Redeeming {
         home: &MemberId,
         request: &GrantRequest,
         deadline: Duration,
-    ) -> Result<GrantReply, RedeemError> {
+    ) -> Result<GrantAnswer, RedeemError> {
         if *home == self.parts.me {
             return self.ask_myself(request.clone()).await;
         }
@@ -296,12 +412,12 @@ impl Redeeming {
                 None => RedeemError::Unusable("a refusal without a known code"),
             });
         }
-        serde_json::from_slice(&answer.body)
+        GrantAnswer::from_json(&answer.body)
             .map_err(|_ignored| RedeemError::Unusable("not a grant"))
     }
 
     /// The same at this node itself.
-    async fn ask_myself(&self, request: GrantRequest) -> Result<GrantReply, RedeemError> {
+    async fn ask_myself(&self, request: GrantRequest) -> Result<GrantAnswer, RedeemError> {
         let nothing_known = RedeemError::Silent(Silence::DirectoryExpired);
         let membership = self.parts.directory.membership().ok_or(nothing_known)?;
         let now = self.parts.clock.now();
@@ -320,16 +436,6 @@ impl Redeeming {
             .await?;
         answer.map_err(RedeemError::Refused)
     }
-}
-
-/// The body of a redemption. Serde would read a list as a structure, too.
-fn read(body: &[u8]) -> Option<GrantRequest> {
-    let value = json::parse(body).ok()?;
-    let practitioner = value
-        .get("practitioner")
-        .is_none_or(serde_json::Value::is_object);
-    (value.is_object() && practitioner).then_some(())?;
-    serde_json::from_value(value).ok()
 }
 
 /// Whether the body names whom the signed header names.

@@ -1,12 +1,15 @@
 //! The federation room's only SQL: nonces, held grants, manifests.
 
+pub(super) mod asked;
 pub(super) mod evidence;
+pub(super) mod looked;
 pub(super) mod witnessed;
 
 use diesel::prelude::*;
 use federation_protocol::time::Timestamp;
 
 use super::held::{HeldGrant, HeldToken};
+use super::own_view::OWN_ROLE;
 use super::replay::SeenNonce;
 use crate::database::{DatabaseError, HospitalConnection};
 
@@ -225,6 +228,43 @@ pub(super) fn grants(
         .limit(200)
         .load(connection)?;
     Ok(rows.into_iter().filter_map(GrantRow::into_grant).collect())
+}
+
+/// The grant that a person holds of themselves, however old its tokens.
+pub(super) fn own_grant(
+    connection: &mut HospitalConnection,
+    person: &str,
+) -> Result<Option<HeldGrant>, DatabaseError> {
+    let row: Option<GrantRow> = held_grant::table
+        .filter(held_grant::practitioner.eq(person))
+        .filter(held_grant::role.eq(OWN_ROLE))
+        .order((held_grant::created_at.desc(), held_grant::id.desc()))
+        .first(connection)
+        .optional()?;
+    Ok(row.and_then(GrantRow::into_grant))
+}
+
+/// Forgets what a person holds of themselves, tokens and all.
+pub(super) fn drop_own_grants(
+    connection: &mut HospitalConnection,
+    person: &str,
+) -> Result<(), DatabaseError> {
+    let own = held_grant::table
+        .filter(held_grant::practitioner.eq(person))
+        .filter(held_grant::role.eq(OWN_ROLE));
+    diesel::delete(own).execute(connection)?;
+    Ok(())
+}
+
+/// Forgets the tokens of what a person holds of themselves.
+pub(super) fn drop_own_tokens(
+    connection: &mut HospitalConnection,
+    person: &str,
+) -> Result<(), DatabaseError> {
+    match own_grant(connection, person)? {
+        Some(grant) => replace_tokens(connection, &grant.id, &[]),
+        None => Ok(()),
+    }
 }
 
 /// The tokens of a grant, in the order of their hospitals.

@@ -55,9 +55,9 @@ impl PlainEnrolment {
     /// was given stays a code: a wrong try counts whatever its shape.
     #[must_use]
     pub fn read(text: &str) -> Self {
-        let letters = text.nfkc().filter(|letter| letter.is_alphanumeric());
-        let letters = letters.flat_map(char::to_uppercase).take(LENGTH * 4);
-        Self(Zeroizing::new(letters.collect()))
+        let letters = text.nfkc().filter(char::is_ascii_alphanumeric);
+        let letters = letters.map(|letter| letter.to_ascii_uppercase());
+        Self(Zeroizing::new(letters.take(LENGTH * 4).collect()))
     }
 
     /// In two groups of four, `7K2Q-9D4H`.

@@ -38,6 +38,7 @@ const KEPT_SECONDS: i64 = 600;
 /// How soon its keys are asked for again, seconds, when it names one that is not known.
 const LEAST_BETWEEN_SECONDS: i64 = 30;
 const LONGEST_TOKEN: usize = 16 * 1024;
+const LONGEST_CODE: usize = 4 * 1024;
 
 /// The hospital's sign-in as this node knows it.
 pub(super) struct HospitalSignIn {
@@ -269,6 +270,10 @@ impl Identity {
         else {
             return self.refused("ceremony", None).await;
         };
+        // Whoever cancelled there comes back without a code.
+        if came.code.is_empty() || came.code.len() > LONGEST_CODE {
+            return self.refused("code", None).await;
+        }
         let sent_by = came.iss.as_deref().map(|iss| iss.trim_end_matches('/'));
         if sent_by.is_some_and(|iss| iss != hospital.issuer()) {
             return self.refused("issuer", None).await;

@@ -49,6 +49,7 @@ impl Assets {
             Asset::text("musubi.js", module, include_str!("assets/musubi.js")),
             Asset::text("passkey.js", module, include_str!("assets/passkey.js")),
             Asset::text("device.js", module, include_str!("assets/device.js")),
+            Asset::text("sharing.js", module, include_str!("assets/sharing.js")),
             Asset::text("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
             Asset::image("icon-192.png", include_bytes!("assets/icon-192.png")),
             Asset::image("icon-512.png", include_bytes!("assets/icon-512.png")),

@@ -259,7 +259,7 @@ impl Place {
 }
 
 /// Who finds what where.
-const PLACES: [Place; 16] = [
+const PLACES: &[Place] = &[
     Place::new("person", "/p", "pages-nav-home", "home"),
     Place::new("person", "/p/results", "pages-nav-results", "results"),
     Place::new("person", "/p/medicines", "pages-nav-medicines", "medicines"),
@@ -274,6 +274,12 @@ const PLACES: [Place; 16] = [
     Place::new("auditor", "/admin/audit", "pages-nav-audit", "history"),
     Place::new("auditor", "/admin/reviews", "pages-nav-reviews", "results"),
     Place::new("security", "/admin", "pages-nav-overview", "home"),
+    Place::new("security", "/admin/reviews", "pages-nav-reviews", "results"),
     Place::new("observer", "/admin", "pages-nav-overview", "home"),
     Place::new("physician", "/account", "pages-nav-account", "settings"),
+    Place::new("observer", "/account", "pages-nav-account", "settings"),
+    Place::new("security", "/account", "pages-nav-account", "settings"),
+    Place::new("auditor", "/account", "pages-nav-account", "settings"),
+    Place::new("admin", "/account", "pages-nav-account", "settings"),
+    Place::new("registrar", "/account", "pages-nav-account", "settings"),
 ];

@@ -29,9 +29,17 @@ pub(super) trait Reach {
     fn categories(&self) -> Option<&[Category]>;
     fn allows(&self, facts: &ResourceFacts) -> bool;
 
+    /// Whether it waits, though it may be shown one day; `written` is when this version was.
+    fn holds_back(&self, _facts: &ResourceFacts, _written: Timestamp) -> bool {
+        false
+    }
+
     /// The resource itself, and everything that it contains.
     fn allows_entry(&self, entry: &Entry) -> bool {
-        self.allows(&entry.facts) && entry.inner.iter().all(|facts| self.allows(facts))
+        let shown = |facts: &ResourceFacts| {
+            self.allows(facts) && !self.holds_back(facts, entry.last_updated)
+        };
+        shown(&entry.facts) && entry.inner.iter().all(shown)
     }
 
     /// Whether nothing here is hidden from its holder.
@@ -49,6 +57,10 @@ impl Reach for Permit {
 
     fn allows(&self, facts: &ResourceFacts) -> bool {
         Permit::allows(self, facts)
+    }
+
+    fn holds_back(&self, facts: &ResourceFacts, written: Timestamp) -> bool {
+        Permit::holds_back(self, facts, written)
     }
 
     fn sees_everything(&self) -> bool {

@@ -25,6 +25,7 @@ mod storing;
 mod transacting;
 mod validating;
 mod vitals;
+mod waiting;
 mod walking;
 
 use std::sync::Arc;

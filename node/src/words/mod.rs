@@ -25,9 +25,14 @@ macro_rules! file {
 #[rustfmt::skip]
 pub const FILES: &[Page] = &[
     file!("clinic"),
+    file!("desk"),
     file!("entry"),
+    file!("operations"),
     file!("pages"),
+    file!("patient"),
     file!("problem"),
+    file!("results"),
+    file!("sharing"),
     file!("vitals"),
 ];
 

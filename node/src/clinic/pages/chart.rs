@@ -151,7 +151,7 @@ pub(in crate::clinic) fn chart_page(
         person,
         is_asking,
         is_emergency: !showing.open.under.is_grant,
-        rows_open: is_asking || !now.completeness.is_complete(),
+        rows_open: is_asking || !now.completeness.is_complete() || *showing.tab == Tab::Timeline,
         stream: format!("{base}/rows/{path}{query}"),
         waiting: format!("{base}/{path}{query}{amp}wait=1"),
         notes: parts::notes(sheet, showing.open, &now, showing.is_unsure),

@@ -56,7 +56,8 @@ pub(in crate::clinic) struct ConsentPage {
     /// What went wrong, and what to do.
     pub(in crate::clinic) wrong: Option<(String, String)>,
     pub(in crate::clinic) homes: Vec<(String, String)>,
-    pub(in crate::clinic) categories: Vec<&'static str>,
+    /// Each kind of data, and whether it is asked for unless the physician says otherwise.
+    pub(in crate::clinic) categories: Vec<(&'static str, bool)>,
     pub(in crate::clinic) reasons: Vec<&'static str>,
     pub(in crate::clinic) is_urgent: bool,
 }

@@ -16,6 +16,7 @@ use crate::clinic::manner::Manner;
 use crate::clinic::pages::{Showing, Tab, chart_page};
 use crate::clinic::views::{self, Person};
 use crate::clinic::{Clinic, Key, OpenChart};
+use crate::database::Rid;
 use crate::federation::asking::Stands;
 use crate::identity::Caller;
 use crate::pages::Sheet;
@@ -79,16 +80,12 @@ impl Clinic {
             .still_stands(caller, key, &open)
             .await
             .map_err(|error| of_asking(&error))?;
-        let person = match &open.under.patient {
-            Some(patient) => Some(self.banner(caller, key, patient, what).await?),
-            None => {
-                self.view(caller, key, what, None).await?;
-                None
-            }
-        };
+        let person = self.banner(caller, &open).await?;
+        let chart = person.as_ref().and_then(|(_, chart)| *chart);
+        self.view(caller, key, what, chart).await?;
         Ok(Some(Shown {
             open,
-            person,
+            person: person.map(|(person, _)| person),
             is_unsure: stands == Stands::Unknown,
         }))
     }
@@ -98,7 +95,7 @@ impl Clinic {
         caller: &Caller,
         key: &Key,
         what: &str,
-        patient: Option<crate::database::Rid>,
+        patient: Option<Rid>,
     ) -> Result<(), Problem> {
         let act = Act::View {
             under: &key.under,
@@ -113,18 +110,23 @@ impl Clinic {
         Ok(())
     }
 
-    /// Who the page is of. One line says both: that the chart was looked at, and what of it.
+    /// Who the chart is of, and their chart here: read once for as long as it is open.
     async fn banner(
         &self,
         caller: &Caller,
-        key: &Key,
-        patient: &str,
-        what: &str,
-    ) -> Result<Person, Problem> {
+        open: &OpenChart,
+    ) -> Result<Option<(Person, Option<Rid>)>, Problem> {
+        if let Some(known) = open.person() {
+            return Ok(Some(known.clone()));
+        }
+        let Some(patient) = &open.under.patient else {
+            return Ok(None);
+        };
         let address = super::patients::address(patient)?;
         let chart = self.records.chart_of(&address).await.ok().flatten();
-        self.view(caller, key, what, chart).await?;
-        Ok(self.patient(caller, patient).await?.0)
+        let (person, _) = self.patient(caller, patient).await?;
+        open.is_of(person.clone(), chart);
+        Ok(Some((person, chart)))
     }
 
     /// The chart under `key`: what is open, or what is asked for now.

@@ -2,13 +2,14 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use federation_protocol::category::Category;
 use federation_protocol::consent::Practitioner;
+use federation_protocol::digest::sha256;
 use federation_protocol::emergency::{
     DescribedPerson, EmergencyPatient, EmergencySex, Reason, ReasonCode,
 };
-use federation_protocol::grants::PlainCode;
+use federation_protocol::grants::{PlainCode, Witness};
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_protocol::time::Timestamp;
@@ -18,15 +19,16 @@ use super::charts::to;
 use super::session::{of_access, session};
 use crate::access::AccessRefusal;
 use crate::clinic::Clinic;
-use crate::clinic::pages::ConsentPage;
+use crate::clinic::pages::{AskedPage, ConsentPage, Waiting};
 use crate::clinic::views::Person;
 use crate::emergency::AskRefusal;
 use crate::federation::asking::AskError;
 use crate::federation::emergency::{Urgent, UrgentError};
 use crate::federation::query::form_pairs;
-use crate::federation::{NewGrant, RedeemError};
+use crate::federation::{NewGrant, RedeemError, Redeemed};
 use crate::identity::{Caller, Signed};
 use crate::pages::Sheet;
+use crate::pages::routes::fragment;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// What is asked in an emergency.
@@ -36,6 +38,8 @@ const URGENT: [&str; 4] = [
     "Condition?_count=500",
     "Observation?_count=1000",
 ];
+/// How long somebody consents who has no phone.
+const WITNESSED_SECONDS: i64 = 12 * 3600;
 /// The longest form, bytes.
 const LONGEST_FORM: usize = 8 * 1024;
 
@@ -55,18 +59,26 @@ pub(super) async fn consent(
         .await
 }
 
-/// `POST /c/patients/{patient}/consent`: the code redeemed at the person's home.
+/// `POST /c/patients/{patient}/consent`: the code redeemed at the person's home. Where the person is
+/// asked first, on their phone, the page that waits for them.
 pub(super) async fn redeem(
     clinic: Data<Clinic>,
     caller: Caller,
     sheet: Sheet,
     id: Path<String>,
+    http: HttpRequest,
     body: Bytes,
 ) -> Result<HttpResponse, Problem> {
     let (person, _) = clinic.patient(&caller, &id).await?;
-    let wrong = match clinic.new_grant(&caller, &id, &body) {
+    let name = name_of(&http);
+    let wrong = match clinic.new_grant(&caller, &sheet, &id, name, &body) {
         Ok(new) => match clinic.federation.asking().redeem(&caller, new).await {
-            Ok((grant, _)) => return Ok(to(&format!("/c/grants/{}", grant.id))),
+            Ok(Redeemed::Granted(grant, _)) => {
+                return Ok(to(&format!("/c/grants/{}", grant.id)));
+            }
+            Ok(Redeemed::Asked(asked)) => {
+                return Ok(to(&format!("/c/patients/{id}/asked/{}", asked.id)));
+            }
             Err(AskError::Access(refusal)) => return Err(of_access(&refusal)),
             Err(error) => not_redeemed(&error),
         },
@@ -75,6 +87,53 @@ pub(super) async fn redeem(
     clinic
         .consent_page(sheet, &caller, &id, person, Some(wrong), false)
         .await
+}
+
+/// What the physician who is in is called: the person reads it on their phone.
+fn name_of(http: &HttpRequest) -> Option<String> {
+    let signed = http.extensions().get::<Signed>().cloned();
+    let name = signed.and_then(|signed| signed.name);
+    name.map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+}
+
+/// `GET /c/patients/{patient}/asked/{asked}`: the person is asked on their phone; the page looks again
+/// by itself, as a part, until they have answered.
+pub(super) async fn asked(
+    clinic: Data<Clinic>,
+    caller: Caller,
+    sheet: Sheet,
+    path: Path<(String, String)>,
+    http: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (patient, asked) = path.into_inner();
+    let (person, _) = clinic.patient(&caller, &patient).await?;
+    let looked = clinic.federation.asking().look_again(&caller, &asked).await;
+    let state = match looked {
+        Ok(Redeemed::Granted(grant, _)) => Waiting::Granted(format!("/c/grants/{}", grant.id)),
+        Ok(Redeemed::Asked(still)) => Waiting::Still(still.expires_at),
+        Err(AskError::NoSuchGrant) => return Err(Problem::not_found()),
+        Err(error) => {
+            Waiting::Over(sheet.coded("clinic-wrong-", not_redeemed(&error).0, "redeem-failed"))
+        }
+    };
+    let is_part = http.headers().contains_key("x-fragment");
+    match state {
+        Waiting::Granted(grant) if !is_part => Ok(to(&grant)),
+        state => {
+            let page = AskedPage {
+                again: format!("/c/patients/{patient}/asked/{asked}"),
+                page: sheet,
+                id: patient,
+                person,
+                state,
+            };
+            Ok(match is_part {
+                true => fragment(&page.as_waiting()),
+                false => page.page.show(&page),
+            })
+        }
+    }
 }
 
 /// `POST /c/patients/{patient}/emergency`.
@@ -140,7 +199,8 @@ impl Clinic {
             standing,
             categories: Category::RELEASABLE
                 .iter()
-                .map(|category| category.as_str())
+                // Genes are of relatives, too: they are asked for where they are needed.
+                .map(|one| (one.as_str(), *one != Category::Genomic))
                 .collect(),
             reasons: ReasonCode::ALL
                 .iter()
@@ -183,7 +243,14 @@ impl Clinic {
         Some(found.id.clone())
     }
 
-    fn new_grant(&self, caller: &Caller, patient: &str, body: &[u8]) -> Result<NewGrant, Wrong> {
+    fn new_grant(
+        &self,
+        caller: &Caller,
+        sheet: &Sheet,
+        patient: &str,
+        name: Option<String>,
+        body: &[u8],
+    ) -> Result<NewGrant, Wrong> {
         let fields = fields(body)?;
         let (address, code) = code_of(one(&fields, "code"));
         let chosen = one(&fields, "home");
@@ -208,18 +275,65 @@ impl Clinic {
         if categories.is_empty() {
             return Err(Wrong("code-no-kinds"));
         }
-        Ok(NewGrant {
+        let seen = witnessed(sheet, &fields, &categories, self.clock.now())?;
+        let (witness, shown) = seen.unzip();
+        let id = caller.id().unwrap_or_default();
+        let new = NewGrant {
             home,
             code,
             purpose: Purpose::Treat,
             practitioner: Practitioner {
-                id: caller.id().unwrap_or_default().to_owned(),
+                id: id.to_owned(),
                 role: caller.role().as_str().to_owned(),
             },
             categories,
             patient: Some(patient.to_owned()),
-        })
+            name,
+            witness,
+            shown,
+            asked_by: id.to_owned(),
+        };
+        match new.is_sound() {
+            true => Ok(new),
+            false => Err(Wrong("witness")),
+        }
     }
+}
+
+/// Who saw the person consent on this very screen, and the text that stood on it; `None` for a code
+/// that the person's phone made.
+fn witnessed(
+    sheet: &Sheet,
+    fields: &[(String, String)],
+    categories: &[Category],
+    now: Timestamp,
+) -> Result<Option<(Witness, String)>, Wrong> {
+    if one(fields, "witnessed") != "1" {
+        return Ok(None);
+    }
+    let (id, role) = (one(fields, "witness"), one(fields, "role"));
+    if id.is_empty() || role.is_empty() {
+        return Err(Wrong("witness"));
+    }
+    let kinds = categories
+        .iter()
+        .map(|one| sheet.coded("clinic-category-", one.as_str(), "other"));
+    let kinds = kinds
+        .collect::<Vec<_>>()
+        .join(&sheet.t("clinic-summary-comma"));
+    let hospital = sheet.hospital().to_owned();
+    let shown = sheet.say(
+        "clinic-witness-shown",
+        &[("hospital", &hospital), ("kinds", &kinds)],
+    );
+    let until = now.plus_seconds(WITNESSED_SECONDS);
+    let witness = Witness {
+        id: id.to_owned(),
+        role: role.to_owned(),
+        text: sha256(shown.as_bytes()),
+        until: Timestamp::from_unix_seconds(until.unix_seconds()),
+    };
+    Ok(Some((witness, shown)))
 }
 
 fn fields(body: &[u8]) -> Result<Vec<(String, String)>, Wrong> {

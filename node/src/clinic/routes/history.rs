@@ -3,13 +3,15 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use federation_protocol::member::MemberId;
+use federation_protocol::refusal::Refusal;
 use federation_service::problem::Problem;
 
-use super::session::{of_access, of_database, physicians_only};
+use super::session::{of_access, of_asking, of_database, physicians_only};
 use crate::access::Act;
 use crate::audit::{Filter, Recorded};
 use crate::clinic::Clinic;
 use crate::clinic::pages::{HistoryLine, HistoryPage};
+use crate::federation::held::HeldGrant;
 use crate::identity::Caller;
 use crate::pages::Sheet;
 
@@ -52,10 +54,12 @@ pub(super) async fn history(
         .last()
         .filter(|_| is_full)
         .map(|line| format!("/c/history?before={}", line.seq));
-    let mut shown = Vec::with_capacity(lines.len());
-    for line in &lines {
-        shown.push(clinic.history_line(&sheet, line).await);
-    }
+    let grants = clinic.federation.asking().grants(&caller).await;
+    let grants = grants.map_err(|error| of_asking(&error))?;
+    let shown = lines
+        .iter()
+        .map(|line| clinic.history_line(&sheet, line, &grants))
+        .collect();
     let page = HistoryPage {
         page: sheet,
         lines: shown,
@@ -65,19 +69,35 @@ pub(super) async fn history(
 }
 
 impl Clinic {
-    async fn history_line(&self, sheet: &Sheet, line: &Recorded) -> HistoryLine {
+    fn history_line(&self, sheet: &Sheet, line: &Recorded, grants: &[HeldGrant]) -> HistoryLine {
         let detail = |name: &str| line.detail.get(name).and_then(serde_json::Value::as_str);
         let act = detail("act").unwrap_or(&line.kind);
         let act = match detail("view") {
-            Some(view) => format!("{}: {view}", sheet.coded("clinic-did-", act, "other")),
+            Some(view) => {
+                let view = sheet.coded("clinic-view-", view, "other");
+                format!("{}: {view}", sheet.coded("clinic-did-", act, "other"))
+            }
             None => sheet.coded("clinic-did-", act, "other"),
         };
         let address = detail("resource").or_else(|| detail("of"));
-        let patient = address
-            .and_then(|address| address.strip_prefix("Patient/"))
-            .map(str::to_owned);
+        let named = address.and_then(|address| address.strip_prefix("Patient/"));
+        let grant = detail("grant").and_then(|id| grants.iter().find(|grant| grant.id == id));
+        let of_grant = grant.and_then(|grant| grant.patient.as_deref());
+        let patient = named.or(of_grant).map(str::to_owned);
+        let purpose = grant.map(|grant| grant.purpose.as_str());
+        let purpose = line.purpose.as_deref().or(purpose);
         let hospital = line.peer.as_deref().map(|peer| self.member_name(peer));
+        let by_consent = [
+            Refusal::ConsentNotGranted,
+            Refusal::ConsentTooComplex,
+            Refusal::ScopeNotGranted,
+            Refusal::PurposeNotGranted,
+        ];
         let result = match line.outcome.as_str() {
+            // As on the rows: what is not shown and what is not there are one.
+            other if by_consent.iter().any(|refusal| refusal.code() == other) => {
+                Some(sheet.t1("clinic-did-shown", "count", 0_u32))
+            }
             "ok" => line
                 .shown
                 .map(|shown| sheet.t1("clinic-did-shown", "count", shown)),
@@ -88,9 +108,7 @@ impl Clinic {
             act,
             name: patient.clone().unwrap_or_default(),
             patient,
-            purpose: line
-                .purpose
-                .as_deref()
+            purpose: purpose
                 .map(|one| sheet.coded("clinic-purpose-", one, "other"))
                 .unwrap_or_default(),
             hospital: hospital.unwrap_or_default(),

@@ -28,6 +28,7 @@ pub fn configure(config: &mut ServiceConfig) {
                 .route(get().to(consent::consent))
                 .route(post().to(consent::redeem)),
         )
+        .service(resource("/c/patients/{patient}/asked/{asked}").route(get().to(consent::asked)))
         .service(resource("/c/patients/{patient}/emergency").route(post().to(consent::urgent)))
         .service(resource("/c/grants/{under}").route(get().to(charts::start)))
         .service(resource("/c/grants/{under}/ask").route(post().to(charts::ask)))

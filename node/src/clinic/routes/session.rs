@@ -1,8 +1,8 @@
 //! Who looks, in which session; and what each refusal is told as.
 
-use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, COOKIE};
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{HttpMessage as _, HttpRequest};
 use federation_protocol::base64url;
 use federation_protocol::digest::sha256;
 use federation_service::problem::Problem;
@@ -11,7 +11,7 @@ use crate::access::AccessRefusal;
 use crate::clinic::Key;
 use crate::database::DatabaseError;
 use crate::federation::asking::AskError;
-use crate::identity::Caller;
+use crate::identity::{Caller, Signed};
 use crate::records::RecordsError;
 
 /// The pages are for physicians: 403 for everybody else.
@@ -30,20 +30,17 @@ pub(super) fn key(request: &HttpRequest, caller: &Caller, under: &str) -> Key {
     }
 }
 
-/// What tells this session from every other: a digest of what it was let in with.
+/// What tells this session from every other: its id; of a bearer token, its digest.
 pub(super) fn session(request: &HttpRequest, caller: &Caller) -> String {
-    let header = |name| {
-        request
-            .headers()
-            .get(name)
-            .map_or(&b""[..], |value| value.as_bytes())
-    };
-    let shown = match request.headers().contains_key(AUTHORIZATION) {
-        true => header(AUTHORIZATION),
-        false => header(COOKIE),
-    };
+    let signed = request.extensions().get::<Signed>().cloned();
+    if let Some(signed) = signed {
+        return format!("session {}", signed.session);
+    }
+    let token = request.headers().get(AUTHORIZATION);
+    let token = token.map_or(&b""[..], |value| value.as_bytes());
     let physician = caller.id().unwrap_or_default().as_bytes();
-    base64url::encode(sha256(&[physician, b"\n", shown].concat()))
+    let shown = [physician, b"\n", token].concat();
+    format!("token {}", base64url::encode(sha256(&shown)))
 }
 
 fn forbidden() -> Problem {

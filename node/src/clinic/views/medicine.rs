@@ -194,8 +194,8 @@ fn dose(request: &Value) -> String {
     let mut each = list(request, "dosageInstruction").filter_map(|dosage| {
         let quantity = list(dosage, "doseAndRate").find_map(|one| one.get("doseQuantity"));
         let amount = quantity.and_then(amount);
-        let how =
-            shown(dosage, &["text"]).or_else(|| dosage.pointer("/timing/code").and_then(said));
+        let whole = shown(dosage, &["text"]).map(|text| without_days(&text));
+        let how = whole.or_else(|| dosage.pointer("/timing/code").and_then(said));
         match (amount, how) {
             (Some(amount), Some(how)) => Some(format!("1回{amount} {how}")),
             (None, Some(how)) => Some(how),
@@ -208,6 +208,16 @@ fn dose(request: &Value) -> String {
         Some(second) => clean(&format!("{first} / {second}"), 240),
         None => first,
     }
+}
+
+/// A dosage without `90日分` at its end: the days stand beside it.
+fn without_days(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let kept = match words.split_last() {
+        Some((last, rest)) if last.ends_with("日分") && !rest.is_empty() => rest,
+        _ => &words,
+    };
+    kept.join(" ")
 }
 
 fn amount(quantity: &Value) -> Option<String> {

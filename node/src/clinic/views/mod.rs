@@ -18,7 +18,7 @@ mod narrative;
 mod person;
 mod reading;
 #[cfg(test)]
-mod tests;
+pub(in crate::clinic) mod tests;
 mod timeline;
 
 use std::sync::Arc;

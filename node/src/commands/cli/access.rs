@@ -26,7 +26,7 @@ pub(crate) enum AccessCommand {
 pub(crate) struct AccessCreateArgs {
     #[command(flatten)]
     pub(crate) node: ConfigArgs,
-    /// physician, registrar, system, auditor or admin
+    /// physician, registrar, system, auditor, admin, security or observer
     #[arg(
         long,
         required_unless_present = "person",

@@ -170,6 +170,23 @@ Exit codes, the first that applies:
   28  the answer's signature does not fit
   29  the file given with --body is neither the request's body nor the answer's")]
     Verify(EvidenceVerifyArgs),
+    /// Verify what a person downloaded of who looked (`who-looked.json`), offline
+    Accesses(EvidenceAccessesArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  musubi-node evidence accesses who-looked.json\n\n\
+    Exit code 3: something in it is not proved."
+)]
+pub(crate) struct EvidenceAccessesArgs {
+    #[command(flatten)]
+    pub(crate) node: ConfigArgs,
+    /// The file, as the person downloaded it
+    #[arg(value_name = "FILE")]
+    pub(crate) file: std::path::PathBuf,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use federation_protocol::consent::{LabelTerms, Practitioner};
 use federation_protocol::member::MemberId;
+use federation_protocol::purpose::Purpose;
 use federation_protocol::time::Timestamp;
 use subtle::ConstantTimeEq;
 
@@ -10,6 +11,7 @@ use super::unreadable;
 use crate::consent::grant::{CodeDigest, Decision, Evidence, StoredGrant, TickedResponder};
 use crate::consent::{DirectiveId, practitioner};
 use crate::database::{DatabaseError, HospitalConnection};
+use crate::identity::PersonId;
 
 diesel::table! {
     visit_code (id) {
@@ -95,16 +97,47 @@ pub(in crate::consent) fn insert_code(
         ))
         .execute(connection)?;
     for ticked in &decision.responders {
-        let evidence = ticked.evidence.as_ref();
-        diesel::insert_into(visit_responder::table)
-            .values((
-                visit_responder::code.eq(id),
-                visit_responder::responder.eq(ticked.responder.as_str()),
-                visit_responder::evidence_scope.eq(evidence.map(|signed| signed.scope.to_string())),
-                visit_responder::evidence_until.eq(evidence.map(|signed| signed.until.micros())),
-                visit_responder::evidence.eq(evidence.map(|signed| signed.signature.to_vec())),
-            ))
-            .execute(connection)?;
+        insert_responder(connection, id, ticked)?;
+    }
+    Ok(())
+}
+
+fn insert_responder(
+    connection: &mut HospitalConnection,
+    code: &str,
+    ticked: &TickedResponder,
+) -> Result<(), DatabaseError> {
+    let evidence = ticked.evidence.as_ref();
+    diesel::insert_into(visit_responder::table)
+        .values((
+            visit_responder::code.eq(code),
+            visit_responder::responder.eq(ticked.responder.as_str()),
+            visit_responder::evidence_scope.eq(evidence.map(|signed| signed.scope.to_string())),
+            visit_responder::evidence_until.eq(evidence.map(|signed| signed.until.micros())),
+            visit_responder::evidence.eq(evidence.map(|signed| signed.signature.to_vec())),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Puts hospitals with their signatures beside those of a decision, in the place of theirs before.
+/// What was signed for other kinds of data goes: a grant's tokens all say the same.
+pub(in crate::consent) fn sign_for(
+    connection: &mut HospitalConnection,
+    code: &str,
+    signed: &[TickedResponder],
+) -> Result<(), DatabaseError> {
+    for ticked in signed {
+        let scope = ticked.evidence.as_ref().map(|one| one.scope.to_string());
+        let former = visit_responder::table
+            .filter(visit_responder::code.eq(code))
+            .filter(
+                visit_responder::responder
+                    .eq(ticked.responder.as_str())
+                    .or(visit_responder::evidence_scope.ne(scope)),
+            );
+        diesel::delete(former).execute(connection)?;
+        insert_responder(connection, code, ticked)?;
     }
     Ok(())
 }
@@ -246,6 +279,24 @@ pub(in crate::consent) fn use_code(
     Ok(changed == 1)
 }
 
+/// Ends an unused, unexpired code of this person; whether there was one.
+pub(in crate::consent) fn end_code(
+    connection: &mut HospitalConnection,
+    person: &PersonId,
+    id: &str,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let unused = visit_code::table
+        .filter(visit_code::id.eq(id))
+        .filter(visit_code::person.eq(person.as_str()))
+        .filter(visit_code::expires_at.gt(now.micros()))
+        .filter(visit_code::used_at.is_null());
+    let changed = diesel::update(unused)
+        .set(visit_code::used_at.eq(now.micros()))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
 /// How many codes `requester` got wrong since `since`.
 pub(in crate::consent) fn misses(
     connection: &mut HospitalConnection,
@@ -327,8 +378,29 @@ pub(in crate::consent) fn find_grant(
         .filter(care_grant::id.eq(id))
         .first(connection)
         .optional()?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(StoredGrant {
+    row.map(stored_grant).transpose()
+}
+
+/// The grants of a person for this requester and purpose that end after `now`, newest first.
+pub(in crate::consent) fn grants_of(
+    connection: &mut HospitalConnection,
+    person: &PersonId,
+    requester: &MemberId,
+    purpose: Purpose,
+    now: Timestamp,
+) -> Result<Vec<StoredGrant>, DatabaseError> {
+    let rows: Vec<GrantRow> = care_grant::table
+        .filter(care_grant::person.eq(person.as_str()))
+        .filter(care_grant::requester.eq(requester.as_str()))
+        .filter(care_grant::purpose.eq(purpose.as_str()))
+        .filter(care_grant::ends_at.gt(now.micros()))
+        .order((care_grant::redeemed_at.desc(), care_grant::id.asc()))
+        .load(connection)?;
+    rows.into_iter().map(stored_grant).collect()
+}
+
+fn stored_grant(row: GrantRow) -> Result<StoredGrant, DatabaseError> {
+    Ok(StoredGrant {
         person: row
             .person
             .parse()
@@ -350,7 +422,7 @@ pub(in crate::consent) fn find_grant(
         directive: DirectiveId::known(row.directive),
         code: row.code,
         id: row.id,
-    }))
+    })
 }
 
 fn label_words(terms: LabelTerms) -> String {

@@ -3,6 +3,8 @@
 pub(super) mod codes;
 pub(super) mod directives;
 pub(super) mod outbox;
+pub(super) mod paper;
+pub(super) mod pending;
 pub(super) mod revoked;
 pub(super) mod tokens;
 

@@ -9,12 +9,14 @@
 
 mod codes;
 mod directives;
+mod paper;
+mod pending;
 mod revocations;
 mod tokens;
 
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::consent::{LabelTerms, Practitioner};
-use federation_protocol::grants::{GrantReply, GrantRequest, PlainCode, ShownCode};
+use federation_protocol::grants::{GrantAnswer, GrantReply, GrantRequest, PlainCode, ShownCode};
 use federation_protocol::keys::SecretKey;
 use federation_protocol::link::PatientHandle;
 use federation_protocol::purpose::Purpose;
@@ -100,10 +102,13 @@ fn redemption(by: &SampleMember, code: &str) -> Redemption {
         requester_key: by.sign.kid().clone(),
         request: GrantRequest {
             code: Some(PlainCode::read(code)),
+            pending: None,
             grant_id: None,
             purpose: Purpose::Treat,
             categories: vec![Category::Lab, Category::Rx],
             practitioner: Some(doctor()),
+            name: None,
+            witness: None,
         },
     }
 }
@@ -124,7 +129,13 @@ impl Home {
             .unwrap()
     }
 
-    async fn redeem(&self, redemption: Redemption) -> Answer {
+    /// What a code that was decided beforehand, or a grant, brings.
+    async fn redeem(&self, redemption: Redemption) -> Result<GrantReply, Refusal> {
+        let answer = self.hand_in(redemption).await;
+        answer.map(|answer| answer.granted().unwrap())
+    }
+
+    async fn hand_in(&self, redemption: Redemption) -> Answer {
         let membership = Arc::clone(&self.membership);
         self.consents
             .redeem(redemption, links_of, membership)

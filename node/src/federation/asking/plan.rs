@@ -142,7 +142,7 @@ impl Asking {
 
     /// The tokens of the grant, new ones in the place of those that are over. A hospital whose
     /// token is over and has no new one stays in the list: its silence is said.
-    async fn renewed(
+    pub(in crate::federation) async fn renewed(
         &self,
         grant: &HeldGrant,
         tokens: Vec<HeldToken>,
@@ -199,7 +199,7 @@ fn check_parameters(question: &Question) -> Result<(), AskError> {
 }
 
 /// A UUIDv7.
-fn manifest_id(now: Timestamp) -> Result<String, AskError> {
+pub(in crate::federation) fn manifest_id(now: Timestamp) -> Result<String, AskError> {
     let random = random().map_err(|_none| AskError::Entropy)?;
     Ok(ExchangeId::new(now, random).to_string())
 }

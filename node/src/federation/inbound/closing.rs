@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{CommitError, Inbound, Ready};
 use crate::audit::{self, Kind, Line};
-use crate::database::{DatabaseError, HospitalConnection};
+use crate::database::{DatabaseError, HospitalConnection, Rid};
 use crate::federation::evidence::Evidence;
 use crate::federation::replay::SeenNonce;
 use crate::federation::store;
@@ -137,7 +137,25 @@ impl Inbound {
         refusal: Refusal,
         pair: Option<SeenNonce>,
     ) -> Refusal {
-        let line = |refusal: Refusal| self.line(request, Kind::Refusal).outcome(refusal.code());
+        self.written_about(request, refusal, pair, None).await
+    }
+
+    /// The same, where the refusal is about a chart that a token names: whoever asks who looked at it
+    /// is told of tries, too.
+    pub(super) async fn written_about(
+        &self,
+        request: &Verified<Request>,
+        refusal: Refusal,
+        pair: Option<SeenNonce>,
+        patient: Option<Rid>,
+    ) -> Refusal {
+        let line = |refusal: Refusal| {
+            let line = self.line(request, Kind::Refusal).outcome(refusal.code());
+            match patient {
+                Some(patient) => line.patient(patient),
+                None => line,
+            }
+        };
         let (refusal, committed) = match self.commit(pair, line(refusal), None).await {
             // Another process on this database was first.
             Err(CommitError::Replayed) => {

@@ -11,18 +11,21 @@ use actix_web::web::{Data, Json, Path, ServiceConfig, get, post, resource};
 use actix_web::{HttpRequest, HttpResponse};
 use federation_protocol::category::Category;
 use federation_protocol::consent::Practitioner;
-use federation_protocol::grants::PlainCode;
+use federation_protocol::digest::sha256;
+use federation_protocol::grants::{PlainCode, Witness};
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
+use federation_protocol::time::Timestamp;
 use federation_service::problem::{FHIR_JSON, Problem};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::asked::AskedGrant;
 use super::super::asking::{Asking, Planned, hospital};
 use super::super::held::HeldGrant;
 use super::super::outcome::{Hospital, Part};
 use super::super::query::{Question, TYPES, form_pairs};
-use super::super::redeeming::NewGrant;
+use super::super::redeeming::{NewGrant, Redeemed};
 use super::super::{Federation, QueryError};
 use super::problem::{issue_type, problem};
 use super::watching::{Watched, streamed};
@@ -37,10 +40,14 @@ pub(super) fn configure(config: &mut ServiceConfig) {
                 .route(post().to(redeem))
                 .route(get().to(held)),
         )
+        .service(resource("/api/v1/grants/pending/{id}").route(get().to(look_again)))
         .service(resource("/federated/{grant}/fhir/{type}").route(get().to(search)))
         .service(resource("/federated/{grant}/stream").route(get().to(watch)))
         .service(resource("/federated/{grant}/manifest/{id}").route(get().to(manifest)));
 }
+
+/// The longest text that a person was shown, bytes.
+const LONGEST_SHOWN: usize = 8_192;
 
 /// The body of `POST /api/v1/grants`.
 #[derive(Deserialize)]
@@ -53,51 +60,127 @@ struct Redeem {
     categories: Vec<Category>,
     #[serde(default)]
     patient: Option<String>,
+    /// What people call the practitioner: an open code shows it to the person.
+    #[serde(default)]
+    name: Option<String>,
+    /// With a paper code: who saw the person consent here.
+    #[serde(default)]
+    witness: Option<Witnessed>,
 }
 
-/// `POST /api/v1/grants`: redeems a visit code at the person's home node.
+/// Who saw the person consent on this hospital's own screen, and what stood there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Witnessed {
+    id: String,
+    role: String,
+    /// The text on the screen.
+    shown: String,
+    /// Until when the person agreed; the home node may end it earlier.
+    until: String,
+}
+
+impl Witnessed {
+    fn witness(self) -> Option<Witness> {
+        let until = Timestamp::parse_rfc3339(&self.until).ok()?;
+        let told = (1..=LONGEST_SHOWN).contains(&self.shown.trim().len());
+        told.then(|| Witness {
+            id: self.id,
+            role: self.role,
+            text: sha256(self.shown.as_bytes()),
+            until: Timestamp::from_unix_seconds(until.unix_seconds()),
+        })
+    }
+}
+
+impl Redeem {
+    /// What is asked of the home node, in the shape that it takes.
+    fn new_grant(self, caller: &Caller) -> Option<NewGrant> {
+        let care = matches!(self.purpose, Purpose::Treat | Purpose::Etreat);
+        let shown = self.witness.as_ref().map(|one| one.shown.clone());
+        let witness = match self.witness {
+            Some(witnessed) => Some(witnessed.witness()?),
+            None => None,
+        };
+        let new = NewGrant {
+            home: self.home,
+            code: self.code,
+            purpose: self.purpose,
+            practitioner: self.practitioner,
+            categories: self.categories,
+            patient: self.patient,
+            name: self.name,
+            witness,
+            shown,
+            asked_by: caller.id().unwrap_or_default().to_owned(),
+        };
+        (care && new.is_sound()).then_some(new)
+    }
+}
+
+/// `POST /api/v1/grants`: redeems a visit code at the person's home node. 201 with the grant, or 202
+/// while the person is asked.
 async fn redeem(
     federation: Data<Federation>,
     caller: Caller,
     body: Json<Redeem>,
 ) -> Result<HttpResponse, Problem> {
-    let Redeem {
-        home,
-        code,
-        purpose,
-        practitioner,
-        categories,
-        patient,
-    } = body.into_inner();
-    if !matches!(purpose, Purpose::Treat | Purpose::Etreat) || categories.is_empty() {
+    let Some(new) = body.into_inner().new_grant(&caller) else {
         return Err(Problem::new(
             StatusCode::BAD_REQUEST,
             "grant_invalid",
-            "TREAT or ETREAT, and at least one category",
+            "TREAT or ETREAT, at least one category, and texts of their form",
         ));
-    }
-    let new = NewGrant {
-        home,
-        code,
-        purpose,
-        practitioner,
-        categories,
-        patient,
     };
-    let (grant, responders) = federation
-        .asking()
-        .redeem(&caller, new)
-        .await
-        .map_err(|error| problem(&error))?;
+    let redeemed = federation.asking().redeem(&caller, new).await;
+    let redeemed = redeemed.map_err(|error| problem(&error))?;
+    Ok(shown(&federation, &redeemed))
+}
+
+/// `GET /api/v1/grants/pending/{id}`: whether the person has answered. 201 with the grant, 202 while
+/// they have not, `code_unknown` when they said no or it is too late. Not more often than every 2 s.
+async fn look_again(
+    federation: Data<Federation>,
+    caller: Caller,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let redeemed = federation.asking().look_again(&caller, &id).await;
+    let redeemed = redeemed.map_err(|error| problem(&error))?;
+    Ok(shown(&federation, &redeemed))
+}
+
+fn shown(federation: &Federation, redeemed: &Redeemed) -> HttpResponse {
     let membership = federation.directory().membership();
-    let hospitals: Vec<Hospital> = responders
-        .iter()
-        .map(|member| hospital(membership.as_deref(), member))
-        .collect();
-    Ok(HttpResponse::Created()
-        .insert_header((LOCATION, format!("/federated/{}/fhir", grant.id)))
+    let (status, location, body) = match redeemed {
+        Redeemed::Granted(grant, responders) => {
+            let hospitals: Vec<Hospital> = responders
+                .iter()
+                .map(|member| hospital(membership.as_deref(), member))
+                .collect();
+            let location = format!("/federated/{}/fhir", grant.id);
+            (StatusCode::CREATED, location, described(grant, &hospitals))
+        }
+        Redeemed::Asked(asked) => {
+            let location = format!("/api/v1/grants/pending/{}", asked.id);
+            (StatusCode::ACCEPTED, location, awaited(asked))
+        }
+    };
+    HttpResponse::build(status)
+        .insert_header((LOCATION, location))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(described(&grant, &hospitals)))
+        .json(body)
+}
+
+/// What is waited for, as who waits sees it.
+fn awaited(asked: &AskedGrant) -> Value {
+    json!({
+        "pending": asked.id,
+        "poll": format!("/api/v1/grants/pending/{}", asked.id),
+        "every_seconds": 2,
+        "home": asked.home,
+        "asked": asked.asked_at.to_string(),
+        "expires": asked.expires_at.to_string(),
+    })
 }
 
 /// A grant as its holder sees it. No token is in it.

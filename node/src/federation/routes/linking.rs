@@ -164,6 +164,12 @@ fn of_desk(error: &DeskError) -> Problem {
     Problem::new(status, error.code(), "No code was given").with_detail(error.to_string())
 }
 
+impl From<LinkingError> for Problem {
+    fn from(error: LinkingError) -> Self {
+        of_linking(&error)
+    }
+}
+
 fn of_linking(error: &LinkingError) -> Problem {
     let (status, code) = match error {
         LinkingError::CodeUnknown => (StatusCode::FORBIDDEN, "code_unknown"),

@@ -1,10 +1,13 @@
 //! The room's HTTP: what other members may send, and what the hospital's own staff may ask.
 
 pub(super) mod arrivals;
+mod deciding;
 mod emergency;
 mod federation;
 pub(super) mod hospital;
 mod linking;
+mod looking;
+mod own_view;
 mod problem;
 mod watching;
 
@@ -22,6 +25,9 @@ pub fn configure_federation(config: &mut ServiceConfig) {
 pub fn configure_people(config: &mut ServiceConfig) {
     arrivals::configure(config);
     linking::configure_people(config);
+    own_view::configure(config);
+    deciding::configure(config);
+    looking::configure(config);
 }
 
 /// The routes of the hospital listener: grants, questions under them, link codes. Needs `Data<Federation>`

@@ -448,6 +448,9 @@ async fn an_echo_comes_back_signed_and_a_closed_door_opens_the_breaker() {
 
 mod cosigned;
 mod hanging_up;
+mod looking;
+mod own_view;
+mod pending;
 mod receipts;
 mod replayed;
 mod secrets;

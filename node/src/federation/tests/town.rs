@@ -16,7 +16,7 @@ use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
 use federation_protocol::sample::{NOW, SampleRegistry, profile};
 use federation_protocol::time::Timestamp;
-use federation_service::clock::{ManualClock, SharedClock};
+use federation_service::clock::{Clock as _, ManualClock, SharedClock};
 use federation_service::tls::{Shown, TlsIdentity, federation_acceptor, remember_peer};
 use prometheus_client::registry::Registry;
 
@@ -199,15 +199,7 @@ impl Foundation {
         };
         let federation = ground.open(database.clone()).await;
         let federation = Data::new(federation);
-        let identity = Identity::open(IdentityParts {
-            database,
-            clock: Arc::clone(&clock),
-            keys: Arc::clone(&self.keys),
-            sessions: SessionSettings::default(),
-            organization: "みなと病院".into(),
-            oidc: None,
-        })
-        .unwrap();
+        let identity = door_keeper(database, Arc::clone(&clock), Arc::clone(&self.keys));
         let physician = physician(&identity, "dr-0042").await;
         let hospital_socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let hospital_address = hospital_socket.local_addr().unwrap();
@@ -232,6 +224,27 @@ impl Foundation {
             physician,
             handles,
         }
+    }
+}
+
+/// Who lets callers in, over the house's database.
+fn door_keeper(database: Database, clock: SharedClock, keys: Arc<Keys>) -> Identity {
+    Identity::open(IdentityParts {
+        database,
+        clock,
+        keys,
+        sessions: SessionSettings::default(),
+        organization: "みなと病院".into(),
+        oidc: None,
+    })
+    .unwrap()
+}
+
+impl Hospital {
+    /// Who lets callers in here, by the house's own clock.
+    pub(super) fn identity(&self) -> Identity {
+        let database = self.scratch.database.clone();
+        door_keeper(database, self.clock(), Arc::clone(&self.keys))
     }
 }
 
@@ -340,6 +353,10 @@ fn run(server: impl FnOnce() -> actix_web::dev::Server + Send + 'static) -> Serv
 }
 
 impl Hospital {
+    pub(super) fn clock(&self) -> SharedClock {
+        Arc::clone(&self.ground.clock)
+    }
+
     pub(super) async fn stop(&self) {
         for handle in &self.handles {
             handle.stop(false).await;
@@ -449,6 +466,11 @@ impl Town {
         let membership = home.federation.directory().membership().unwrap();
         home.linkage.accept(&phone, &membership).await.unwrap();
         phone
+    }
+
+    /// What time it is.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// A visit code of the person for `requester`, from the hospitals `from`.

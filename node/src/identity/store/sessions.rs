@@ -26,12 +26,17 @@ diesel::table! {
     }
 }
 
+/// How long a session that is over stays in the table, seconds: 90 days.
+const KEPT_SECONDS: i64 = 90 * 86_400;
+
 pub(in super::super) fn insert(
     connection: &mut HospitalConnection,
     new: &Session,
     digest: &TokenDigest,
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
+    let long_over = now.plus_seconds(-KEPT_SECONDS).micros();
+    diesel::delete(session::table.filter(session::expires_at.lt(long_over))).execute(connection)?;
     let owner = Owner::of(&new.caller).map(|owner| owner.to_string());
     let patient = match &new.caller {
         Caller::Person { patient, .. } => Some(patient.0),

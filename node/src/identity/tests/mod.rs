@@ -23,6 +23,7 @@ mod deep_link;
 mod enrolment;
 mod hospital;
 mod passkeys;
+mod routes;
 mod sessions;
 
 /// The room on a database, with keys of its own and the settings that nobody changed.

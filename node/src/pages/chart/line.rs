@@ -212,12 +212,34 @@ impl Range {
     #[must_use]
     pub fn text(&self) -> String {
         match (self.low, self.high) {
-            (Some(low), Some(high)) => format!("{}–{}", number(low), number(high)),
+            (Some(low), Some(high)) => {
+                let (low, high) = alike(&number(low), &number(high));
+                format!("{low}–{high}")
+            }
             (Some(low), None) => format!("≥{}", number(low)),
             (None, Some(high)) => format!("≤{}", number(high)),
             (None, None) => String::new(),
         }
     }
+}
+
+/// Both with as many decimals as the one that has more: `4.9` and `6.0`.
+fn alike(one: &str, other: &str) -> (String, String) {
+    let decimals = |text: &str| {
+        text.split_once('.')
+            .map_or(0, |(_, decimals)| decimals.len())
+    };
+    let wanted = decimals(one).max(decimals(other));
+    let filled = |text: &str| {
+        let missing = wanted.saturating_sub(decimals(text));
+        let point = if missing > 0 && decimals(text) == 0 {
+            "."
+        } else {
+            ""
+        };
+        format!("{text}{point}{}", "0".repeat(missing))
+    };
+    (filled(one), filled(other))
 }
 
 /// The readings of a series: a line through them, a marker for each; or, where they are denser than

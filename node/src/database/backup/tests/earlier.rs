@@ -90,6 +90,25 @@ const ROWS: &[(&str, &str)] = &[
         "INSERT INTO witnessed_log VALUES ('urn:x', 5, 'root', 5)",
     ),
     (
+        "0026",
+        "INSERT INTO audit_line (at, kind, actor_role, actor_id, outcome, detail) \
+         VALUES (6, 'read', 'physician', 'dr-1', 'ok', '{}')",
+    ),
+    (
+        "0024",
+        "INSERT INTO open_code VALUES ('c', 's', 'q', 'hana', 'Patient/p', 5, 6, NULL); \
+         INSERT INTO pending_request VALUES ('r', 'c', 'hana', 'Patient/p', 'y', 'dr-1', \
+         'physician', NULL, 'TREAT', 'lab', 5, 6, NULL, NULL); \
+         INSERT INTO asked_grant VALUES ('a', 'm', 'r', 'TREAT', 'dr-1', 'physician', 'lab', NULL, \
+         'dr-1', 5, 6, NULL)",
+    ),
+    (
+        "0025",
+        "INSERT INTO paper_sheet VALUES ('s', 'hana', 'Patient/p', 'y', 5, 6, NULL); \
+         INSERT INTO paper_code (id, sheet, person, digest) VALUES ('c', 's', 'hana', 'd'); \
+         INSERT INTO access_report VALUES ('hana', 'y', 5, 'unreachable', NULL, NULL)",
+    ),
+    (
         "0028",
         "INSERT INTO vital_person VALUES (1, 'k'); \
          INSERT INTO vital_upload VALUES ('u', 'hana', 1, 'saved', 5, 5, 6, NULL, NULL, NULL, 1, 0, 0); \

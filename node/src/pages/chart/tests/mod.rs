@@ -234,8 +234,8 @@ fn is_sound(markup: &str) -> Result<(), TestCaseError> {
         "javascript:",
         "href=\"http",
     ];
-    let turning = ['\u{202e}', '\u{2066}', '\u{0}'];
-    prop_assert!(!markup.contains(turning));
+    let turned = markup.contains(['\u{202e}', '\u{2066}', '\u{0}']);
+    prop_assert!(!turned);
     let mut open = Vec::new();
     for piece in markup.split('<').skip(1) {
         let (tag, _) = piece.split_once('>').unwrap();
@@ -338,4 +338,13 @@ fn what_happened_leads_to_its_day_and_nowhere_else() {
         2
     );
     assert_eq!(figure.markup().matches("<a ").count(), 2);
+}
+
+#[test]
+fn both_ends_of_a_range_are_as_precise_as_the_other() {
+    let text = |low, high| Range { low, high }.text();
+    assert_eq!(text(Some(4.9), Some(6.0)), "4.9–6.0");
+    assert_eq!(text(Some(70.0), Some(109.0)), "70–109");
+    assert_eq!(text(Some(1.0), Some(1.25)), "1.00–1.25");
+    assert_eq!(text(None, Some(30.0)), "≤30");
 }

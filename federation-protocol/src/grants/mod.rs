@@ -1,6 +1,13 @@
 //! What crosses the wire when a visit code becomes a grant: `POST /federation/v1/grants`.
 //!
+//! A code that the person decided beforehand is answered with a [`GrantReply`]; an open one with a
+//! [`PendingReply`] until the person has answered on their phone; a paper one, handed in with a
+//! [`Witness`], like the first.
+//!
 //! Source: CONSENT section 4; `docs/WIRE.md` section 3.
+
+mod answer;
+mod request;
 
 use std::fmt;
 
@@ -8,11 +15,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::base64url;
-use crate::category::Category;
-use crate::consent::Practitioner;
 use crate::member::MemberId;
 use crate::purpose::Purpose;
 use crate::time::Timestamp;
+
+pub use answer::{GrantAnswer, PendingReply};
+pub use request::{GrantError, GrantRequest, LONGEST_NAME, Witness, is_pending_id};
 
 /// Characters of the code that people read aloud and type.
 pub const SHORT_CODE_LENGTH: usize = 10;
@@ -142,25 +150,6 @@ impl<'de> Deserialize<'de> for PlainCode {
     }
 }
 
-/// The body of `POST /federation/v1/grants`: a code the first time, the grant's name after that.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GrantRequest {
-    /// The visit code; exactly one of `code` and `grant_id` is there.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub code: Option<PlainCode>,
-    /// The `grant` of an earlier reply: fresh tokens from the directive as it is now.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub grant_id: Option<String>,
-    /// The purpose, the same as in `Fed-Purpose`.
-    pub purpose: Purpose,
-    /// The kinds of data asked for; at least one.
-    pub categories: Vec<Category>,
-    /// Who asks, the same as in `Fed-Actor`; absent for a system.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub practitioner: Option<Practitioner>,
-}
-
 /// One responder's token.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -227,16 +216,6 @@ mod tests {
         assert_eq!(code.grouped().as_str(), "Z0ZZ0-12345");
         assert_eq!(PlainCode::read(&code.grouped()), code);
         assert_eq!(format!("{code:?}"), "PlainCode(..)");
-    }
-
-    #[test]
-    fn an_unknown_member_of_a_request_is_refused() {
-        let json = r#"{"code":"01ABC-DEFGH","purpose":"TREAT","categories":["lab"],"practitioner":{"id":"dr-1","role":"physician"}}"#;
-        let request: GrantRequest = serde_json::from_str(json).unwrap();
-        assert_eq!(request.code.unwrap().as_str(), "01ABCDEFGH");
-        assert!(
-            serde_json::from_str::<GrantRequest>(&json.replace("\"code\"", "\"pin\"")).is_err()
-        );
     }
 
     proptest::proptest! {

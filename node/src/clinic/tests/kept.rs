@@ -1,0 +1,103 @@
+//! What is kept of answers, for whom and for how long.
+
+use super::*;
+use crate::clinic::open::{Key, OpenCharts};
+use crate::clinic::row::Cause;
+use serde_json::json;
+
+fn key(session: &str, under: &str) -> Key {
+    Key {
+        session: session.into(),
+        under: under.into(),
+    }
+}
+
+fn lab() -> serde_json::Value {
+    json!({"resourceType": "Observation", "id": "1", "code": {"text": "K"}, "effectiveDateTime": "2026-11-01",
+        "valueQuantity": {"value": 4.1, "unit": "mmol/L"}})
+}
+
+#[test]
+fn what_one_session_opened_no_other_session_and_no_other_grant_finds() {
+    let charts = OpenCharts::default();
+    charts.open(key("one", "g1"), shared(open(&["みなと病院"])), now());
+    assert!(charts.find(&key("one", "g1"), now()).is_some());
+    assert!(charts.find(&key("two", "g1"), now()).is_none());
+    assert!(charts.find(&key("one", "g2"), now()).is_none());
+    charts.close(&key("one", "g1"));
+    assert!(charts.find(&key("one", "g1"), now()).is_none());
+}
+
+#[test]
+fn what_was_asked_ten_minutes_ago_is_gone() {
+    let charts = OpenCharts::default();
+    charts.open(key("one", "g1"), shared(open(&["みなと病院"])), now());
+    assert!(
+        charts
+            .find(&key("one", "g1"), today().plus_seconds(599))
+            .is_some()
+    );
+    charts.sweep(today().plus_seconds(600));
+    assert_eq!(charts.count(), 0);
+    charts.open(key("one", "g1"), shared(open(&["みなと病院"])), now());
+    assert!(
+        charts
+            .find(&key("one", "g1"), today().plus_seconds(-1))
+            .is_none(),
+        "a clock that goes back shows nothing"
+    );
+}
+
+#[test]
+fn there_are_never_more_than_two_hundred() {
+    let charts = OpenCharts::default();
+    for number in 0..230 {
+        charts.open(
+            key("one", &number.to_string()),
+            shared(open(&["みなと病院"])),
+            now(),
+        );
+    }
+    assert_eq!(charts.count(), 200);
+}
+
+#[test]
+fn a_consent_that_is_over_clears_what_every_hospital_answered() {
+    let chart = open(&["みなと病院", "ゆきみ診療所"]);
+    chart.take(0, came(0, &[lab()]));
+    assert_eq!(chart.now().chart.taken.len(), 1);
+    chart.take(1, state(State::Missing(Cause::ConsentOver)));
+    let now = chart.now();
+    assert!(now.is_cleared && now.chart.taken.is_empty());
+    assert!(
+        now.rows
+            .iter()
+            .all(|row| row.state == State::Missing(Cause::ConsentOver))
+    );
+    chart.take(0, came(0, &[lab()]));
+    assert!(
+        chart.now().chart.taken.is_empty(),
+        "nor does what comes later appear"
+    );
+}
+
+#[test]
+fn an_answer_that_is_too_large_is_said_to_be_and_not_kept() {
+    let chart = open(&["みなと病院"]);
+    let large = Came {
+        bytes: 65 * 1024 * 1024,
+        ..came(0, &[lab()])
+    };
+    chart.take(0, large);
+    assert_eq!(chart.now().rows[0].state, State::Missing(Cause::TooMuch));
+    assert!(chart.now().chart.taken.is_empty());
+}
+
+#[test]
+fn a_hospital_that_will_not_answer_any_more_does_not_stay_at_asking() {
+    let chart = open(&["みなと病院", "ゆきみ診療所"]);
+    chart.take(0, came(0, &[lab()]));
+    chart.give_up();
+    assert_eq!(chart.now().completeness.asking, 0);
+    assert_eq!(chart.now().completeness.missing, 1);
+}
