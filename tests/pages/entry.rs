@@ -200,7 +200,7 @@ async fn a_person_comes_in_by_the_desks_code_and_signs_with_keys_that_no_server_
     );
     let message = base64url::encode(b"what she decided");
     let signature = run(format!("m.sign('{member}', '{message}')")).await;
-    let key: PublicKey = key.parse().unwrap();
+    let key: PublicKey = PublicKey::from_x(&key).unwrap();
     let signature: [u8; 64] = base64url::decode_array(&signature).unwrap();
     assert!(key.verify(b"what she decided", &signature).is_ok());
     browser.close().await;
