@@ -11,3 +11,4 @@
 mod doors;
 mod entry;
 mod sharing;
+mod story;

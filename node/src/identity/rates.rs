@@ -1,7 +1,7 @@
 //! How often one address may knock: kept in memory, forgotten after ten minutes.
 //!
-//! The address is that of the connection. Behind a reverse proxy it is the proxy's, and the limits are
-//! shared by everybody: they are wide enough for a house, and the codes have limits of their own.
+//! The address is that of the connection. A reverse proxy on this machine is one address for everybody:
+//! it may knock twenty times as often. What is guessed has limits of its own, in the database.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -19,6 +19,9 @@ const MOST_BEGUN: u32 = 300;
 /// So many wrong codes and links may one address show within it.
 const MOST_WRONG: u32 = 30;
 
+/// How many times more a proxy on this machine may.
+const PROXY: u32 = 20;
+
 /// What is counted.
 #[derive(Copy, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Knock {
@@ -29,10 +32,14 @@ pub(super) enum Knock {
 }
 
 impl Knock {
-    const fn most(self) -> u32 {
-        match self {
+    fn most(self, address: IpAddr) -> u32 {
+        let most = match self {
             Self::Begun => MOST_BEGUN,
             Self::Wrong => MOST_WRONG,
+        };
+        match address.to_canonical().is_loopback() {
+            true => most.saturating_mul(PROXY),
+            false => most,
         }
     }
 }
@@ -55,12 +62,12 @@ impl Rates {
 
     /// Counts one more; `false` if it is one too many.
     pub(super) fn count(&self, knock: Knock, address: IpAddr) -> bool {
-        self.of(knock, address).fetch_add(1, Ordering::Relaxed) < knock.most()
+        self.of(knock, address).fetch_add(1, Ordering::Relaxed) < knock.most(address)
     }
 
     /// Whether there were too many already.
     pub(super) fn is_over(&self, knock: Knock, address: IpAddr) -> bool {
-        self.of(knock, address).load(Ordering::Relaxed) >= knock.most()
+        self.of(knock, address).load(Ordering::Relaxed) >= knock.most(address)
     }
 
     fn of(&self, knock: Knock, address: IpAddr) -> Arc<AtomicU32> {

@@ -31,14 +31,6 @@ pub(super) fn kind_name(page: &Sheet, word: &str) -> String {
     page.coded("sharing-kind-", word, "other")
 }
 
-/// The names of the kinds in `scope`, for a sentence.
-pub(super) fn kind_names(page: &Sheet, scope: Scope) -> Vec<String> {
-    scope
-        .iter()
-        .map(|category| kind_name(page, category.as_str()))
-        .collect()
-}
-
 /// A hospital that can be chosen.
 pub(super) struct Choice {
     pub(super) member: String,

@@ -53,7 +53,7 @@ pub struct Preview {
 /// Why there is no preview.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PreviewError {
+pub(super) enum PreviewError {
     /// The caller may not.
     #[error(transparent)]
     Access(#[from] AccessRefusal),

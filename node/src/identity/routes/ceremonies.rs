@@ -211,7 +211,7 @@ async fn finish_login(
     shown: &Shown,
     door: Door,
 ) -> Answer {
-    let knocked = Knocked::guessing(identity, request)?;
+    let knocked = Knocked::beginning(identity, request)?;
     let entered = identity.finish_login(&knocked.origin, door, &shown.ceremony, &shown.credential);
     knocked.entered(entered.await, &shown.next).await
 }
@@ -271,7 +271,7 @@ async fn begin_setup(identity: Data<Identity>, request: HttpRequest, link: Json<
 
 /// `POST /setup/finish`.
 async fn finish_setup(identity: Data<Identity>, request: HttpRequest, body: Json<Made>) -> Answer {
-    let knocked = Knocked::guessing(&identity, &request)?;
+    let knocked = Knocked::beginning(&identity, &request)?;
     let entered = identity.finish_setup(
         &knocked.origin,
         &body.ceremony,
@@ -298,7 +298,7 @@ async fn finish_enrolment(
     request: HttpRequest,
     body: Json<Made>,
 ) -> Answer {
-    let knocked = Knocked::guessing(&identity, &request)?;
+    let knocked = Knocked::beginning(&identity, &request)?;
     let entered = identity.finish_enrolment(
         &knocked.origin,
         &body.ceremony,
