@@ -30,7 +30,14 @@ impl People {
             return Ok(());
         }
         let view = self.parts.federation.own_view();
-        let asked = view.plan(caller, asked).await?;
+        let asked = match view.plan(caller, asked).await {
+            Ok(asked) => asked,
+            // The own chart is there all the same.
+            Err(error) => {
+                tracing::warn!("a person's own view was not asked: {error}");
+                return self.all_silent(caller, into).await;
+            }
+        };
         let others = asked.hospitals().filter(|(_, own)| !own);
         let mut waiting: Vec<(MemberId, String)> = others
             .map(|(one, _)| (one.member.clone(), one.name.clone()))
@@ -59,6 +66,23 @@ impl People {
             why: Why::Waiting,
         });
         into.missing.extend(late);
+        Ok(())
+    }
+}
+
+impl People {
+    /// Names every linked hospital as one that did not answer.
+    async fn all_silent(&self, caller: &Caller, into: &mut Gathered) -> Result<(), GatherError> {
+        let whose = self.whose(caller).await?;
+        let membership = self.parts.federation.directory().membership();
+        for link in self.parts.linkage.home_links(&whose.id).await? {
+            let member = &link.responder;
+            let listed = membership.as_deref().and_then(|all| all.member(member));
+            into.missing.push(Missing {
+                name: listed.map_or_else(|| member.to_string(), |one| one.names.ja.clone()),
+                why: Why::Silent,
+            });
+        }
         Ok(())
     }
 }
