@@ -99,8 +99,11 @@ fn take(part: Part, into: &mut Gathered) {
             let place = into.hospitals.len();
             let more = answer.next.is_some().then(|| missing(Why::More));
             into.missing.extend(more);
-            into.hospitals
-                .push(hospital_of(hospital.member, hospital.name, &hospital.endpoint));
+            into.hospitals.push(hospital_of(
+                hospital.member,
+                hospital.name,
+                &hospital.endpoint,
+            ));
             let entries = answer.entries.into_iter().chain(answer.included);
             into.raw.extend(entries.map(|entry| (place, entry.raw)));
         }
@@ -131,7 +134,13 @@ mod tests {
 
     #[test]
     fn members_are_asked_for_nothing_that_never_leaves() {
-        let wanted = [LAB, all("Patient"), all("Appointment"), all("Encounter"), all("Immunization")];
+        let wanted = [
+            LAB,
+            all("Patient"),
+            all("Appointment"),
+            all("Encounter"),
+            all("Immunization"),
+        ];
         let asked = questions(&wanted).unwrap();
         let kinds: Vec<&str> = asked.iter().map(|one| one.resource_type).collect();
         assert_eq!(kinds, ["Observation", "Immunization"]);
