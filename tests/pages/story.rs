@@ -129,11 +129,12 @@ async fn the_story_by_clicks_alone() {
         .await;
     phone.fill("#code", &code).await;
     phone.press("つなぐ").await;
-    phone.wait_to_read("雪見").await;
+    phone.wait_to_read("つながっている病院").await;
+    phone.wait_to_read("yukimi").await;
     phone.show("p7-linked").await;
 
     // She allows herself to see what the other hospital has.
-    phone.press("記録を開く").await;
+    phone.press("署名して見られるようにする").await;
     phone.wait_to_read("まで").await;
     phone.goto(&format!("{home}/p/results")).await;
     phone.wait_to_read("HbA1c").await;
@@ -189,8 +190,6 @@ async fn the_story_by_clicks_alone() {
     doctor.show("c1-patient-after").await;
     let again = doctor.at().await;
     assert!(again.starts_with(&clinic));
-    let grants: Vec<String> = Vec::new();
-    drop(grants);
 
     // She sees who looked.
     for name in HOSPITALS {
