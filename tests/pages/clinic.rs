@@ -42,7 +42,10 @@ async fn physician(hospital: &Hospital, browser: &Browser) -> String {
         id: "dr-0032".into(),
     };
     let identity = &hospital.rooms().identity;
-    let session = identity.open_session(&caller, Shown::Passkey).await.unwrap();
+    let session = identity
+        .open_session(&caller, Shown::Passkey)
+        .await
+        .unwrap();
     browser.goto(&format!("{base}/offline")).await;
     browser.take_session(session.reveal()).await;
     base
@@ -70,7 +73,9 @@ async fn a_physician_reads_a_chart_of_three_hospitals_on_any_screen() {
 async fn opened(town: &Town, hana: &Patient, browser: &Browser, base: &str) -> String {
     let kinds = "lab rx vital allergy condition procedure imaging";
     let code = town.code(hana, "shirakaba", kinds).await;
-    browser.goto(&format!("{base}/c/patients/p-h3310/consent")).await;
+    browser
+        .goto(&format!("{base}/c/patients/p-h3310/consent"))
+        .await;
     browser.fill("#code", "AAAA-BBBB").await;
     browser.press("この同意で記録を開く").await;
     browser.wait_for("[role=alert]").await;
@@ -79,7 +84,9 @@ async fn opened(town: &Town, hana: &Patient, browser: &Browser, base: &str) -> S
     let home = town.at("minato").id().to_string();
     browser.choose("#home", &home).await;
     browser.press("この同意で記録を開く").await;
-    browser.wait_to_read("3施設中3施設の結果を表示しています").await;
+    browser
+        .wait_to_read("3施設中3施設の結果を表示しています")
+        .await;
     let at = browser.at().await;
     at.split('?').next().unwrap().to_owned()
 }
@@ -88,7 +95,9 @@ async fn tabs(browser: &Browser, chart: &str) {
     browser.goto(&format!("{chart}/timeline?zoom=all")).await;
     browser.wait_to_read("ペニシリン").await;
     browser.show("c4-timeline-all").await;
-    browser.goto(&format!("{chart}/timeline?month=2026-10")).await;
+    browser
+        .goto(&format!("{chart}/timeline?month=2026-10"))
+        .await;
     browser.show("c4-calendar").await;
     browser.goto(&format!("{chart}/labs?zoom=all")).await;
     browser.wait_to_read("HbA1c").await;
