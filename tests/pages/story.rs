@@ -189,7 +189,9 @@ async fn the_story_by_clicks_alone() {
     phone.wait_to_read("取り消し済み").await;
     doctor.goto(&chart).await;
     doctor.press("再照会").await;
-    doctor.wait_to_read("同意の期限が切れたか、取り消されました").await;
+    doctor
+        .wait_to_read("同意の期限が切れたか、取り消されました")
+        .await;
     doctor.show("c3-after-withdrawal").await;
     let shown = doctor.text("main").await;
     assert!(!shown.contains("7.3"), "what Yukimi told is gone: {shown}");
