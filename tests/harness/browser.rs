@@ -47,7 +47,7 @@ pub struct Browser {
     client: Client,
     window: Window,
     driver: Child,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 impl Browser {
@@ -77,7 +77,7 @@ impl Browser {
             client,
             window,
             driver,
-            _profile: profile,
+            profile,
         };
         browser.plug_authenticator_in().await;
         Some(browser)
@@ -256,18 +256,20 @@ impl Browser {
     pub async fn picture(&self, name: &str) {
         let height = self.run("return Math.min(document.documentElement.scrollHeight, 4000)");
         let height = height.await.as_u64().unwrap_or(800);
-        let width = match self.window {
-            Window::Phone => 360,
-            Window::Desk => 1280,
-        };
+        // A window as tall as the page, so that bars stand at its end and not across it.
+        self.stretch(height.max(780)).await;
         let shot = self
             .command(
                 "goog/cdp/execute",
-                json!({"cmd": "Page.captureScreenshot", "params": {
-                    "format": "png", "captureBeyondViewport": true,
-                    "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}}}),
+                json!({"cmd": "Page.captureScreenshot", "params": {"format": "png"}}),
             )
             .await;
+        self.stretch(if self.window == Window::Phone {
+            780
+        } else {
+            900
+        })
+        .await;
         let png = base64::Engine::decode(
             &base64::engine::general_purpose::STANDARD,
             shot["data"].as_str().unwrap(),
@@ -277,6 +279,17 @@ impl Browser {
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join(format!("{name}-{}.png", self.window.word()));
         std::fs::write(file, png).unwrap();
+    }
+
+    async fn stretch(&self, height: u64) {
+        let (width, scale, mobile) = match self.window {
+            Window::Phone => (360, 2, true),
+            Window::Desk => (1280, 1, false),
+        };
+        let params =
+            json!({"width": width, "height": height, "deviceScaleFactor": scale, "mobile": mobile});
+        let body = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": params});
+        self.command("goog/cdp/execute", body).await;
     }
 
     /// What is wrong with the page as it stands: what the console says, sideways scrolling, weight,
@@ -363,12 +376,19 @@ impl Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
+
+    /// Ends what a killed driver leaves behind: the browser's processes name its profile.
+    fn end_processes(&self) {
+        let profile = self.profile.path().display().to_string();
+        let _ = Command::new("pkill").args(["-9", "-f", &profile]).status();
+    }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
+        self.end_processes();
     }
 }
 
