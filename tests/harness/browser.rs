@@ -114,6 +114,18 @@ impl Browser {
         self.client.current_url().await.unwrap().to_string()
     }
 
+    /// Waits until it is no longer at a page whose path begins so, 15 seconds at most.
+    pub async fn leaves(&self, path: &str) {
+        for _ in 0..150 {
+            let at = self.client.current_url().await.unwrap();
+            if !at.path().starts_with(path) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("still at {}:\n{}", self.at().await, self.text("body").await);
+    }
+
     /// Waits until `css` is there, 15 seconds at most.
     pub async fn wait_for(&self, css: &str) {
         let found = self
@@ -150,6 +162,7 @@ impl Browser {
     pub async fn click(&self, css: &str) {
         self.wait_for(css).await;
         let element = self.client.find(Locator::Css(css)).await.unwrap();
+        self.bring(&element).await;
         if let Err(error) = element.click().await {
             panic!("{css} cannot be clicked at {}: {error}", self.at().await);
         }
@@ -173,7 +186,15 @@ impl Browser {
                 self.text("body").await
             );
         };
+        self.bring(&element).await;
         element.click().await.unwrap();
+    }
+
+    /// Scrolls an element to the middle, as a person does before touching it: bars stay at the edges.
+    async fn bring(&self, element: &fantoccini::elements::Element) {
+        let element = serde_json::to_value(element).unwrap();
+        let script = "arguments[0].scrollIntoView({block: 'center'})";
+        self.client.execute(script, vec![element]).await.unwrap();
     }
 
     /// Types into the field `css`, in the place of what stands there.
@@ -224,12 +245,10 @@ impl Browser {
 
     /// Sets the cookie of a session that was opened otherwise. The page must be of its site.
     pub async fn take_session(&self, cookie: &str) {
-        let cookie = fantoccini::cookies::Cookie::build(("__Host-musubi", cookie.to_owned()))
-            .path("/")
-            .secure(true)
-            .http_only(true)
-            .build();
-        self.client.add_cookie(cookie).await.unwrap();
+        // Host-only, as the node sets it: fantoccini's own command always names a domain.
+        let cookie = json!({"name": "__Host-musubi", "value": cookie, "path": "/",
+            "secure": true, "httpOnly": true, "sameSite": "Lax"});
+        self.command("cookie", json!({"cookie": cookie})).await;
     }
 
     /// Takes a picture of the whole page: in `docs/screenshots` with `UPDATE_SCREENSHOTS=1`, else
