@@ -47,7 +47,7 @@ pub struct Browser {
     client: Client,
     window: Window,
     driver: Child,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 impl Browser {
@@ -77,7 +77,7 @@ impl Browser {
             client,
             window,
             driver,
-            _profile: profile,
+            profile,
         };
         browser.plug_authenticator_in().await;
         Some(browser)
@@ -363,12 +363,19 @@ impl Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
+
+    /// Ends what a killed driver leaves behind: the browser's processes name its profile.
+    fn end_processes(&self) {
+        let profile = self.profile.path().display().to_string();
+        let _ = Command::new("pkill").args(["-9", "-f", &profile]).status();
+    }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
+        self.end_processes();
     }
 }
 

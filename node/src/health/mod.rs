@@ -183,6 +183,10 @@ impl Desk {
 }
 
 impl Progress {
+    fn begin(&self) {
+        self.read.store(0, Ordering::Relaxed);
+    }
+
     fn add(&self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(0);
         self.read.fetch_add(bytes, Ordering::Relaxed);

@@ -114,7 +114,10 @@ impl Batch {
                 Ok(Standing::Nothing) => None,
                 Err(error) => return Err(error.into()),
             };
-            if !met.insert(&one.id) || is_known(one, replaces.as_deref()) {
+            // A correction counts whatever it says, a smaller total of a day too.
+            let corrects = without == Some(&one.address);
+            let known = is_known(one, replaces.as_deref()) && !corrects;
+            if !met.insert(&one.id) || known {
                 let count = if brought.contains(&one.id) {
                     &mut counts.saved
                 } else {

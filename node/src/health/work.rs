@@ -317,6 +317,7 @@ impl Desk {
             of_an_app(file, pseudonyms, &mut each)
         } else {
             let progress = self.progress_of(id);
+            progress.begin();
             let file = Watched { file, progress };
             read_export(file, &Limits::default(), pseudonyms, &mut each).map_err(HealthError::from)
         };

@@ -24,6 +24,7 @@ mod secrets;
 mod storing;
 mod transacting;
 mod validating;
+mod vitals;
 mod waiting;
 mod walking;
 

@@ -1,6 +1,7 @@
 //! The pages of vital signs: what they show, in the reader's words. Templates stand beside them.
 
 mod delete;
+mod drawn;
 mod enter;
 mod import;
 mod series;
@@ -12,6 +13,7 @@ use askama::Template;
 use super::HealthError;
 use super::shown::{Measured, Series};
 use crate::pages::Sheet;
+use crate::pages::chart::Figure;
 
 pub(super) use delete::DeletePage;
 pub(super) use enter::EnterPage;
@@ -37,6 +39,7 @@ pub(super) struct Card {
     name: String,
     unit: String,
     newest: Option<(String, String)>,
+    spark: Option<String>,
 }
 
 /// `/p/vitals`.
@@ -46,6 +49,7 @@ pub(super) struct VitalsPage {
     page: Sheet,
     cards: Vec<Card>,
     is_empty: bool,
+    pressure: Option<Figure>,
     notice: Option<&'static str>,
 }
 
@@ -62,10 +66,16 @@ impl VitalsPage {
                 name: name(&page, series.kind),
                 unit: unit(&page, series.kind),
                 newest,
+                spark: drawn::spark(&page, series),
             }
         });
+        let cards = cards.collect();
+        let pressure = all.iter().find(|one| one.kind == Kind::BloodPressure);
+        let pressure =
+            pressure.and_then(|one| drawn::chart_of(&page, one, &unit(&page, Kind::BloodPressure)));
         Self {
-            cards: cards.collect(),
+            cards,
+            pressure,
             is_empty: all.iter().all(|series| series.measured.is_empty()),
             notice,
             page,

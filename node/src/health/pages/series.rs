@@ -2,9 +2,11 @@
 
 use askama::Template;
 
+use super::drawn::chart_of;
 use super::{name, said, unit, when};
 use crate::health::shown::Series;
 use crate::pages::Sheet;
+use crate::pages::chart::Figure;
 
 /// One value in the list.
 pub(super) struct Row {
@@ -24,6 +26,7 @@ pub(in crate::health) struct SeriesPage {
     name: String,
     unit: String,
     rows: Vec<Row>,
+    figure: Option<Figure>,
     is_cut: bool,
     notice: Option<&'static str>,
 }
@@ -45,11 +48,15 @@ impl SeriesPage {
             },
             is_own: one.is_own,
         });
+        let unit = unit(&page, series.kind);
+        let figure = chart_of(&page, series, &unit);
+        let rows = rows.collect();
         Self {
             kind: series.kind.as_str(),
             name: name(&page, series.kind),
-            unit: unit(&page, series.kind),
-            rows: rows.collect(),
+            unit,
+            rows,
+            figure,
             is_cut: series.measured.len() >= most,
             notice,
             page,

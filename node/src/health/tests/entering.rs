@@ -92,6 +92,28 @@ async fn a_correction_takes_the_place_of_what_it_corrects() {
 }
 
 #[actix_web::test]
+async fn the_steps_of_a_day_can_be_corrected_downwards() {
+    on_each_async(async |database| {
+        let site = Site::on(database).await;
+        site.health
+            .enter(&site.hana, &entry("steps", "43210"))
+            .await
+            .unwrap();
+        let all = site.observations(&site.hana).await;
+        let mut right = entry("steps", "4321");
+        right.replaces = all[0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(
+            site.health.enter(&site.hana, &right).await.unwrap(),
+            Kept::Saved
+        );
+        let all = site.observations(&site.hana).await;
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0]["valueQuantity"]["value"], 4321);
+    })
+    .await;
+}
+
+#[actix_web::test]
 async fn what_a_hospital_measured_is_shown_and_neither_corrected_nor_deleted() {
     on_each_async(async |database| {
         let site = Site::on(database).await;

@@ -1,10 +1,10 @@
 //! The pages over HTTP: read without script, escaped whatever comes in, closed to strangers.
 
-use actix_web::dev::{Service, ServiceResponse};
+use actix_web::dev::Service as _;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::Data;
-use actix_web::{App, Error, HttpMessage as _};
+use actix_web::{App, HttpMessage as _};
 use prometheus_client::registry::Registry;
 
 use super::*;
@@ -12,26 +12,27 @@ use crate::database::testing::{on_each_async, sqlite};
 use crate::pages::{Audience, House, Pages};
 
 /// The patient listener's routes, the door replaced by one that lets `caller` in.
-async fn served(
-    site: &Site,
-    caller: Caller,
-) -> impl Service<actix_http::Request, Response = ServiceResponse, Error = Error> {
-    let pages = Pages::open(House::default(), Audience::People, &mut Registry::default()).unwrap();
-    init_service(
-        App::new()
-            .app_data(Data::new(pages))
-            .app_data(Data::new(site.health.clone()))
-            .configure(routes::configure_api)
-            .service(
-                actix_web::web::scope("")
-                    .wrap_fn(move |request, service| {
-                        request.extensions_mut().insert(caller.clone());
-                        service.call(request)
-                    })
-                    .configure(routes::configure),
-            ),
-    )
-    .await
+macro_rules! served {
+    ($site:expr, $caller:expr) => {{
+        let caller: Caller = $caller.clone();
+        let house = House::default();
+        let pages = Pages::open(house, Audience::People, &mut Registry::default()).unwrap();
+        init_service(
+            App::new()
+                .app_data(Data::new(pages))
+                .app_data(Data::new($site.health.clone()))
+                .configure(routes::configure_api)
+                .service(
+                    actix_web::web::scope("")
+                        .wrap_fn(move |request, service| {
+                            request.extensions_mut().insert(caller.clone());
+                            service.call(request)
+                        })
+                        .configure(routes::configure),
+                ),
+        )
+        .await
+    }};
 }
 
 macro_rules! get {
@@ -86,7 +87,7 @@ fn assert_harmless(html: &str) {
 async fn a_person_without_values_is_shown_how_to_begin() {
     let scratch = sqlite();
     let site = Site::on(scratch.database.clone()).await;
-    let app = served(&site, site.hana.clone()).await;
+    let app = served!(site, site.hana);
     let (status, html) = get!(app, "/p/vitals");
     assert_eq!(status, 200);
     assert!(html.contains("最初の記録を入れる"));
@@ -116,7 +117,7 @@ async fn a_person_without_values_is_shown_how_to_begin() {
 async fn a_value_is_entered_asked_about_corrected_and_deleted_by_forms_alone() {
     on_each_async(async |database| {
         let site = Site::on(database).await;
-        let app = served(&site, site.hana.clone()).await;
+        let app = served!(site, site.hana);
         let (status, _, html) = post!(
             app,
             "/p/vitals",
@@ -162,7 +163,7 @@ async fn a_value_is_entered_asked_about_corrected_and_deleted_by_forms_alone() {
 async fn a_file_is_sent_looked_at_saved_and_undone_by_forms_alone() {
     on_each_async(async |database| {
         let site = Site::on(database).await;
-        let app = served(&site, site.hana.clone()).await;
+        let app = served!(site, site.hana);
         let form = [
             b"--x7\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../../etc/passwd\"\r\n\r\n".as_slice(),
             &export(),
@@ -195,7 +196,7 @@ async fn a_file_is_sent_looked_at_saved_and_undone_by_forms_alone() {
         assert!(html.contains("この取り込みで入った記録を消しました"));
         assert!(site.observations(&site.hana).await.is_empty());
         // Another person finds nothing there.
-        let app = served(&site, site.taro.clone()).await;
+        let app = served!(site, site.taro);
         assert_eq!(get!(app, &to).0, 404);
         assert_eq!(post!(app, &format!("{to}/undo"), "").0, 404);
     })
@@ -206,7 +207,7 @@ async fn a_file_is_sent_looked_at_saved_and_undone_by_forms_alone() {
 async fn the_file_itself_is_taken_as_a_body_and_half_a_form_is_not() {
     let scratch = sqlite();
     let site = Site::on(scratch.database.clone()).await;
-    let app = served(&site, site.hana.clone()).await;
+    let app = served!(site, site.hana);
     let send = |kind: &'static str, bytes: Vec<u8>| {
         TestRequest::post()
             .uri("/p/vitals/import")
@@ -232,7 +233,7 @@ async fn the_file_itself_is_taken_as_a_body_and_half_a_form_is_not() {
 async fn names_of_attackers_are_text_on_every_page() {
     let scratch = sqlite();
     let site = Site::on(scratch.database.clone()).await;
-    let app = served(&site, site.hana.clone()).await;
+    let app = served!(site, site.hana);
     for name in HOSTILE {
         let escaped = name
             .replace('&', "&amp;")
@@ -256,7 +257,7 @@ async fn names_of_attackers_are_text_on_every_page() {
     let (_, html) = get!(app, "/p/vitals/of/body-mass");
     assert_harmless(&html);
     assert!(html.contains("&#60;img") || html.contains("&lt;img"));
-    let app = served(&site, site.taro.clone()).await;
+    let app = served!(site, site.taro);
     let (_, html) = get!(app, "/p/vitals/token");
     assert_harmless(&html);
 }
@@ -265,7 +266,7 @@ async fn names_of_attackers_are_text_on_every_page() {
 async fn a_key_is_shown_once_and_opens_the_one_address_alone() {
     let scratch = sqlite();
     let site = Site::on(scratch.database.clone()).await;
-    let app = served(&site, site.hana.clone()).await;
+    let app = served!(site, site.hana);
     let (status, _, html) = post!(app, "/p/vitals/token", "label=iPhone");
     assert_eq!(status, 200);
     let at = html.find("mbv_").unwrap();
