@@ -47,7 +47,7 @@ pub struct Browser {
     client: Client,
     window: Window,
     driver: Child,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 impl Browser {
@@ -77,7 +77,7 @@ impl Browser {
             client,
             window,
             driver,
-            _profile: profile,
+            profile,
         };
         browser.plug_authenticator_in().await;
         Some(browser)
@@ -112,6 +112,18 @@ impl Browser {
     /// The address it is at.
     pub async fn at(&self) -> String {
         self.client.current_url().await.unwrap().to_string()
+    }
+
+    /// Waits until it is no longer at a page whose path begins so, 15 seconds at most.
+    pub async fn leaves(&self, path: &str) {
+        for _ in 0..150 {
+            let at = self.client.current_url().await.unwrap();
+            if !at.path().starts_with(path) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("still at {}:\n{}", self.at().await, self.text("body").await);
     }
 
     /// Waits until `css` is there, 15 seconds at most.
@@ -150,6 +162,7 @@ impl Browser {
     pub async fn click(&self, css: &str) {
         self.wait_for(css).await;
         let element = self.client.find(Locator::Css(css)).await.unwrap();
+        self.bring(&element).await;
         if let Err(error) = element.click().await {
             panic!("{css} cannot be clicked at {}: {error}", self.at().await);
         }
@@ -173,7 +186,15 @@ impl Browser {
                 self.text("body").await
             );
         };
+        self.bring(&element).await;
         element.click().await.unwrap();
+    }
+
+    /// Scrolls an element to the middle, as a person does before touching it: bars stay at the edges.
+    async fn bring(&self, element: &fantoccini::elements::Element) {
+        let element = serde_json::to_value(element).unwrap();
+        let script = "arguments[0].scrollIntoView({block: 'center'})";
+        self.client.execute(script, vec![element]).await.unwrap();
     }
 
     /// Types into the field `css`, in the place of what stands there.
@@ -224,12 +245,10 @@ impl Browser {
 
     /// Sets the cookie of a session that was opened otherwise. The page must be of its site.
     pub async fn take_session(&self, cookie: &str) {
-        let cookie = fantoccini::cookies::Cookie::build(("__Host-musubi", cookie.to_owned()))
-            .path("/")
-            .secure(true)
-            .http_only(true)
-            .build();
-        self.client.add_cookie(cookie).await.unwrap();
+        // Host-only, as the node sets it: fantoccini's own command always names a domain.
+        let cookie = json!({"name": "__Host-musubi", "value": cookie, "path": "/",
+            "secure": true, "httpOnly": true, "sameSite": "Lax"});
+        self.command("cookie", json!({"cookie": cookie})).await;
     }
 
     /// Takes a picture of the whole page: in `docs/screenshots` with `UPDATE_SCREENSHOTS=1`, else
@@ -237,18 +256,20 @@ impl Browser {
     pub async fn picture(&self, name: &str) {
         let height = self.run("return Math.min(document.documentElement.scrollHeight, 4000)");
         let height = height.await.as_u64().unwrap_or(800);
-        let width = match self.window {
-            Window::Phone => 360,
-            Window::Desk => 1280,
-        };
+        // A window as tall as the page, so that bars stand at its end and not across it.
+        self.stretch(height.max(780)).await;
         let shot = self
             .command(
                 "goog/cdp/execute",
-                json!({"cmd": "Page.captureScreenshot", "params": {
-                    "format": "png", "captureBeyondViewport": true,
-                    "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}}}),
+                json!({"cmd": "Page.captureScreenshot", "params": {"format": "png"}}),
             )
             .await;
+        self.stretch(if self.window == Window::Phone {
+            780
+        } else {
+            900
+        })
+        .await;
         let png = base64::Engine::decode(
             &base64::engine::general_purpose::STANDARD,
             shot["data"].as_str().unwrap(),
@@ -258,6 +279,17 @@ impl Browser {
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join(format!("{name}-{}.png", self.window.word()));
         std::fs::write(file, png).unwrap();
+    }
+
+    async fn stretch(&self, height: u64) {
+        let (width, scale, mobile) = match self.window {
+            Window::Phone => (360, 2, true),
+            Window::Desk => (1280, 1, false),
+        };
+        let params =
+            json!({"width": width, "height": height, "deviceScaleFactor": scale, "mobile": mobile});
+        let body = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": params});
+        self.command("goog/cdp/execute", body).await;
     }
 
     /// What is wrong with the page as it stands: what the console says, sideways scrolling, weight,
@@ -344,12 +376,19 @@ impl Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
+
+    /// Ends what a killed driver leaves behind: the browser's processes name its profile.
+    fn end_processes(&self) {
+        let profile = self.profile.path().display().to_string();
+        let _ = Command::new("pkill").args(["-9", "-f", &profile]).status();
+    }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
+        self.end_processes();
     }
 }
 

@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod clinic;
 mod doors;
 mod entry;
 mod sharing;

@@ -129,11 +129,12 @@ async fn the_story_by_clicks_alone() {
         .await;
     phone.fill("#code", &code).await;
     phone.press("つなぐ").await;
-    phone.wait_to_read("雪見").await;
+    phone.wait_to_read("つながっている病院").await;
+    phone.wait_to_read("yukimi").await;
     phone.show("p7-linked").await;
 
     // She allows herself to see what the other hospital has.
-    phone.press("記録を開く").await;
+    phone.press("署名して見られるようにする").await;
     phone.wait_to_read("まで").await;
     phone.goto(&format!("{home}/p/results")).await;
     phone.wait_to_read("HbA1c").await;
@@ -172,6 +173,7 @@ async fn the_story_by_clicks_alone() {
     doctor.wait_to_read("施設の結果を表示しています").await;
     eprintln!("consent to first data: {:?}", allowed.elapsed());
     doctor.show("c4-timeline").await;
+    let chart = doctor.at().await;
     doctor.press("検査").await;
     doctor.wait_to_read("HbA1c").await;
     doctor.show("c5-labs").await;
@@ -180,17 +182,19 @@ async fn the_story_by_clicks_alone() {
 
     // She withdraws; the next question is refused.
     phone.goto(&format!("{home}/p/consent")).await;
-    phone.click("table.grid tbody a").await;
+    phone.show("p7-consent-story").await;
+    phone.press("shirakaba").await;
     phone.press("取り消す").await;
     phone.press("同意を取り消す").await;
     phone.wait_to_read("取り消し済み").await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    doctor.goto(&patient).await;
-    doctor.show("c1-patient-after").await;
-    let again = doctor.at().await;
-    assert!(again.starts_with(&clinic));
-    let grants: Vec<String> = Vec::new();
-    drop(grants);
+    doctor.goto(&chart).await;
+    doctor.press("再照会").await;
+    doctor
+        .wait_to_read("同意の期限が切れたか、取り消されました")
+        .await;
+    doctor.show("c3-after-withdrawal").await;
+    let shown = doctor.text("main").await;
+    assert!(!shown.contains("7.3"), "what Yukimi told is gone: {shown}");
 
     // She sees who looked.
     for name in HOSPITALS {

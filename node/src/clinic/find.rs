@@ -7,7 +7,8 @@ use super::views::Person;
 
 /// The longest thing that is typed, letters.
 const LONGEST: usize = 100;
-const CHART_SYSTEM: &str = "urn:oid:1.2.392.100495.20.3.51.";
+/// The institution's number follows, after a 1 that stands for "medical".
+const CHART_SYSTEM: &str = "urn:oid:1.2.392.100495.20.3.51.1";
 const INSURED_SYSTEM: &str = "http://jpfhir.jp/fhir/clins/Idsystem/JP_Insurance_memberID";
 
 /// What was typed, understood.

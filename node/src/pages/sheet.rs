@@ -251,12 +251,24 @@ impl Place {
     /// `/p` is at `/p` alone, `/p/results` also at what is below.
     fn is_at(&self, path: &str) -> bool {
         let below = path.strip_prefix(self.path);
+        if self.path == "/p/consent" && SHARING.iter().any(|one| path.starts_with(one)) {
+            return true;
+        }
         match self.path {
             "/p" | "/c" | "/desk" | "/admin" => below == Some(""),
             _ => below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
         }
     }
 }
+
+/// Pages that stand under sharing.
+const SHARING: [&str; 5] = [
+    "/p/code",
+    "/p/links",
+    "/p/looked",
+    "/p/paper",
+    "/p/requests",
+];
 
 /// Who finds what where.
 const PLACES: &[Place] = &[

@@ -30,7 +30,14 @@ impl People {
             return Ok(());
         }
         let view = self.parts.federation.own_view();
-        let asked = view.plan(caller, asked).await?;
+        let asked = match view.plan(caller, asked).await {
+            Ok(asked) => asked,
+            // The own chart is there all the same.
+            Err(error) => {
+                tracing::warn!("a person's own view was not asked: {error}");
+                return self.all_silent(caller, into).await;
+            }
+        };
         let others = asked.hospitals().filter(|(_, own)| !own);
         let mut waiting: Vec<(MemberId, String)> = others
             .map(|(one, _)| (one.member.clone(), one.name.clone()))
@@ -63,6 +70,23 @@ impl People {
     }
 }
 
+impl People {
+    /// Names every linked hospital as one that did not answer.
+    async fn all_silent(&self, caller: &Caller, into: &mut Gathered) -> Result<(), GatherError> {
+        let whose = self.whose(caller).await?;
+        let membership = self.parts.federation.directory().membership();
+        for link in self.parts.linkage.home_links(&whose.id).await? {
+            let member = &link.responder;
+            let listed = membership.as_deref().and_then(|all| all.member(member));
+            into.missing.push(Missing {
+                name: listed.map_or_else(|| member.to_string(), |one| one.names.ja.clone()),
+                why: Why::Silent,
+            });
+        }
+        Ok(())
+    }
+}
+
 fn take(part: Part, into: &mut Gathered) {
     let name = part.hospital.name.clone();
     let missing = |why| Missing {
@@ -75,8 +99,11 @@ fn take(part: Part, into: &mut Gathered) {
             let place = into.hospitals.len();
             let more = answer.next.is_some().then(|| missing(Why::More));
             into.missing.extend(more);
-            into.hospitals
-                .push(hospital_of(hospital.member, hospital.name, &hospital.endpoint));
+            into.hospitals.push(hospital_of(
+                hospital.member,
+                hospital.name,
+                &hospital.endpoint,
+            ));
             let entries = answer.entries.into_iter().chain(answer.included);
             into.raw.extend(entries.map(|entry| (place, entry.raw)));
         }
@@ -107,7 +134,13 @@ mod tests {
 
     #[test]
     fn members_are_asked_for_nothing_that_never_leaves() {
-        let wanted = [LAB, all("Patient"), all("Appointment"), all("Encounter"), all("Immunization")];
+        let wanted = [
+            LAB,
+            all("Patient"),
+            all("Appointment"),
+            all("Encounter"),
+            all("Immunization"),
+        ];
         let asked = questions(&wanted).unwrap();
         let kinds: Vec<&str> = asked.iter().map(|one| one.resource_type).collect();
         assert_eq!(kinds, ["Observation", "Immunization"]);

@@ -144,7 +144,6 @@ pub(super) fn of_timeline(
             let spots = events.map(|event| LaneSpot {
                 at: event.at.at,
                 place: event.source,
-                target: format!("d-{}", event.at.day.iso()),
                 text: format!("{} {}", event.at.day.short(), now.chart.short(event.source)),
             });
             (

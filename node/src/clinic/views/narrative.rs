@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::fhir::text;
+use super::fhir::{is_turning, text};
 
 /// The longest narrative that is read, bytes.
 const LONGEST: usize = 200_000;
@@ -21,10 +21,9 @@ pub(super) fn narrative(resource: &Value) -> Option<String> {
         return None;
     }
     let cleaned = cleaner().clean(div).to_string();
-    let cleaned: String = cleaned
-        .chars()
-        .filter(|letter| !super::fhir::is_turning(*letter))
-        .collect();
+    let hidden =
+        |letter: char| is_turning(letter) || (letter.is_control() && !letter.is_whitespace());
+    let cleaned: String = cleaned.chars().filter(|letter| !hidden(*letter)).collect();
     let says = cleaned
         .split(['<', '>'])
         .step_by(2)

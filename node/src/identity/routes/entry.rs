@@ -60,9 +60,9 @@ async fn start(caller: super::super::Caller) -> HttpResponse {
     see_other(match caller.role() {
         Role::Physician => "/c",
         Role::Registrar => "/desk",
-        Role::Admin => "/admin/staff",
+        Role::Admin | Role::Auditor | Role::Security | Role::Observer => "/admin",
         Role::Person => "/p",
-        Role::Auditor | Role::Security | Role::Observer | Role::System => "/account",
+        Role::System => "/account",
     })
 }
 

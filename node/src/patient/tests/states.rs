@@ -68,7 +68,7 @@ fn who_is_missing_is_named_with_what_can_be_done() {
     assert!(silent.contains(r#"data-retry="/p/results?part=2""#));
     assert!(silent.contains(r#"href="/p/results?wait=1""#));
     let unsigned = results_of(&missing(Why::Unsigned));
-    assert!(unsigned.contains(r#"class="act" href="/p/consent""#));
+    assert!(unsigned.contains(r#"class="act" href="/p/links""#));
     assert!(!unsigned.contains("data-retry"));
     let waiting = results_of(&missing(Why::Waiting));
     assert!(waiting.contains("白樺病院の返事を待っています"));

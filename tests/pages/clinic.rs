@@ -1,0 +1,126 @@
+//! The physician's screen, every page and the states of its rows, on a phone and at a desk, with the
+//! chart of a person who is followed at three hospitals.
+
+use std::path::Path;
+
+use musubi_node::identity::{Caller, Shown};
+use scenarios::{Browser, Hospital, Patient, Store, Town, Window};
+use serde_json::Value;
+
+/// The chart of Hana at a hospital of the quick start.
+fn chart(hospital: &str) -> Vec<Value> {
+    let people = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/three-hospitals/people");
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(people.join(hospital).join(name)).unwrap();
+        let bundle: Value = serde_json::from_str(&text).unwrap();
+        let entries = bundle["entry"].as_array().unwrap().clone();
+        entries.into_iter().map(|entry| entry["resource"].clone())
+    };
+    read("_hospital.json").chain(read("hana.json")).collect()
+}
+
+async fn town() -> (Town, Patient) {
+    let names = ["minato", "yukimi", "shirakaba"];
+    let town = Town::in_real_time(&names, Store::Sqlite).await;
+    for name in names {
+        town.at(name).load(&chart(name)).await;
+    }
+    let hana = town
+        .enrol(
+            ("minato", "p-00012045"),
+            &[("minato", "p-00012045"), ("yukimi", "p-7810")],
+        )
+        .await;
+    (town, hana)
+}
+
+/// A physician of `hospital`, signed in.
+async fn physician(hospital: &Hospital, browser: &Browser) -> String {
+    let port = hospital.node().addresses().hospital.port();
+    let base = format!("http://localhost:{port}");
+    let caller = Caller::Physician {
+        id: "dr-0032".into(),
+    };
+    let identity = &hospital.rooms().identity;
+    let session = identity
+        .open_session(&caller, Shown::Passkey)
+        .await
+        .unwrap();
+    browser.goto(&format!("{base}/offline")).await;
+    browser.take_session(session.reveal()).await;
+    base
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_physician_reads_a_chart_of_three_hospitals_on_any_screen() {
+    for window in Window::ALL {
+        let Some(browser) = Browser::open(window).await else {
+            return;
+        };
+        let (mut town, hana) = town().await;
+        let base = physician(town.at("shirakaba"), &browser).await;
+        let chart = opened(&town, &hana, &browser, &base).await;
+        tabs(&browser, &chart).await;
+        silent(&mut town, &browser, &chart).await;
+        browser.goto(&format!("{base}/c/history")).await;
+        browser.show("c11-history").await;
+        browser.close().await;
+        town.stop().await;
+    }
+}
+
+/// The code typed, the chart that opens.
+async fn opened(town: &Town, hana: &Patient, browser: &Browser, base: &str) -> String {
+    let kinds = "lab rx vital allergy condition procedure imaging";
+    let code = town.code(hana, "shirakaba", kinds).await;
+    browser
+        .goto(&format!("{base}/c/patients/p-h3310/consent"))
+        .await;
+    browser.fill("#code", "AAAA-BBBB").await;
+    browser.press("この同意で記録を開く").await;
+    browser.wait_for("[role=alert]").await;
+    browser.show("c2-consent-wrong").await;
+    browser.fill("#code", &code).await;
+    let home = town.at("minato").id().to_string();
+    browser.choose("#home", &home).await;
+    browser.press("この同意で記録を開く").await;
+    browser
+        .wait_to_read("3施設中3施設の結果を表示しています")
+        .await;
+    let at = browser.at().await;
+    at.split('?').next().unwrap().to_owned()
+}
+
+async fn tabs(browser: &Browser, chart: &str) {
+    browser.goto(&format!("{chart}/timeline?zoom=all")).await;
+    browser.wait_to_read("ペニシリン").await;
+    browser.show("c4-timeline-all").await;
+    browser
+        .goto(&format!("{chart}/timeline?month=2026-10"))
+        .await;
+    browser.show("c4-calendar").await;
+    browser.goto(&format!("{chart}/labs?zoom=all")).await;
+    browser.wait_to_read("HbA1c").await;
+    browser.show("c5-labs-all").await;
+    browser.press("HbA1c").await;
+    browser.wait_for("figure.chart").await;
+    browser.show("c5-item").await;
+    browser.goto(&format!("{chart}/medicines?zoom=all")).await;
+    browser.show("c6-medicines").await;
+    browser.goto(&format!("{chart}/documents?zoom=all")).await;
+    browser.show("c7-documents").await;
+    browser.press("検体検査報告書").await;
+    browser.wait_for("article.document").await;
+    browser.show("c7-document").await;
+}
+
+/// A hospital whose power is cut is named, and everything says that it is missing.
+async fn silent(town: &mut Town, browser: &Browser, chart: &str) {
+    town.at_mut("yukimi").stop().await;
+    browser.goto(&format!("{chart}/timeline")).await;
+    browser.press("すべての病院に再照会").await;
+    browser.wait_to_read("1施設は取得できず").await;
+    browser.show("c3-one-silent").await;
+    let said = browser.text("#rows").await;
+    assert!(said.contains("応答なし"), "{said}");
+}
