@@ -11,5 +11,7 @@
 mod clinic;
 mod doors;
 mod entry;
+mod operations;
+mod person;
 mod sharing;
 mod story;

@@ -85,7 +85,7 @@ async fn a_physician_sees_all_hospitals_of_a_consent_until_the_person_takes_it_b
         page.contains("3施設中3施設の結果を表示しています"),
         "{page}"
     );
-    assert_eq!(page.matches("7.20").count() >= 3, true, "{page}");
+    assert!(page.matches("7.20").count() >= 3, "{page}");
     let asked = queries(shirakaba).await;
     assert_eq!(asked, 3, "each hospital once, the own chart too");
     for tab in ["timeline", "medicines", "documents", "labs"] {

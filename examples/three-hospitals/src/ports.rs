@@ -47,6 +47,18 @@ impl Ports {
         self.at(hospital.offset + 4)
     }
 
+    /// Where browsers of staff reach a hospital. Its own host name: cookies know hosts, not ports.
+    pub(crate) fn staff_pages(self, hospital: &Hospital) -> String {
+        let port = self.hospital(hospital).port();
+        format!("http://staff.{}.localhost:{port}", hospital.id)
+    }
+
+    /// Where phones reach a hospital.
+    pub(crate) fn people_pages(self, hospital: &Hospital) -> String {
+        let port = self.patient(hospital).port();
+        format!("http://phone.{}.localhost:{port}", hospital.id)
+    }
+
     fn at(self, offset: u16) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.base.saturating_add(offset)))
     }

@@ -32,7 +32,7 @@ pub(crate) fn write(
 ) -> Result<(), Trouble> {
     let mut hospitals = Map::new();
     for one in &HOSPITALS {
-        hospitals.insert(one.id.to_owned(), hospital(layout, ports, one)?);
+        hospitals.insert(one.id.to_owned(), hospital(layout, ports, one, made)?);
     }
     let mut people = Map::new();
     for one in &PEOPLE {
@@ -54,7 +54,19 @@ pub(crate) fn write(
     also.map_or(Ok(()), |path| write_private(path, &text))
 }
 
-fn hospital(layout: &Layout, ports: Ports, hospital: &Hospital) -> Result<Value, Trouble> {
+fn hospital(
+    layout: &Layout,
+    ports: Ports,
+    hospital: &Hospital,
+    made: &Furnished,
+) -> Result<Value, Trouble> {
+    let of_this = made
+        .staff
+        .iter()
+        .filter(|one| one.hospital.id == hospital.id);
+    let links: Map<String, Value> = of_this
+        .map(|one| (one.role.to_owned(), json!(one.link)))
+        .collect();
     let folder = layout.hospital(hospital);
     let mut tokens = Map::new();
     for role in crate::setup::ROLES {
@@ -69,6 +81,9 @@ fn hospital(layout: &Layout, ports: Ports, hospital: &Hospital) -> Result<Value,
         "federation_url": format!("https://{}", ports.federation(hospital)),
         "hospital_url": format!("http://{}", ports.hospital(hospital)),
         "patient_url": format!("http://{}", ports.patient(hospital)),
+        "staff_pages": ports.staff_pages(hospital),
+        "people_pages": ports.people_pages(hospital),
+        "setup_links": links,
         "metrics_url": format!("http://{}/metrics", ports.metrics(hospital)),
         "config": layout.node_config(hospital),
         "keys": folder.join("state").join("keys"),

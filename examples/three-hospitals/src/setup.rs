@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::layout::{Layout, make_private, write_private};
 use crate::outputs::Printed;
-use crate::people::bundles;
+use crate::people::{bundles, guest};
 use crate::ports::Ports;
 use crate::process::{NODE, REGISTRY, Server, Words, run};
 use crate::town::{HOSPITALS, Hospital, PEOPLE, Person};
@@ -21,7 +21,16 @@ const READY: Duration = Duration::from_secs(30);
 pub(crate) struct Furnished {
     /// The pin of the registry's root.
     pub(crate) root_sha256: String,
+    /// Who signs in on pages.
+    pub(crate) staff: Vec<Account>,
     persons: BTreeMap<&'static str, String>,
+}
+
+/// An account of staff, and the one-time link with which its holder makes a passkey.
+pub(crate) struct Account {
+    pub(crate) hospital: &'static Hospital,
+    pub(crate) role: &'static str,
+    pub(crate) link: String,
 }
 
 impl Furnished {
@@ -45,6 +54,7 @@ pub(crate) async fn furnish(
     telling::note("making the registry: root, approver and online keys, certificate");
     let root_sha256 = registry(layout, ports).await?;
     servers.push(start_registry(layout, ports).await?);
+    let mut staff = Vec::new();
     for hospital in &HOSPITALS {
         telling::note(&format!(
             "making {} ({}): keys, database, charts",
@@ -54,6 +64,7 @@ pub(crate) async fn furnish(
         admit(layout, hospital).await?;
         load(layout, hospital).await?;
         tokens(layout, hospital).await?;
+        staff.extend(accounts(layout, hospital).await?);
     }
     for hospital in &HOSPITALS {
         servers.push(start_node(layout, ports, hospital).await?);
@@ -65,6 +76,7 @@ pub(crate) async fn furnish(
     }
     Ok(Furnished {
         root_sha256,
+        staff,
         persons,
     })
 }
@@ -120,7 +132,26 @@ async fn node(
     if let Some(url) = databases::url_of(database, hospital)? {
         words = words.option("--database", url);
     }
-    run(NODE, words).await?.succeeded().map(drop)
+    run(NODE, words).await?.succeeded()?;
+    pages(layout, ports, hospital)
+}
+
+/// Writes into the settings under which addresses browsers come.
+fn pages(layout: &Layout, ports: Ports, hospital: &Hospital) -> Result<(), Trouble> {
+    let file = layout.node_config(hospital);
+    let settings = std::fs::read_to_string(&file).map_err(|error| Trouble::file(&file, &error))?;
+    let section = |name: &str, url: String| {
+        (
+            format!("[{name}]\n"),
+            format!("[{name}]\npublic_url = \"{url}\"\n"),
+        )
+    };
+    let (staff, at_staff) = section("hospital", ports.staff_pages(hospital));
+    let (people, at_people) = section("patient", ports.people_pages(hospital));
+    let settings = settings
+        .replace(&staff, &at_staff)
+        .replace(&people, &at_people);
+    write_private(&file, &settings)
 }
 
 /// The hospital describes itself; the registry's operator signs its entry.
@@ -144,7 +175,37 @@ async fn load(layout: &Layout, hospital: &Hospital) -> Result<(), Trouble> {
         write_private(&file, text)?;
         words = words.word(&file);
     }
+    if let Some(text) = guest(hospital.id) {
+        let file = people.join(hospital.id).join("setsuko.json");
+        write_private(&file, &text)?;
+        words = words.word(&file);
+    }
     node_command(layout, hospital, words).await.map(drop)
+}
+
+/// Accounts for the pages of a hospital, each with the one-time link to its passkey.
+async fn accounts(layout: &Layout, hospital: &'static Hospital) -> Result<Vec<Account>, Trouble> {
+    let mut accounts = Vec::new();
+    for (role, id, name) in [
+        ("physician", hospital.physician, "高橋 医師"),
+        ("registrar", "desk-1", "山田 受付"),
+        ("admin", "admin-1", "佐々木 管理者"),
+        ("auditor", "auditor-1", "森 監査"),
+    ] {
+        let add = Words::of(&["staff", "add"])
+            .option("--role", role)
+            .option("--id", id)
+            .option("--name", name)
+            .option("--ttl", "24h")
+            .json();
+        let printed = Printed::read(&node_command(layout, hospital, add).await?)?;
+        accounts.push(Account {
+            hospital,
+            role,
+            link: printed.text("/url")?,
+        });
+    }
+    Ok(accounts)
 }
 
 async fn tokens(layout: &Layout, hospital: &Hospital) -> Result<(), Trouble> {

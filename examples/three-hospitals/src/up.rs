@@ -9,7 +9,7 @@ use crate::control::{Door, Order, Reply};
 use crate::layout::Layout;
 use crate::ports::Ports;
 use crate::process::Server;
-use crate::setup::{furnish, start_node};
+use crate::setup::{Furnished, furnish, start_node};
 use crate::telling::{note, say, tell};
 use crate::town::{Hospital, PEOPLE, Person};
 use crate::trouble::Trouble;
@@ -72,6 +72,7 @@ async fn live(
     first_question(layout).await?;
     ready::write(layout, ports, &made, options.ready_file.as_deref())?;
     what_to_try(layout, ports);
+    pages_to_try(ports, &made);
     loop {
         let visit = door.next().await;
         let reply = match obey(layout, ports, servers, &visit.order).await {
@@ -159,6 +160,34 @@ fn what_to_try(layout: &Layout, ports: Ports) {
         layout.ready_file().display()
     ));
     say("More to try: README.md. Ctrl-C ends everything.");
+}
+
+/// The pages, for a browser: whom one comes in as, by one-time links, and a person to begin with.
+fn pages_to_try(ports: Ports, made: &Furnished) {
+    say("");
+    say(
+        "In a browser, each link once, each makes a passkey (docs/PHYSICIAN.md and docs/PATIENT.md say what then):",
+    );
+    for (hospital, role) in [
+        ("minato", "registrar"),
+        ("yukimi", "registrar"),
+        ("shirakaba", "physician"),
+        ("minato", "admin"),
+        ("minato", "auditor"),
+    ] {
+        let mut accounts = made.staff.iter();
+        let found = accounts.find(|one| one.hospital.id == hospital && one.role == role);
+        if let Some(account) = found {
+            say(&format!("  {:<10}{role:<11}{}", hospital, account.link));
+        }
+    }
+    if let Some(minato) = Hospital::named("minato") {
+        say(&format!(
+            "  a phone: {}/p/start, with the code that Minato's desk gives 渡辺 節子 \
+             (number 00050501, born 1957-05-20, 090-0000-1107; 8801 at Yukimi, H4401 at Shirakaba)",
+            ports.people_pages(minato)
+        ));
+    }
 }
 
 /// Ctrl-C, or a polite kill.

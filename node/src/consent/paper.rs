@@ -136,7 +136,7 @@ impl Consents {
             .transact(move |connection| {
                 store::paper::insert_sheet(connection, &sheet, &digests)?;
                 let (role, actor) = &by;
-                let line = Line::new(Kind::Grant, now, *role)
+                let line = Line::new(Kind::Grant, now, role)
                     .person(sheet.person.as_str())
                     .outcome("paper_made")
                     .detail("sheet", sheet.id.as_str());

@@ -121,6 +121,14 @@ impl Site {
         }
     }
 
+    /// Waits until no upload has a file: it goes after the state is written down.
+    async fn emptied(&self) {
+        let folder = self.folder.path().join("vitals");
+        while std::fs::read_dir(&folder).unwrap().count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Sends, and saves everything.
     async fn bring(&self, caller: &Caller, bytes: &[u8]) -> Upload {
         let id = self.send(caller, bytes).await.unwrap();

@@ -59,7 +59,7 @@ impl Assets {
             ),
         ];
         let all: Vec<u8> = files.iter().flat_map(|file| file.bytes.to_vec()).collect();
-        let mut edition = base64url::encode(&sha256(&all));
+        let mut edition = base64url::encode(sha256(&all));
         edition.truncate(12);
         Self { edition, files }
     }

@@ -126,7 +126,7 @@ impl Order {
         }
     }
 
-    /// Its provision, in force from `now`.
+    /// Its provision, in force from when it is given.
     ///
     /// # Errors
     /// The last day is none, or is over.
@@ -142,10 +142,14 @@ impl Order {
             Some(day) => Some(last_day(day, now)?),
             None => None,
         };
-        let start = FhirTime::parse(&now.to_string()).ok();
+        // From when on is the Consent's own date: nobody reads a time to the millisecond.
+        let period = end.map(|end| Period {
+            start: None,
+            end: Some(end),
+        });
         Ok(Provision {
             kind: ProvisionType::Permit,
-            period: Some(Period { start, end }),
+            period,
             actors,
             purposes: vec![self.purpose],
             criteria: Criteria {

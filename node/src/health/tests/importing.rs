@@ -38,12 +38,7 @@ async fn nothing_is_saved_before_the_person_has_seen_it_and_a_second_upload_adds
         assert_eq!((saved.counts.saved, saved.counts.duplicates), (4, 0));
         assert_eq!(site.observations(&site.hana).await.len(), 4);
         // Its file is gone.
-        assert_eq!(
-            std::fs::read_dir(site.folder.path().join("vitals"))
-                .unwrap()
-                .count(),
-            0
-        );
+        site.emptied().await;
 
         let again = site.bring(&site.hana, &export()).await;
         assert_eq!((again.counts.saved, again.counts.duplicates), (0, 4));
@@ -205,12 +200,7 @@ async fn what_cannot_be_read_says_why_and_leaves_nothing_behind() {
         let large = vec![b' '; (4 << 20) + 1];
         let large = site.send(&site.hana, &large).await;
         assert!(matches!(large, Err(HealthError::TooLarge)));
-        assert_eq!(
-            std::fs::read_dir(site.folder.path().join("vitals"))
-                .unwrap()
-                .count(),
-            0
-        );
+        site.emptied().await;
     })
     .await;
 }
@@ -226,12 +216,7 @@ async fn a_newer_upload_takes_the_place_of_one_that_waits() {
         let old = site.rested(&site.hana, &old).await;
         assert_eq!(old.reason.as_deref(), Some("replaced"));
         site.health.discard(&site.hana, &new).await.unwrap();
-        assert_eq!(
-            std::fs::read_dir(site.folder.path().join("vitals"))
-                .unwrap()
-                .count(),
-            0
-        );
+        site.emptied().await;
     })
     .await;
 }
@@ -251,6 +236,7 @@ async fn what_a_fall_broke_off_is_gone_on_with_and_counted_once() {
         };
         site.health.save(&site.hana, &id, choice).await.unwrap();
         site.rested(&site.hana, &id).await;
+        site.emptied().await;
         // As if it had fallen after the last batch: saved, but not said so.
         std::fs::write(&file, bytes).unwrap();
         site.health
@@ -276,14 +262,9 @@ async fn what_a_fall_broke_off_is_gone_on_with_and_counted_once() {
 async fn the_disk_is_bounded_whoever_sends() {
     on_each_async(async |database| {
         let site = Site::on(database).await;
-        // Four megabytes that wait, twice, are all there is room for.
-        let large = |padding: usize| {
-            let mut xml = export();
-            xml.extend(vec![b' '; padding]);
-            xml
-        };
-        let id = site.send(&site.hana, &large(3 << 20)).await.unwrap();
+        let id = site.send(&site.hana, &export()).await.unwrap();
         assert_eq!(site.rested(&site.hana, &id).await.state, State::Ready);
+        // As if it were as large as all uploads may be together.
         site.home
             .database
             .transact(move |connection| {

@@ -25,7 +25,7 @@ impl Sheet {
         getrandom::fill(&mut random).map_err(|_none| unavailable())?;
         let visitor = request.extensions().get::<Visitor>().cloned();
         Ok(Self {
-            nonce: base64url::encode(&random),
+            nonce: base64url::encode(random),
             visitor,
             path: request.path().to_owned(),
             size: size_of(request),

@@ -63,7 +63,9 @@ impl HomePage {
     pub(in crate::patient) fn new(page: &Sheet, gathered: &Gathered, today: Date) -> Self {
         let held = gathered.held();
         let fresh = results(&held, today).into_iter().filter(|one| one.is_new);
-        let fresh: Vec<_> = fresh.collect();
+        let mut fresh: Vec<_> = fresh.collect();
+        // What wants a mark is seen first.
+        fresh.sort_by_key(|one| !one.standing.is_marked());
         let medicines = medicines(&held, today).now;
         let next = appointments(&held, today).into_iter().next();
         let listed = medicines.iter().take(MOST_MEDICINES);

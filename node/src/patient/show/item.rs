@@ -214,8 +214,10 @@ fn band(result: &LabResult) -> Option<Range> {
 fn point(result: &LabResult) -> Point {
     let value = match &result.found {
         Found::Number {
-            number, comparator, ..
-        } if comparator.is_empty() => Some(number.value),
+            number,
+            comparator: "",
+            ..
+        } => Some(number.value),
         _ => None,
     };
     Point {

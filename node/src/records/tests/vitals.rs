@@ -4,7 +4,7 @@ use super::*;
 use crate::database::testing::on_each_async;
 use crate::identity::PersonId;
 
-async fn hers(house: &House) -> Permit {
+async fn hers(house: &House) -> Arc<Permit> {
     house.put(&patient("hana")).await;
     house.put(&patient("taro")).await;
     let patient = house
@@ -21,7 +21,7 @@ async fn hers(house: &House) -> Permit {
         way: "hand",
         of: "x",
     };
-    access.permit(&person, act).await.unwrap()
+    Arc::new(access.permit(&person, act).await.unwrap())
 }
 
 fn weight(id: &str) -> Value {
@@ -59,17 +59,14 @@ fn with(mut resource: Value, change: impl FnOnce(&mut Value)) -> Value {
 
 async fn record(
     house: &House,
-    permit: Permit,
+    permit: &Arc<Permit>,
     intakes: Vec<Intake>,
-) -> (Permit, Result<Vec<Outcome>, RecordsError>) {
-    let records = house.records.clone();
-    let permit = Arc::new(permit);
-    let lent = Arc::clone(&permit);
-    let done = house
+) -> Result<Vec<Outcome>, RecordsError> {
+    let (records, permit) = (house.records.clone(), Arc::clone(permit));
+    house
         .database
-        .transact(move |connection| records.record_vitals(&lent, connection, intakes.clone()))
-        .await;
-    (Arc::into_inner(permit).unwrap(), done)
+        .transact(move |connection| records.record_vitals(&permit, connection, intakes.clone()))
+        .await
 }
 
 fn put(resource: &Value) -> Intake {
@@ -84,15 +81,15 @@ async fn a_vital_sign_of_one_s_own_is_written_changed_and_deleted() {
         let house = House::open(database).await;
         let permit = hers(&house).await;
         let both = vec![put(&weight("w")), put(&provenance(&["Observation/w"]))];
-        let (permit, done) = record(&house, permit, both).await;
+        let done = record(&house, &permit, both).await;
         assert_eq!(done.unwrap(), [Outcome::Created, Outcome::Created]);
         let changed = with(weight("w"), |one| {
             one["effectiveDateTime"] = json!("2026-01-15")
         });
-        let (permit, done) = record(&house, permit, vec![put(&changed)]).await;
+        let done = record(&house, &permit, vec![put(&changed)]).await;
         assert_eq!(done.unwrap(), [Outcome::Updated]);
         let delete = vec![Intake::Delete(address("Observation/w"))];
-        let (_, done) = record(&house, permit, delete).await;
+        let done = record(&house, &permit, delete).await;
         assert_eq!(done.unwrap(), [Outcome::Deleted]);
     })
     .await;
@@ -102,7 +99,7 @@ async fn a_vital_sign_of_one_s_own_is_written_changed_and_deleted() {
 async fn nothing_else_is_written_whatever_an_attacker_hands_in() {
     on_each_async(async |database| {
         let house = House::open(database).await;
-        let mut permit = hers(&house).await;
+        let permit = hers(&house).await;
         house.put(&lab("lab-1", "hana", "X", "2026-01-14")).await;
         let of_a_colleague = with(weight("ward-1"), |one| {
             one["meta"] = json!({});
@@ -183,8 +180,7 @@ async fn nothing_else_is_written_whatever_an_attacker_hands_in() {
         for (what, resource) in attempts {
             // Beside something lawful, which is not written either.
             let both = vec![put(&weight("lawful")), put(&resource)];
-            let done;
-            (permit, done) = record(&house, permit, both).await;
+            let done = record(&house, &permit, both).await;
             assert!(
                 matches!(done, Err(RecordsError::ReadOnly | RecordsError::NotFound)),
                 "{what}: {done:?}"
@@ -196,8 +192,8 @@ async fn nothing_else_is_written_whatever_an_attacker_hands_in() {
             "Observation/of-taro",
             "Patient/hana",
         ] {
-            let done;
-            (permit, done) = record(&house, permit, vec![Intake::Delete(address(other))]).await;
+            let deletes = vec![Intake::Delete(address(other))];
+            let done = record(&house, &permit, deletes).await;
             assert!(done.is_err(), "{other}");
         }
         assert!(
@@ -230,7 +226,6 @@ async fn a_permit_for_vital_signs_is_no_permit_to_write_and_none_to_write_is_one
         let transacted = house.records.transaction(&permit, b"{}").await;
         assert!(matches!(transacted, Err(RecordsError::ReadOnly)));
         let records = house.records.clone();
-        let permit = Arc::new(permit);
         let lent = Arc::clone(&permit);
         let taken = house
             .database
@@ -238,8 +233,8 @@ async fn a_permit_for_vital_signs_is_no_permit_to_write_and_none_to_write_is_one
             .await;
         assert!(matches!(taken, Err(RecordsError::ReadOnly)));
         // A system writes as systems do; a person who may read does not write.
-        let reading = own_permit(&house, "Patient/hana").await;
-        let (_, done) = record(&house, reading, vec![put(&weight("w"))]).await;
+        let reading = Arc::new(own_permit(&house, "Patient/hana").await);
+        let done = record(&house, &reading, vec![put(&weight("w"))]).await;
         assert!(matches!(done, Err(RecordsError::ReadOnly)));
         // And nothing but vital signs is seen under it.
         house.put(&lab("lab-1", "hana", "X", "2026-01-14")).await;

@@ -1,0 +1,128 @@
+//! The person's own pages with a full chart and with none, on a phone and on a desk, in both languages;
+//! and what somebody else of the same hospital gets to see of them.
+
+use std::path::Path;
+
+use musubi_node::identity::{Caller, Shown};
+use scenarios::{Browser, Patient, Store, Town, Window, charts};
+use serde_json::Value;
+
+fn hanas_chart() -> Vec<Value> {
+    let people = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/three-hospitals/people");
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(people.join("minato").join(name)).unwrap();
+        let bundle: Value = serde_json::from_str(&text).unwrap();
+        let entries = bundle["entry"].as_array().unwrap().clone();
+        entries.into_iter().map(|entry| entry["resource"].clone())
+    };
+    read("_hospital.json").chain(read("hana.json")).collect()
+}
+
+/// A person's browser, signed in at Minato.
+async fn signed_in(town: &Town, who: &Patient, browser: &Browser) -> String {
+    let minato = town.at("minato");
+    let rooms = minato.rooms();
+    let id = who.person.parse().unwrap();
+    let person = rooms.linkage.person(&id).await.unwrap();
+    let caller = Caller::Person {
+        id,
+        patient: person.patient,
+    };
+    let base = format!(
+        "http://localhost:{}",
+        minato.node().addresses().patient.port()
+    );
+    browser.goto(&format!("{base}/offline")).await;
+    let session = rooms.identity.open_session(&caller, Shown::Passkey);
+    browser
+        .take_session(session.await.unwrap().reveal())
+        .await;
+    base
+}
+
+const PAGES: [(&str, &str); 11] = [
+    ("/p", "p1-home"),
+    ("/p/results", "p2-results"),
+    ("/p/medicines", "p4-medicines"),
+    ("/p/medicines/notebook", "p4-notebook"),
+    ("/p/documents", "p5-documents"),
+    ("/p/vitals", "p6-vitals"),
+    ("/p/vitals/token", "p6-token"),
+    ("/p/settings", "p12-settings"),
+    ("/p/help", "p13-help"),
+    ("/p/print", "p12-print"),
+    ("/account", "account-person"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_of_a_person_is_sound_with_a_full_chart() {
+    let town = Town::in_real_time(&["minato"], Store::Sqlite).await;
+    town.at("minato").load(&hanas_chart()).await;
+    let hana = town.person("p-00012045", "minato", &[]).await;
+    for window in Window::ALL {
+        let Some(browser) = Browser::open(window).await else {
+            return town.stop().await;
+        };
+        let base = signed_in(&town, &hana, &browser).await;
+        for (path, name) in PAGES {
+            browser.goto(&format!("{base}{path}")).await;
+            browser.wait_for("h1").await;
+            browser.show(name).await;
+        }
+        browser.goto(&format!("{base}/p/results")).await;
+        browser.press("HbA1c").await;
+        browser.wait_for("svg").await;
+        browser.show("p3-result").await;
+        browser.run("document.cookie = 'language=en; path=/'").await;
+        for (path, name) in [("/p", "p1-home-en"), ("/p/results", "p2-results-en")] {
+            browser.goto(&format!("{base}{path}")).await;
+            assert_eq!(browser.attribute("html", "lang").await.unwrap(), "en");
+            browser.show(name).await;
+        }
+        browser.goto(&format!("{base}/p/nowhere")).await;
+        browser.show("error-not-found").await;
+        browser.close().await;
+    }
+    town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_type_and_an_empty_chart_are_sound_and_the_chart_reads_without_scripts() {
+    let town = Town::in_real_time(&["minato"], Store::Sqlite).await;
+    let minato = town.at("minato");
+    minato.load(&hanas_chart()).await;
+    minato.load(&[charts::patient("empty", "佐藤", "一")]).await;
+    let hana = town.person("p-00012045", "minato", &[]).await;
+    let other = town.person("empty", "minato", &[]).await;
+    let Some(browser) = Browser::open(Window::Phone).await else {
+        return town.stop().await;
+    };
+    let base = signed_in(&town, &other, &browser).await;
+    for (path, name) in &PAGES[..6] {
+        browser.goto(&format!("{base}{path}")).await;
+        browser.wait_for("h1").await;
+        browser.show(&format!("{name}-empty")).await;
+        let shown = browser.text("body").await;
+        assert!(!shown.contains("HbA1c") && !shown.contains("節子"), "{path}");
+    }
+    browser.close().await;
+
+    let large = Browser::open(Window::Phone).await.unwrap();
+    let base = signed_in(&town, &hana, &large).await;
+    large.run("document.cookie = 'text_size=largest; path=/'").await;
+    for (path, name) in &PAGES[..4] {
+        large.goto(&format!("{base}{path}")).await;
+        large.wait_for("h1").await;
+        large.show(&format!("{name}-largest")).await;
+    }
+    large.close().await;
+
+    let plain = Browser::open_without_scripts(Window::Phone).await.unwrap();
+    let base = signed_in(&town, &hana, &plain).await;
+    plain.goto(&format!("{base}/p/results")).await;
+    assert!(plain.text("main").await.contains("HbA1c"));
+    plain.goto(&format!("{base}/p/medicines")).await;
+    assert!(!plain.text("main").await.is_empty());
+    plain.close().await;
+    town.stop().await;
+}
