@@ -79,7 +79,9 @@ fn place(page: &Sheet, told: &Told, membership: Option<&Membership>) -> Place {
         outcome: page.coded("sharing-told-", &told.outcome.replace('_', "-"), "other"),
         told: told.told_at.map(|at| page.moment(at)),
         more: told.report.as_ref().is_some_and(|report| report.more),
+        // Their own looks at home are in the proof; on the page they would hide the others'.
         lookers: lookers
+            .filter(|one| one.role != "person")
             .map(|one| looker(page, one, &told.hospital.name, membership))
             .collect(),
     }
@@ -99,7 +101,7 @@ fn looker(page: &Sheet, one: &Access, here: &str, membership: Option<&Membership
         AccessAct::Read => ("ok", "read"),
         AccessAct::Export => ("ok", "export"),
     };
-    let refused = one.outcome != "ok";
+    let refused = one.act == AccessAct::Refusal || one.outcome == "forbidden";
     Looker {
         at: one.at().map(|at| page.moment(at)).unwrap_or_default(),
         who: match (is_own, &one.actor) {
