@@ -16,7 +16,10 @@ async fn signed_in(hospital: &Hospital, role: Role, browser: &Browser) -> String
         .await
         .unwrap();
     let caller = Caller::staff(role, Some(id)).unwrap();
-    let session = identity.open_session(&caller, Shown::Passkey).await.unwrap();
+    let session = identity
+        .open_session(&caller, Shown::Passkey)
+        .await
+        .unwrap();
     browser.goto(&format!("{base}/offline")).await;
     browser.take_session(session.reveal()).await;
     base
@@ -88,9 +91,17 @@ async fn no_role_opens_a_page_that_is_not_its_own() {
                 wrong.push(format!("{role} {path}: {status}, not {expected}"));
             }
             let people = format!("http://{}{path}", address.patient);
-            let there = client.get(&people).bearer_auth(&token).send().await.unwrap();
+            let there = client
+                .get(&people)
+                .bearer_auth(&token)
+                .send()
+                .await
+                .unwrap();
             if there.status() != 401 {
-                wrong.push(format!("{role} {path} at people's listener: {}", there.status()));
+                wrong.push(format!(
+                    "{role} {path} at people's listener: {}",
+                    there.status()
+                ));
             }
         }
     }

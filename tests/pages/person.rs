@@ -34,9 +34,7 @@ async fn signed_in(town: &Town, who: &Patient, browser: &Browser) -> String {
     );
     browser.goto(&format!("{base}/offline")).await;
     let session = rooms.identity.open_session(&caller, Shown::Passkey);
-    browser
-        .take_session(session.await.unwrap().reveal())
-        .await;
+    browser.take_session(session.await.unwrap().reveal()).await;
     base
 }
 
@@ -103,13 +101,18 @@ async fn large_type_and_an_empty_chart_are_sound_and_the_chart_reads_without_scr
         browser.wait_for("h1").await;
         browser.show(&format!("{name}-empty")).await;
         let shown = browser.text("body").await;
-        assert!(!shown.contains("HbA1c") && !shown.contains("節子"), "{path}");
+        assert!(
+            !shown.contains("HbA1c") && !shown.contains("節子"),
+            "{path}"
+        );
     }
     browser.close().await;
 
     let large = Browser::open(Window::Phone).await.unwrap();
     let base = signed_in(&town, &hana, &large).await;
-    large.run("document.cookie = 'text_size=largest; path=/'").await;
+    large
+        .run("document.cookie = 'text_size=largest; path=/'")
+        .await;
     for (path, name) in &PAGES[..4] {
         large.goto(&format!("{base}{path}")).await;
         large.wait_for("h1").await;

@@ -33,6 +33,7 @@ mod kill_nine;
 mod linking;
 mod other_clients;
 mod outage;
+mod page_doors;
 mod real_input;
 mod reconciled;
 mod replacement;

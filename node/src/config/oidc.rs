@@ -1,6 +1,7 @@
 //! The hospital's own sign-in (OIDC), where staff have accounts there already.
 
 use std::fmt;
+use std::sync::Arc;
 
 use federation_service::outbound::Cidr;
 use reqwest::Url;
@@ -16,7 +17,7 @@ pub struct OidcSettings {
     /// `auth.oidc.client_id`: what it knows this node by.
     pub client_id: String,
     /// `auth.oidc.client_secret`, or the first line of `auth.oidc.client_secret_file`.
-    pub client_secret: Secret,
+    pub client_secret: Arc<Secret>,
     /// `auth.oidc.id_claim`: which claim is the staff id.
     pub id_claim: String,
     /// `auth.oidc.role_claim`: which claim names the role. Absent: accounts are made here.
@@ -27,8 +28,7 @@ pub struct OidcSettings {
     pub authority: Option<Vec<u8>>,
 }
 
-/// A secret of the settings: never printed.
-#[derive(Clone)]
+/// A secret of the settings: never printed, never copied.
 pub struct Secret(String);
 
 impl Secret {
@@ -62,7 +62,7 @@ pub(super) fn oidc(settings: &Settings) -> Result<Option<OidcSettings>, ConfigEr
         Settings::text,
     )?;
     let secret = settings.secret("auth.oidc.client_secret")?;
-    let client_secret = secret.map(Secret).ok_or_else(|| {
+    let client_secret = secret.map(|text| Arc::new(Secret(text))).ok_or_else(|| {
         settings.invalid(
             "auth.oidc.issuer",
             "needs `auth.oidc.client_secret_file` beside it",

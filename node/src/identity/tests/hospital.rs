@@ -136,7 +136,7 @@ impl Hospital {
         let oidc = OidcSettings {
             issuer: issuer.clone(),
             client_id: "musubi".into(),
-            client_secret: Secret::new("the secret".into()),
+            client_secret: std::sync::Arc::new(Secret::new("the secret".into())),
             id_claim: "employee".into(),
             role_claim: role_claim.map(str::to_owned),
             allow_cidrs: vec!["127.0.0.1".parse().unwrap()],
