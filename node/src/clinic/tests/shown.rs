@@ -244,7 +244,13 @@ fn is_harmless(page: &str, text: &str) {
                 .all(|bad| !part.contains(bad))),
             "{tag} of {text:?}"
         );
-        let leads = ["href=\"", "src=\"", "action=\"", "data-go=\"", "data-fragment=\""];
+        let leads = [
+            "href=\"",
+            "src=\"",
+            "action=\"",
+            "data-go=\"",
+            "data-fragment=\"",
+        ];
         let mut leads = leads.iter().filter_map(|name| tag.split(name).nth(1));
         assert!(
             leads.all(|to| to.starts_with(['/', '#'])),
