@@ -280,6 +280,8 @@ impl KeyChain {
         let in_bounds = begins >= said.iat.plus_seconds(ROTATION_LEAD_SECONDS)
             && old_ends <= said.iat.plus_seconds(ROTATION_OVERLAP_SECONDS)
             && (begins..=old.statement.not_after).contains(&old_ends)
+            // Or the member would be left with neither.
+            && said.new.not_after > old_ends
             && said.new.not_after <= said.iat.plus_seconds(LONGEST_KEY_LIFE_SECONDS);
         if !in_bounds {
             return Err(KeyChangeError::Times);
