@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use musubi_node::identity::{Caller, Shown};
+use musubi_node::identity::staff::By;
+use musubi_node::identity::{Caller, Role, Shown};
 use scenarios::{Browser, Hospital, Patient, Store, Town, Window};
 use serde_json::Value;
 
@@ -42,10 +43,10 @@ async fn physician(hospital: &Hospital, browser: &Browser) -> String {
         id: "dr-0032".into(),
     };
     let identity = &hospital.rooms().identity;
-    let session = identity
-        .open_session(&caller, Shown::Passkey)
-        .await
-        .unwrap();
+    let account = identity.add_staff(Role::Physician, "dr-0032", "佐藤 一郎", By::operator());
+    account.await.unwrap();
+    let session = identity.open_session(&caller, Shown::Passkey);
+    let session = session.await.unwrap();
     browser.goto(&format!("{base}/offline")).await;
     browser.take_session(session.reveal()).await;
     base

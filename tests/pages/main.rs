@@ -5,7 +5,9 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "tests fail by panicking"
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and measure what a person waits for"
 )]
 
 mod clinic;
