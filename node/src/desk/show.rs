@@ -2,12 +2,10 @@
 
 use askama::Template;
 use askama::filters::Safe;
-use qrcode::render::svg;
-use qrcode::{EcLevel, QrCode};
 
 use super::act::{self, Standing};
 use super::find::Chart;
-use crate::pages::Sheet;
+use crate::pages::{Sheet, qr};
 
 /// Where a patient is looked for.
 #[derive(Template)]
@@ -182,7 +180,7 @@ impl SheetPage {
             banner: Banner::of(page, chart),
             title: page.t(&format!("desk-sheet-{kind}")),
             code: made.code.to_string(),
-            qr: address.and_then(drawn).map(Safe),
+            qr: address.and_then(|address| qr(address.as_bytes())).map(Safe),
             // To be typed: without the code behind the mark.
             address: address
                 .and_then(|one| one.split('#').next())
@@ -194,12 +192,4 @@ impl SheetPage {
             page: page.clone(),
         }
     }
-}
-
-/// A QR code as SVG, without the declaration of a file.
-fn drawn(address: &str) -> Option<String> {
-    let code = QrCode::with_error_correction_level(address.as_bytes(), EcLevel::M).ok()?;
-    let drawing = code.render::<svg::Color<'_>>().quiet_zone(true).build();
-    let at = drawing.find("<svg")?;
-    drawing.get(at..).map(ToOwned::to_owned)
 }

@@ -1,4 +1,5 @@
-//! The person's phone, until there is one: a file with their device keys, one per link.
+//! A phone as a file, for commands, demonstrations and tests: its device keys, one per link. A real phone
+//! derives its keys in the browser (`pages/assets/device.js`).
 //!
 //! The node never keeps these keys. At a responder's counter the phone makes a key for that link and
 //! takes the signed assertion home; at home it hands the assertion over and signs decisions. The

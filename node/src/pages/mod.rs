@@ -7,6 +7,7 @@
 
 mod assets;
 pub mod chart;
+mod qr;
 pub mod routes;
 mod sheet;
 pub mod when;
@@ -20,6 +21,7 @@ use prometheus_client::registry::Registry;
 use crate::words::{Language, Languages};
 
 pub use assets::Assets;
+pub use qr::qr;
 pub use sheet::{Audience, Sheet, TextSize, Visitor};
 
 /// What pages are made of, for one listener. Share it as `Data<Pages>`.

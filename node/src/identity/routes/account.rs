@@ -16,7 +16,7 @@ use super::Site;
 use super::ceremonies::problem_of;
 use super::entry::see_other;
 use crate::database::DatabaseError;
-use crate::pages::Sheet;
+use crate::pages::{Sheet, qr};
 
 /// What both listeners have.
 pub(super) fn configure(config: &mut ServiceConfig) {
@@ -223,20 +223,10 @@ async fn show_link(
         until: page.moment(link.expires_at),
         page,
         name: account.map(|one| one.name).unwrap_or_default(),
-        qr: qr(&url),
+        qr: qr(url.as_bytes()).unwrap_or_default(),
         url,
     };
     Ok(shown.page.show(&shown))
-}
-
-/// A QR code as SVG, without the head of a file; empty for a text that none holds.
-fn qr(text: &str) -> String {
-    let Ok(code) = qrcode::QrCode::new(text) else {
-        return String::new();
-    };
-    let drawn = code.render::<qrcode::render::svg::Color<'_>>().build();
-    let start = drawn.find("<svg").unwrap_or_default();
-    drawn.get(start..).unwrap_or_default().to_owned()
 }
 
 /// What an admin does with an account.

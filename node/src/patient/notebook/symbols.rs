@@ -1,11 +1,8 @@
 //! The records as QR codes: as few as hold them, none so dense that an old phone cannot read it from
 //! another's screen.
 
-use std::fmt::Write as _;
-
-use qrcode::{Color, EcLevel, QrCode};
-
 use super::lines::{Code, Line};
+use crate::pages::qr;
 
 /// The most bytes in one symbol. At level M this is version 19 of 40: 93 modules a side, more than
 /// three points each on a screen 360 points wide.
@@ -31,7 +28,7 @@ pub(in crate::patient) fn symbols(records: &[Line], id: &str) -> Symbols {
     let Some(parts) = parts(records, id) else {
         return Symbols::TooMany;
     };
-    let codes: Option<Vec<String>> = parts.iter().map(|part| drawn(part)).collect();
+    let codes: Option<Vec<String>> = parts.iter().map(|part| qr(part)).collect();
     codes.map_or(Symbols::TooMany, Symbols::Codes)
 }
 
@@ -77,28 +74,4 @@ fn control(id: &str, count: usize, at: usize) -> Line {
         .code(Code::bytes(14), id)
         .code(Code::bytes(3), &count.to_string())
         .code(Code::bytes(3), &at.to_string())
-}
-
-/// The symbol as runs of dark modules, row by row, with its quiet zone of four: a third of what a square
-/// for each module takes.
-fn drawn(bytes: &[u8]) -> Option<String> {
-    let code = QrCode::with_error_correction_level(bytes, EcLevel::M).ok()?;
-    let (side, colors) = (code.width(), code.to_colors());
-    let whole = side.saturating_add(8);
-    let mut path = String::new();
-    for (y, row) in colors.chunks(side).enumerate() {
-        let mut x = 0_usize;
-        for run in row.chunk_by(|one, next| one == next) {
-            if run.first() == Some(&Color::Dark) {
-                let (left, top) = (x.saturating_add(4), y.saturating_add(4));
-                let _ = write!(path, "M{left} {top}.5h{}", run.len());
-            }
-            x = x.saturating_add(run.len());
-        }
-    }
-    Some(format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {whole} {whole}\" width=\"{whole}\" \
-         height=\"{whole}\" shape-rendering=\"crispEdges\"><path fill=\"#fff\" d=\"M0 0h{whole}v{whole}H0z\"/>\
-         <path stroke=\"#000\" d=\"{path}\"/></svg>"
-    ))
 }

@@ -5,8 +5,6 @@ use actix_web::web::{Bytes, Data, Path, ServiceConfig, get, post, resource};
 use federation_protocol::category::{Category, Scope};
 use federation_protocol::purpose::Purpose;
 use federation_service::problem::Problem;
-use qrcode::QrCode;
-use qrcode::render::svg;
 
 use super::super::pages::{Choice, CodePage, PaperPage, SheetView, ShownPage, kinds};
 use super::form::{Form, malformed};
@@ -16,7 +14,7 @@ use crate::consent::{NewCode, Sheet as Paper};
 use crate::federation::Federation;
 use crate::federation::deciding::{CodeFor, Shown};
 use crate::identity::Caller;
-use crate::pages::Sheet;
+use crate::pages::{Sheet, qr};
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
@@ -93,32 +91,20 @@ async fn make(
         deciding.code_for(&caller, code).await?
     };
     let address = format!("{}/v#{}", federation.endpoint(), made.code.scanned());
-    Ok(page.show(&shown(&page, &made, picture(&address)?, is_open)))
+    let picture = qr(address.as_bytes()).ok_or_else(|| unavailable(&"too long an address"))?;
+    Ok(page.show(&shown(&page, &made, picture, is_open)))
 }
 
-fn shown(page: &Sheet, made: &NewCode, qr: String, is_open: bool) -> ShownPage {
+fn shown(page: &Sheet, made: &NewCode, picture: String, is_open: bool) -> ShownPage {
     ShownPage {
         id: made.id.clone(),
         code: made.code.spoken(),
-        qr,
+        qr: picture,
         until: made.expires_at.unix_seconds(),
         until_said: page.moment(made.expires_at),
         is_open,
         page: page.clone(),
     }
-}
-
-/// The code as a picture: black on white whatever the page's colours.
-fn picture(address: &str) -> Result<String, Problem> {
-    let code = QrCode::new(address.as_bytes()).map_err(|error| unavailable(&error))?;
-    let drawn = code
-        .render::<svg::Color<'_>>()
-        .min_dimensions(240, 240)
-        .quiet_zone(true)
-        .build();
-    // Behind the declaration begins the element.
-    let at = drawn.find("<svg").unwrap_or_default();
-    Ok(drawn.get(at..).unwrap_or_default().to_owned())
 }
 
 /// `POST /p/code/{id}/withdraw`
