@@ -194,7 +194,8 @@ async fn the_story_by_clicks_alone() {
         .await;
     doctor.show("c3-after-withdrawal").await;
     let shown = doctor.text("main").await;
-    assert!(!shown.contains("7.3"), "what Yukimi told is gone: {shown}");
+    assert!(!shown.contains("7.3%"), "what Yukimi told is gone: {shown}");
+    assert!(shown.contains("7.5%"), "the own chart stays: {shown}");
 
     // She sees who looked.
     for name in HOSPITALS {

@@ -1,7 +1,8 @@
 //! The charts that are open: what came of a question, kept in memory for the length of a visit.
 //!
 //! Kept for one session and one grant, ten minutes at most after it was asked, within a bounded amount
-//! of memory, and gone at once when the consent is over. Nothing of it is written anywhere.
+//! of memory. What other hospitals answered is gone at once when the consent is over. Nothing of it is
+//! written anywhere.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use federation_protocol::time::Timestamp;
 use tokio::sync::watch;
 
-use super::row::{Came, Completeness, Row, State};
+use super::row::{Came, Cause, Completeness, Row, State};
 use super::views::{Chart, Person, Source, Taken};
 use crate::database::Rid;
 
@@ -59,7 +60,8 @@ pub struct OpenChart {
 struct Inner {
     rows: Vec<Row>,
     taken: Vec<Vec<Arc<Taken>>>,
-    bytes: usize,
+    /// Of what came, by place.
+    bytes: Vec<usize>,
     is_cleared: bool,
 }
 
@@ -87,6 +89,7 @@ impl OpenChart {
         let rows: Vec<Row> = rows.collect();
         let inner = Inner {
             taken: rows.iter().map(|_| Vec::new()).collect(),
+            bytes: vec![0; rows.len()],
             rows,
             ..Inner::default()
         };
@@ -119,24 +122,14 @@ impl OpenChart {
         let _known_already = self.person.set((person, chart));
     }
 
-    /// Puts in what came of the hospital at `place`. A consent that is over clears everything.
+    /// Puts in what came of the hospital at `place`. A consent that is over clears what the other
+    /// hospitals answered, and lets nothing more of them in.
     pub fn take(&self, place: usize, came: Came) {
         let mut inner = lock(&self.inner);
-        if inner.is_cleared {
-            return;
-        }
-        if came.state == State::Missing(super::row::Cause::ConsentOver) && self.under.is_grant {
+        if came.state == State::Missing(Cause::ConsentOver) && self.under.is_grant {
             inner.forget();
         }
-        let came = came.within(MOST_OF_A_CHART.saturating_sub(inner.bytes));
-        inner.bytes = inner.bytes.saturating_add(came.bytes);
-        if let Some(row) = inner.rows.get_mut(place) {
-            row.state = came.state;
-        }
-        let is_cleared = inner.is_cleared;
-        if let Some(taken) = inner.taken.get_mut(place).filter(|_| !is_cleared) {
-            *taken = came.taken.into_iter().map(Arc::new).collect();
-        }
+        inner.put(place, came);
         drop(inner);
         self.tell();
     }
@@ -151,7 +144,7 @@ impl OpenChart {
 
     /// What is not answered will not be: whoever collected answers has ended.
     pub fn give_up(&self) {
-        let unusable = State::Missing(super::row::Cause::Unusable);
+        let unusable = State::Missing(Cause::Unusable);
         for row in &mut lock(&self.inner).rows {
             if row.state.is_asking() {
                 row.state = unusable.clone();
@@ -160,7 +153,7 @@ impl OpenChart {
         self.tell();
     }
 
-    /// Forgets what came, because its consent is over.
+    /// Forgets what other hospitals answered, because the consent is over.
     pub fn clear(&self) {
         lock(&self.inner).forget();
         self.tell();
@@ -197,7 +190,7 @@ impl OpenChart {
     }
 
     fn bytes(&self) -> usize {
-        lock(&self.inner).bytes
+        lock(&self.inner).total()
     }
 
     fn tell(&self) {
@@ -207,14 +200,43 @@ impl OpenChart {
 }
 
 impl Inner {
+    fn total(&self) -> usize {
+        self.bytes.iter().copied().fold(0, usize::saturating_add)
+    }
+
+    fn put(&mut self, place: usize, came: Came) {
+        let Some(row) = self.rows.get_mut(place) else {
+            return;
+        };
+        if self.is_cleared && !row.source.is_own {
+            return;
+        }
+        // What is asked again takes the place of what was there.
+        if let Some(bytes) = self.bytes.get_mut(place) {
+            *bytes = 0;
+        }
+        let came = came.within(MOST_OF_A_CHART.saturating_sub(self.total()));
+        if let Some(bytes) = self.bytes.get_mut(place) {
+            *bytes = came.bytes;
+        }
+        if let Some(row) = self.rows.get_mut(place) {
+            row.state = came.state;
+        }
+        if let Some(taken) = self.taken.get_mut(place) {
+            *taken = came.taken.into_iter().map(Arc::new).collect();
+        }
+    }
+
+    /// The own chart stays: it needs no consent.
     fn forget(&mut self) {
         self.is_cleared = true;
-        self.bytes = 0;
-        for taken in &mut self.taken {
-            *taken = Vec::new();
-        }
-        for row in &mut self.rows {
-            row.state = State::Missing(super::row::Cause::ConsentOver);
+        let places = self.rows.iter_mut().zip(&mut self.taken);
+        for ((row, taken), bytes) in places.zip(&mut self.bytes) {
+            if !row.source.is_own {
+                row.state = State::Missing(Cause::ConsentOver);
+                taken.clear();
+                *bytes = 0;
+            }
         }
     }
 }

@@ -62,23 +62,44 @@ fn there_are_never_more_than_two_hundred() {
 }
 
 #[test]
-fn a_consent_that_is_over_clears_what_every_hospital_answered() {
-    let chart = open(&["みなと病院", "ゆきみ診療所"]);
+fn a_consent_that_is_over_clears_what_other_hospitals_answered_and_leaves_the_own_chart() {
+    let over = || state(State::Missing(Cause::ConsentOver));
+    let chart = open(&["みなと病院", "ゆきみ診療所", "しらかば病院"]);
     chart.take(0, came(0, &[lab()]));
-    assert_eq!(chart.now().chart.taken.len(), 1);
-    chart.take(1, state(State::Missing(Cause::ConsentOver)));
+    chart.take(1, came(1, &[lab()]));
+    assert_eq!(chart.now().chart.taken.len(), 2);
+    chart.take(2, over());
     let now = chart.now();
-    assert!(now.is_cleared && now.chart.taken.is_empty());
-    assert!(
-        now.rows
-            .iter()
-            .all(|row| row.state == State::Missing(Cause::ConsentOver))
-    );
-    chart.take(0, came(0, &[lab()]));
-    assert!(
-        chart.now().chart.taken.is_empty(),
+    assert!(now.is_cleared);
+    assert!(now.chart.taken.iter().all(|one| one.source == 0));
+    assert_eq!(now.chart.taken.len(), 1);
+    assert_ne!(now.rows[0].state, State::Missing(Cause::ConsentOver));
+    for place in [1, 2] {
+        assert_eq!(now.rows[place].state, State::Missing(Cause::ConsentOver));
+        chart.take(place, came(place, &[lab()]));
+    }
+    let later = chart.now();
+    assert_eq!(
+        later.chart.taken.len(),
+        1,
         "nor does what comes later appear"
     );
+    chart.take(0, came(0, &[lab(), lab()]));
+    assert_eq!(chart.now().chart.taken.len(), 2, "but of the own chart");
+}
+
+#[test]
+fn a_hospital_that_is_asked_again_counts_once() {
+    let half = || Came {
+        bytes: 40 * 1024 * 1024,
+        ..came(0, &[lab()])
+    };
+    let chart = open(&["みなと病院"]);
+    for _ in 0..3 {
+        chart.ask_again(0);
+        chart.take(0, half());
+        assert_eq!(chart.now().chart.taken.len(), 1);
+    }
 }
 
 #[test]

@@ -202,9 +202,9 @@ fn a_page_that_is_still_filling_follows_the_stream_and_offers_to_wait() {
 }
 
 #[test]
-fn a_consent_that_ended_leaves_nothing_on_any_tab() {
+fn a_consent_that_ended_leaves_nothing_of_other_hospitals_on_any_tab() {
     let chart = open(&["みなと病院", "ゆきみ診療所"]);
-    chart.take(0, came(0, &[lab("2026-11-01")]));
+    chart.take(1, came(1, &[lab("2026-11-01")]));
     chart.clear();
     for tab in TABS {
         let page = page(&chart, &tab, "", Language::Ja).unwrap();
@@ -213,6 +213,13 @@ fn a_consent_that_ended_leaves_nothing_on_any_tab() {
         );
         assert!(page.contains("role=\"alert\""));
     }
+    chart.take(0, came(0, &[lab("2026-11-02")]));
+    let labs = page(&chart, &Tab::Labs, "", Language::Ja).unwrap();
+    assert!(labs.contains("カリウム") && labs.contains("role=\"alert\""));
+    assert!(
+        labs.contains("2施設中1施設の結果を表示しています"),
+        "{labs}"
+    );
 }
 
 #[test]
