@@ -92,21 +92,41 @@ impl Scene {
         assert_eq!(reply.resources().len(), 1);
     }
 
-    /// Shirakaba asks Yukimi with `token` and is refused.
+    /// Shirakaba asks Yukimi with `token`, which Hana's home signed, and is refused.
     async fn refuses(&self, token: &str, status: u16, code: &'static str) {
         self.refuses_to("shirakaba", token, status, code).await;
     }
 
+    /// The same by `who`. The line names her chart: she sees that it was tried.
     async fn refuses_to(&self, who: &str, token: &str, status: u16, code: &'static str) {
-        let envoy = self.envoy(who);
-        let draft = envoy.search(self.town.at("yukimi"), token, "Observation", self.now());
-        let parcel = envoy.sign(draft, self.now());
-        self.refuses_parcel(who, "yukimi", &parcel, status, code)
-            .await;
+        let parcel = self.parcel(who, token);
+        self.refuses_of_hers(who, &parcel, status, code).await;
+    }
+
+    async fn refuses_of_hers(&self, who: &str, parcel: &Parcel, status: u16, code: &'static str) {
+        let line = self.refuses_parcel(who, "yukimi", parcel, status, code);
+        let (line, hers) = (line.await, self.town.at("yukimi").chart("hana").await);
+        assert_eq!(line.patient, Some(hers), "{code} names the chart");
+    }
+
+    /// `who` asks Yukimi with a token that her home did not sign, or that nobody can read: it is
+    /// about nobody.
+    async fn refuses_forged(&self, who: &str, token: &str, status: u16, code: &'static str) {
+        let parcel = self.parcel(who, token);
+        let line = self.refuses_parcel(who, "yukimi", &parcel, status, code);
+        assert_eq!(line.await.patient, None, "{code} names no chart");
+    }
+
+    fn parcel(&self, who: &str, token: &str) -> Parcel {
+        let (envoy, yukimi) = (self.envoy(who), self.town.at("yukimi"));
+        envoy.sign(
+            envoy.search(yukimi, token, "Observation", self.now()),
+            self.now(),
+        )
     }
 
     /// The refusal is signed, tells nothing but its code, and is one line at the responder that
-    /// names who asked and no chart.
+    /// names who asked.
     async fn refuses_parcel(
         &self,
         who: &str,
@@ -122,7 +142,7 @@ impl Scene {
         assert!(reply.verifies(&parcel.binding, asker, self.now()));
         let exchange = parcel.binding.exchange.to_string();
         assert_eq!(line.exchange.as_deref(), Some(exchange.as_str()));
-        assert_eq!((line.patient, line.shown), (None, None));
+        assert_eq!(line.shown, None);
         line
     }
 }

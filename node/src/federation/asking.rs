@@ -13,7 +13,6 @@ use federation_protocol::directory::Membership;
 use federation_protocol::grants::Witness;
 use federation_protocol::member::MemberId;
 use federation_protocol::refusal::Refusal;
-use federation_protocol::signature::ExchangeId;
 use federation_service::clock::{SharedClock, Stopwatch};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -29,7 +28,7 @@ use super::outbound::{ask_of, judged, silent};
 use super::outcome::{Answer, Hospital, Part, PeerOutcome, Silence};
 use super::query::{QueryError, Question};
 use super::redeeming::{NewGrant, RedeemError, Redeemed, Redeeming};
-use super::store;
+use super::{store, written};
 use crate::access::{Access, AccessRefusal, Act};
 use crate::audit::{self, Kind, Line};
 use crate::database::{Database, DatabaseError};
@@ -256,52 +255,20 @@ impl Asking {
     /// # Errors
     /// Not written: the answer must not be shown.
     pub(super) async fn record(&self, planned: &Planned, part: &Part) -> Result<(), DatabaseError> {
-        self.write_down(self.line(planned, part), part).await
-    }
-
-    async fn write_down(&self, line: Line, part: &Part) -> Result<(), DatabaseError> {
-        let evidence = part.evidence.clone();
-        self.parts
-            .database
-            .transact(move |connection| {
-                audit::append(connection, &line)?;
-                match &evidence {
-                    Some(evidence) => store::evidence::keep(connection, evidence),
-                    None => Ok(()),
-                }
-            })
-            .await
+        written::keep(&self.parts.database, self.line(planned, part), part).await
     }
 
     fn line(&self, planned: &Planned, part: &Part) -> Line {
         let actor = &planned.actor;
         let mut line = Line::new(Kind::Query, self.parts.clock.now(), &actor.role)
-            .peer(&part.hospital.member)
             .purpose(planned.grant.purpose)
-            .outcome(part.outcome.code().unwrap_or("ok"))
             .detail("grant", planned.grant.id.as_str())
             .detail("manifest", planned.id.as_str())
             .detail("type", planned.question.resource_type);
         if let Some(id) = &actor.id {
             line = line.actor_id(id);
         }
-        if let Some(exchange) = part
-            .exchange
-            .as_deref()
-            .and_then(|text| text.parse::<ExchangeId>().ok())
-        {
-            line = line.exchange(&exchange);
-        }
-        if let PeerOutcome::Answered(answer) = &part.outcome {
-            line = line.shown(answer.shown());
-        }
-        if let Some(digest) = &part.digest {
-            line = line.detail("answer_digest", digest.as_str());
-        }
-        match self.parts.directory.is_stale() {
-            true => line.detail("stale", true),
-            false => line,
-        }
+        written::told(line, part, self.parts.directory.is_stale())
     }
 
     /// Signs the manifest and keeps it.
@@ -340,18 +307,12 @@ impl Asking {
             },
             parts,
         );
-        let jws = manifest::sign(&claims, &*self.parts.keys.sign());
-        let (id, grant, at, kept) = (
-            planned.id.clone(),
-            planned.grant.id.clone(),
-            planned.at,
-            jws.clone(),
-        );
-        self.parts
-            .database
-            .transact(move |connection| store::keep_manifest(connection, &id, &grant, at, &kept))
-            .await?;
-        Ok(jws)
+        let place = written::Place {
+            id: &planned.id,
+            grant: &planned.grant.id,
+            at: planned.at,
+        };
+        written::sign(&self.parts.database, &self.parts.keys, &place, &claims).await
     }
 
     /// A manifest of a grant that the caller holds.

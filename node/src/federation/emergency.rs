@@ -28,9 +28,9 @@ use super::merge::{self, Page, read_batch};
 use super::outbound::{in_order, judged_by, silent};
 use super::outcome::{Hospital, Part, PeerOutcome, Silence};
 use super::query::{self, QueryError, Question};
-use super::store;
+use super::written;
 use crate::access::{Access as Door, AccessRefusal, Act};
-use crate::audit::{self, Kind, Line};
+use crate::audit::{Kind, Line};
 use crate::database::{Database, DatabaseError};
 use crate::emergency::{Access, AskRefusal, Emergency, FactorError, Side};
 use crate::identity::Caller;
@@ -299,37 +299,13 @@ impl AskingInEmergency {
     /// # Errors
     /// Not written: the answer must not be shown.
     pub(crate) async fn record(&self, planned: &Planned, part: &Part) -> Result<(), DatabaseError> {
-        let mut line = Line::new(Kind::Query, self.parts.clock.now(), EMERGENCY_ROLE)
+        let line = Line::new(Kind::Query, self.parts.clock.now(), EMERGENCY_ROLE)
             .actor_id(&planned.practitioner)
-            .peer(&part.hospital.member)
             .purpose(Purpose::Btg)
-            .outcome(part.outcome.code().unwrap_or("ok"))
             .detail("access", planned.id.as_str())
             .detail("manifest", planned.id.as_str());
-        let exchange = part.exchange.as_deref();
-        if let Some(exchange) = exchange.and_then(|text| text.parse::<ExchangeId>().ok()) {
-            line = line.exchange(&exchange);
-        }
-        if let PeerOutcome::Answered(answer) = &part.outcome {
-            line = line.shown(answer.shown());
-        }
-        if let Some(digest) = &part.digest {
-            line = line.detail("answer_digest", digest.as_str());
-        }
-        if self.parts.directory.is_stale() {
-            line = line.detail("stale", true);
-        }
-        let evidence = part.evidence.clone();
-        self.parts
-            .database
-            .transact(move |connection| {
-                audit::append(connection, &line)?;
-                match &evidence {
-                    Some(evidence) => store::evidence::keep(connection, evidence),
-                    None => Ok(()),
-                }
-            })
-            .await
+        let line = written::told(line, part, self.parts.directory.is_stale());
+        written::keep(&self.parts.database, line, part).await
     }
 
     /// The parts in the order in which the hospitals were asked, and the manifest, signed and kept.
@@ -376,15 +352,12 @@ impl AskingInEmergency {
         if let Some(claims) = claims.as_object_mut() {
             claims.insert("reason".into(), planned.reason.code.as_str().into());
         }
-        let jws = manifest::sign(&claims, &*self.parts.keys.sign());
-        let (id, at, kept) = (planned.id.clone(), planned.at, jws.clone());
-        self.parts
-            .database
-            .transact(move |connection| {
-                store::keep_manifest(connection, &id, WITHOUT_GRANT, at, &kept)
-            })
-            .await?;
-        Ok(jws)
+        let place = written::Place {
+            id: &planned.id,
+            grant: WITHOUT_GRANT,
+            at: planned.at,
+        };
+        written::sign(&self.parts.database, &self.parts.keys, &place, &claims).await
     }
 }
 

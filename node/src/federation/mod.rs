@@ -45,6 +45,7 @@ mod store;
 mod tasks;
 pub mod unlinking;
 pub mod witnessing;
+mod written;
 
 use std::sync::Arc;
 

@@ -71,10 +71,12 @@ async fn a_token_out_of_shape_is_malformed() {
         without("residual"),
         written(&header(key), &twice, key),
         elsewhere,
-        other_box,
     ] {
-        scene.refuses(&wrong, 401, "token_malformed").await;
+        scene
+            .refuses_forged("shirakaba", &wrong, 401, "token_malformed")
+            .await;
     }
+    scene.refuses(&other_box, 401, "token_malformed").await;
     scene.shows("shirakaba", &scene.token).await;
     scene.town.stop().await;
 }
@@ -98,7 +100,9 @@ async fn a_token_with_another_header_is_refused_by_its_header() {
         with("crit", json!(["exp"])),
         with("jwk", json!({ "kty": "OKP" })),
     ] {
-        scene.refuses(&wrong, 401, "token_header_invalid").await;
+        scene
+            .refuses_forged("shirakaba", &wrong, 401, "token_header_invalid")
+            .await;
     }
     scene.shows("shirakaba", &with("alg", json!("EdDSA"))).await;
     scene.town.stop().await;
@@ -127,7 +131,9 @@ async fn a_token_of_an_issuer_or_key_that_may_not_issue_is_unknown() {
         minted(&kawabe, &claims),
         minted(&minato, &long_ago),
     ] {
-        scene.refuses(&wrong, 401, "token_issuer_unknown").await;
+        scene
+            .refuses_forged("shirakaba", &wrong, 401, "token_issuer_unknown")
+            .await;
     }
     scene.shows("shirakaba", &scene.token).await;
     scene.town.suspend("minato");
@@ -157,12 +163,12 @@ async fn a_token_changed_after_signing_does_not_fit_its_signature() {
     let payload = base64url::encode(serde_json::to_string(&wider).unwrap());
     let changed = format!("{header}.{payload}.{signature}");
     scene
-        .refuses(&changed, 401, "token_signature_invalid")
+        .refuses_forged("shirakaba", &changed, 401, "token_signature_invalid")
         .await;
     scene.shows("shirakaba", &scene.token).await;
     // Also after the right one was remembered.
     scene
-        .refuses(&changed, 401, "token_signature_invalid")
+        .refuses_forged("shirakaba", &changed, 401, "token_signature_invalid")
         .await;
     scene.town.stop().await;
 }

@@ -17,9 +17,10 @@ async fn a_token_for_one_responder_is_worthless_at_another() {
     for other in ["kawabe", "minato"] {
         let draft = shirakaba.search(scene.town.at(other), &scene.token, "Observation", now);
         let parcel = shirakaba.sign(draft, now);
-        scene
+        let line = scene
             .refuses_parcel("shirakaba", other, &parcel, 401, "token_audience_mismatch")
             .await;
+        assert_eq!(line.patient, None, "it is about no chart of {other}");
     }
     scene.town.stop().await;
 }
@@ -114,9 +115,7 @@ async fn a_token_serves_one_purpose_one_practitioner_and_what_it_names() {
         (batch(&["Procedure", "Immunization"]), "scope_not_granted"),
     ] {
         let parcel = shirakaba.sign(wrong, now);
-        scene
-            .refuses_parcel("shirakaba", "yukimi", &parcel, 403, code)
-            .await;
+        scene.refuses_of_hers("shirakaba", &parcel, 403, code).await;
     }
     scene.shows("shirakaba", &scene.token).await;
     scene.town.stop().await;

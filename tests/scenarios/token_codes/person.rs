@@ -26,11 +26,13 @@ async fn a_member_cannot_mint_for_a_person_whose_home_it_is_not() {
         let for_another = bound_to(known.clone(), &scene.envoy("shirakaba"));
         for token in [&known, &invented].map(|claims| minted(&kawabe, claims)) {
             scene
-                .refuses_to("kawabe", &token, 401, "token_issuer_not_home")
+                .refuses_forged("kawabe", &token, 401, "token_issuer_not_home")
                 .await;
         }
         let token = minted(&kawabe, &for_another);
-        scene.refuses(&token, 401, "token_issuer_not_home").await;
+        scene
+            .refuses_forged("shirakaba", &token, 401, "token_issuer_not_home")
+            .await;
 
         let told = scene.ask("kawabe", &minted(&kawabe, &known)).await.told();
         let unknown = scene

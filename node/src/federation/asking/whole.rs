@@ -28,6 +28,7 @@ use crate::federation::outbound::{Asked, judged_by, silent};
 use crate::federation::outcome::{Answer, Hospital, Part, PeerOutcome, Silence};
 use crate::federation::query::{MOST_ENTRIES, Question, batch_body};
 use crate::federation::standing::Standings;
+use crate::federation::written;
 use crate::identity::Caller;
 use crate::records::{Address, LogicalId, RecordsError, ResourceType, SearchQuery};
 
@@ -294,7 +295,7 @@ impl Asking {
             false => OF_OTHERS.join(" "),
         };
         let line = self.line(&whole.planned, part).detail("type", types);
-        self.write_down(line, part).await
+        written::keep(&self.parts.database, line, part).await
     }
 
     /// Signs the manifest of the whole question and keeps it: whom was asked, and how each ended.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use federation_protocol::member::MemberId;
 use federation_protocol::purpose::Purpose;
-use federation_protocol::signature::{Actor, ExchangeId};
+use federation_protocol::signature::Actor;
 use federation_protocol::time::Timestamp;
 use federation_service::clock::Stopwatch;
 use futures_util::future::LocalBoxFuture;
@@ -13,7 +13,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::{OWN_ROLE, OwnView, OwnViewError, own_id};
 use crate::access::Act;
-use crate::audit::{self, Kind, Line};
+use crate::audit::{Kind, Line};
 use crate::database::DatabaseError;
 use crate::federation::asking::{AskError, hospital, manifest_id, own_answer, own_query};
 use crate::federation::exchange::Ask;
@@ -25,6 +25,7 @@ use crate::federation::outbound::{in_order, judged_by, silent};
 use crate::federation::outcome::{Answer, Hospital, Part, PeerOutcome, Silence};
 use crate::federation::query::{MOST_SEARCHES, QueryError, Question, batch_body};
 use crate::federation::store;
+use crate::federation::written;
 use crate::identity::Caller;
 use crate::records::{RecordsError, ResourceType, SearchQuery};
 use federation_protocol::refusal::Refusal;
@@ -261,44 +262,18 @@ impl OwnView {
     /// # Errors
     /// Not written: the answer must not be shown.
     pub async fn record(&self, asked: &OwnAsked, part: &Part) -> Result<(), DatabaseError> {
-        let line = self.line(asked, part);
-        let evidence = part.evidence.clone();
-        self.parts
-            .database
-            .transact(move |connection| {
-                audit::append(connection, &line)?;
-                match &evidence {
-                    Some(evidence) => store::evidence::keep(connection, evidence),
-                    None => Ok(()),
-                }
-            })
-            .await
+        written::keep(&self.parts.database, self.line(asked, part), part).await
     }
 
     fn line(&self, asked: &OwnAsked, part: &Part) -> Line {
         let types = asked.questions.iter().map(|one| one.resource_type);
-        let mut line = Line::new(Kind::Query, self.parts.clock.now(), OWN_ROLE)
+        let line = Line::new(Kind::Query, self.parts.clock.now(), OWN_ROLE)
             .actor_id(&asked.person)
             .person(&asked.person)
-            .peer(&part.hospital.member)
             .purpose(Purpose::Patrqt)
-            .outcome(part.outcome.code().unwrap_or("ok"))
             .detail("manifest", asked.id.as_str())
             .detail("types", types.collect::<Vec<_>>().join(" "));
-        let exchange = part.exchange.as_deref();
-        if let Some(exchange) = exchange.and_then(|text| text.parse::<ExchangeId>().ok()) {
-            line = line.exchange(&exchange);
-        }
-        if let PeerOutcome::Answered(answer) = &part.outcome {
-            line = line.shown(answer.shown());
-        }
-        if let Some(digest) = &part.digest {
-            line = line.detail("answer_digest", digest.as_str());
-        }
-        match self.parts.directory.is_stale() {
-            true => line.detail("stale", true),
-            false => line,
-        }
+        written::told(line, part, self.parts.directory.is_stale())
     }
 
     /// The parts in the order in which the hospitals were asked, and the manifest, signed and kept.
@@ -331,13 +306,12 @@ impl OwnView {
             },
             &parts,
         );
-        let jws = manifest::sign(&claims, &*self.parts.keys.sign());
-        let (id, grant, at) = (asked.id.clone(), grant.to_owned(), asked.at);
-        let kept = jws.clone();
-        self.parts
-            .database
-            .transact(move |connection| store::keep_manifest(connection, &id, &grant, at, &kept))
-            .await?;
+        let place = written::Place {
+            id: &asked.id,
+            grant,
+            at: asked.at,
+        };
+        let jws = written::sign(&self.parts.database, &self.parts.keys, &place, &claims).await?;
         Ok((parts, jws))
     }
 }

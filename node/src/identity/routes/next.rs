@@ -1,9 +1,9 @@
 //! Where somebody goes on after signing in: a page of this listener, never another site's.
 
+use crate::pages;
+
 /// The pages, as the first segment of a path; the start is one too.
 const PAGES: [&str; 5] = ["c", "desk", "admin", "p", "account"];
-/// Longer ones are not gone on with.
-const LONGEST: usize = 512;
 
 /// Whether a page may stand at this path, known or not.
 #[must_use]
@@ -14,17 +14,11 @@ pub fn is_page(path: &str) -> bool {
     below.is_empty() || PAGES.contains(&below.split('/').next().unwrap_or_default())
 }
 
-/// The local path that `text` names: a page of this listener, in visible ASCII. Whatever a browser
-/// could take for another host, another scheme or a header is refused.
+/// The local path that `text` names, if a page may stand there.
 #[must_use]
 pub fn local(text: &str) -> Option<&str> {
-    let plain = text.len() <= LONGEST
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'<' | b'>' | b'"'));
     let path = text.split(['?', '#']).next().unwrap_or_default();
-    let climbs = path.split('/').any(|segment| segment.starts_with('.'));
-    (plain && is_page(path) && !path.contains("//") && !climbs).then_some(text)
+    pages::routes::local(text).filter(|_local| is_page(path))
 }
 
 /// `entry` with where to go on: one form for every target.

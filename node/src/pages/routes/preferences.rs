@@ -27,7 +27,7 @@ pub(super) struct Preferences {
 /// own view, so it needs no door and no proof of where the form stood.
 pub(super) async fn keep(form: Form<Preferences>) -> HttpResponse {
     let mut response = HttpResponse::SeeOther();
-    response.insert_header((LOCATION, local(&form.back)));
+    response.insert_header((LOCATION, local(&form.back).unwrap_or("/")));
     let language = form.language.as_deref().map(str::parse::<Language>);
     if let Some(Ok(language)) = language {
         set(&mut response, LANGUAGE, language.as_str());
@@ -47,19 +47,20 @@ fn set(response: &mut HttpResponseBuilder, name: &'static str, value: &'static s
     response.cookie(cookie.finish());
 }
 
-/// A path of this listener; anything else is `/`: nobody is sent elsewhere by a link of ours.
+/// Longer ones are not gone back to.
+const LONGEST: usize = 512;
+
+/// `text`, if it is a path of this listener in visible ASCII. Whatever a browser could take for another
+/// host, another scheme or a header is refused: nobody is sent elsewhere by a link of ours.
 #[must_use]
-pub fn local(path: &str) -> &str {
-    let mut rest = path.bytes();
-    let rooted = rest.next() == Some(b'/') && rest.next() != Some(b'/');
-    let plain = path
-        .bytes()
-        .all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'"' | b'<' | b'>'));
-    if rooted && plain && path.len() <= 512 {
-        path
-    } else {
-        "/"
-    }
+pub fn local(text: &str) -> Option<&str> {
+    let plain = text.len() <= LONGEST
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'<' | b'>' | b'"'));
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    let climbs = path.split('/').any(|segment| segment.starts_with('.'));
+    (plain && path.starts_with('/') && !path.contains("//") && !climbs).then_some(text)
 }
 
 #[cfg(test)]
@@ -69,7 +70,7 @@ mod tests {
     #[test]
     fn nobody_is_sent_elsewhere() {
         for path in ["/", "/p", "/p/results?x=1", "/c/grants/1#rows"] {
-            assert_eq!(local(path), path);
+            assert_eq!(local(path), Some(path));
         }
         let elsewhere = [
             "",
@@ -87,7 +88,7 @@ mod tests {
             "/日本",
         ];
         for path in elsewhere {
-            assert_eq!(local(path), "/", "{path:?}");
+            assert_eq!(local(path), None, "{path:?}");
         }
     }
 }
