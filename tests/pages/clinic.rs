@@ -8,8 +8,10 @@ use musubi_node::identity::{Caller, Role, Shown};
 use scenarios::{Browser, Hospital, Patient, Store, Town, Window};
 use serde_json::Value;
 
+use crate::named;
+
 /// The chart of Hana at a hospital of the quick start.
-fn chart(hospital: &str) -> Vec<Value> {
+pub(crate) fn charts_of(hospital: &str) -> Vec<Value> {
     let people = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/three-hospitals/people");
     let read = |name: &str| {
         let text = std::fs::read_to_string(people.join(hospital).join(name)).unwrap();
@@ -22,9 +24,9 @@ fn chart(hospital: &str) -> Vec<Value> {
 
 async fn town() -> (Town, Patient) {
     let names = ["minato", "yukimi", "shirakaba"];
-    let town = Town::in_real_time(&names, Store::Sqlite).await;
+    let town = Town::prepared_in_real_time(&names, Store::Sqlite, named).await;
     for name in names {
-        town.at(name).load(&chart(name)).await;
+        town.at(name).load(&charts_of(name)).await;
     }
     let hana = town
         .enrol(
@@ -36,7 +38,7 @@ async fn town() -> (Town, Patient) {
 }
 
 /// A physician of `hospital`, signed in.
-async fn physician(hospital: &Hospital, browser: &Browser) -> String {
+pub(crate) async fn physician(hospital: &Hospital, browser: &Browser) -> String {
     let port = hospital.node().addresses().hospital.port();
     let base = format!("http://localhost:{port}");
     let caller = Caller::Physician {
@@ -72,8 +74,6 @@ async fn a_physician_reads_a_chart_of_three_hospitals_on_any_screen() {
 
 /// The code typed, the chart that opens.
 async fn opened(town: &Town, hana: &Patient, browser: &Browser, base: &str) -> String {
-    let kinds = "lab rx vital allergy condition procedure imaging";
-    let code = town.code(hana, "shirakaba", kinds).await;
     browser
         .goto(&format!("{base}/c/patients/p-h3310/consent"))
         .await;
@@ -81,13 +81,25 @@ async fn opened(town: &Town, hana: &Patient, browser: &Browser, base: &str) -> S
     browser.press("この同意で記録を開く").await;
     browser.wait_for("[role=alert]").await;
     browser.show("c2-consent-wrong").await;
+    let chart = redeemed(town, hana, browser, base).await;
+    browser
+        .wait_to_read("3施設中3施設の結果を表示しています")
+        .await;
+    chart
+}
+
+/// The address of the chart that Hana's code opens at Shirakaba.
+pub(crate) async fn redeemed(town: &Town, hana: &Patient, browser: &Browser, base: &str) -> String {
+    let kinds = "lab rx vital allergy condition procedure imaging";
+    let code = town.code(hana, "shirakaba", kinds).await;
+    browser
+        .goto(&format!("{base}/c/patients/p-h3310/consent"))
+        .await;
     browser.fill("#code", &code).await;
     let home = town.at("minato").id().to_string();
     browser.choose("#home", &home).await;
     browser.press("この同意で記録を開く").await;
-    browser
-        .wait_to_read("3施設中3施設の結果を表示しています")
-        .await;
+    browser.wait_for("#rows").await;
     let at = browser.at().await;
     at.split('?').next().unwrap().to_owned()
 }

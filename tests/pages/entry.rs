@@ -9,6 +9,8 @@ use musubi_node::identity::staff::By;
 use musubi_node::identity::{BirthDate, Role};
 use scenarios::{Browser, Hospital, Store, Town, Window, charts};
 
+use crate::named;
+
 const HOUR: Duration = Duration::from_secs(3_600);
 
 struct Doors {
@@ -39,7 +41,7 @@ async fn link(hospital: &Hospital, role: Role, id: &str, name: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_admin_comes_in_by_a_link_and_lets_others_in() {
-    let town = Town::start(&["minato"], Store::Sqlite).await;
+    let town = Town::prepared(&["minato"], Store::Sqlite, named).await;
     let minato = town.at("minato");
     let doors = Doors::of(minato);
     for window in Window::ALL {
@@ -97,7 +99,7 @@ async fn an_admin_comes_in_by_a_link_and_lets_others_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_page_goes_on_where_it_was_and_a_logout_ends_it() {
-    let town = Town::start(&["minato"], Store::Sqlite).await;
+    let town = Town::prepared(&["minato"], Store::Sqlite, named).await;
     let minato = town.at("minato");
     let doors = Doors::of(minato);
     let Some(browser) = Browser::open(Window::Desk).await else {
@@ -139,7 +141,7 @@ async fn a_locked_page_goes_on_where_it_was_and_a_logout_ends_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_comes_in_by_the_desks_code_and_signs_with_keys_that_no_server_saw() {
-    let town = Town::start(&["minato"], Store::Sqlite).await;
+    let town = Town::prepared(&["minato"], Store::Sqlite, named).await;
     let minato = town.at("minato");
     minato.load(&[charts::patient("hana", "佐藤", "花")]).await;
     let doors = Doors::of(minato);
@@ -218,7 +220,7 @@ async fn device(browser: &Browser) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pages_of_entry_can_be_read_without_scripts() {
-    let town = Town::start(&["minato"], Store::Sqlite).await;
+    let town = Town::prepared(&["minato"], Store::Sqlite, named).await;
     let doors = Doors::of(town.at("minato"));
     let Some(browser) = Browser::open_without_scripts(Window::Phone).await else {
         return town.stop().await;

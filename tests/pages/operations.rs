@@ -4,6 +4,8 @@ use musubi_node::identity::staff::By;
 use musubi_node::identity::{Caller, Role, Shown};
 use scenarios::{Browser, Hospital, Store, Town, Window, charts};
 
+use crate::named;
+
 async fn signed_in(hospital: &Hospital, role: Role, browser: &Browser) -> String {
     let base = format!(
         "http://localhost:{}",
@@ -27,7 +29,7 @@ async fn signed_in(hospital: &Hospital, role: Role, browser: &Browser) -> String
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_look_after_a_node_see_how_it_stands() {
-    let town = Town::start(&["minato", "yukimi"], Store::Sqlite).await;
+    let town = Town::prepared(&["minato", "yukimi"], Store::Sqlite, named).await;
     let minato = town.at("minato");
     for window in Window::ALL {
         let Some(browser) = Browser::open(window).await else {
@@ -67,7 +69,7 @@ const PAGES: [(&str, &[Role]); 9] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_role_opens_a_page_that_is_not_its_own() {
-    let town = Town::start(&["minato"], Store::Sqlite).await;
+    let town = Town::prepared(&["minato"], Store::Sqlite, named).await;
     let minato = town.at("minato");
     minato.load(&[charts::patient("hana", "佐藤", "花")]).await;
     let address = minato.node().addresses();
@@ -122,7 +124,7 @@ async fn no_role_opens_a_page_that_is_not_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_page_is_put_in_a_frame_and_no_other_site_sends_a_form() {
-    let town = Town::start(&["minato"], Store::Sqlite).await;
+    let town = Town::prepared(&["minato"], Store::Sqlite, named).await;
     let minato = town.at("minato");
     let Some(browser) = Browser::open(Window::Desk).await else {
         return town.stop().await;

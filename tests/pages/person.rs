@@ -7,6 +7,8 @@ use musubi_node::identity::{Caller, Shown};
 use scenarios::{Browser, Patient, Store, Town, Window, charts};
 use serde_json::Value;
 
+use crate::named;
+
 fn hanas_chart() -> Vec<Value> {
     let people = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/three-hospitals/people");
     let read = |name: &str| {
@@ -54,7 +56,7 @@ const PAGES: [(&str, &str); 11] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_of_a_person_is_sound_with_a_full_chart() {
-    let town = Town::in_real_time(&["minato"], Store::Sqlite).await;
+    let town = Town::prepared_in_real_time(&["minato"], Store::Sqlite, named).await;
     town.at("minato").load(&hanas_chart()).await;
     let hana = town.person("p-00012045", "minato", &[]).await;
     for window in Window::ALL {
@@ -86,7 +88,7 @@ async fn every_page_of_a_person_is_sound_with_a_full_chart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_type_and_an_empty_chart_are_sound_and_the_chart_reads_without_scripts() {
-    let town = Town::in_real_time(&["minato"], Store::Sqlite).await;
+    let town = Town::prepared_in_real_time(&["minato"], Store::Sqlite, named).await;
     let minato = town.at("minato");
     minato.load(&hanas_chart()).await;
     minato.load(&[charts::patient("empty", "佐藤", "一")]).await;

@@ -4,11 +4,13 @@ use musubi_node::identity::{Caller, Role, Shown};
 use scenarios::{Browser, Patient, Store, Town, Window, charts};
 use serde_json::{Value, json};
 
+use crate::named;
+
 const HOSPITALS: [&str; 3] = ["minato", "yukimi", "shirakaba"];
 
 /// Hana is at home at Minato; Yukimi has her results, and Shirakaba's doctor asks.
 async fn town() -> (Town, Patient) {
-    let town = Town::in_real_time(&HOSPITALS, Store::Sqlite).await;
+    let town = Town::prepared_in_real_time(&HOSPITALS, Store::Sqlite, named).await;
     for name in HOSPITALS {
         let result = charts::hba1c(&format!("{name}-1"), "hana", "2026-05-01", "7.20");
         let chart = charts::patient("hana", "サトウ", "ハナ");

@@ -8,6 +8,8 @@ use musubi_node::identity::staff::By;
 use scenarios::{Browser, Hospital, Store, Town, Window, charts};
 use serde_json::{Value, json};
 
+use crate::named;
+
 const HOSPITALS: [&str; 3] = ["minato", "yukimi", "shirakaba"];
 
 /// Hana as each hospital knows her, under its own number.
@@ -32,7 +34,7 @@ fn hana(hospital: &Hospital, number: &str) -> Value {
 }
 
 async fn town() -> Option<Town> {
-    let town = Town::in_real_time(&HOSPITALS, Store::Sqlite).await;
+    let town = Town::prepared_in_real_time(&HOSPITALS, Store::Sqlite, named).await;
     for (at, name) in HOSPITALS.into_iter().enumerate() {
         let hospital = town.at(name);
         let number = format!("{}", 12_045 + at);
@@ -130,7 +132,7 @@ async fn the_story_by_clicks_alone() {
     phone.fill("#code", &code).await;
     phone.press("つなぐ").await;
     phone.wait_to_read("つながっている病院").await;
-    phone.wait_to_read("yukimi").await;
+    phone.wait_to_read("雪見病院").await;
     phone.show("p7-linked").await;
 
     // She allows herself to see what the other hospital has.
@@ -183,7 +185,7 @@ async fn the_story_by_clicks_alone() {
     // She withdraws; the next question is refused.
     phone.goto(&format!("{home}/p/consent")).await;
     phone.show("p7-consent-story").await;
-    phone.press("shirakaba").await;
+    phone.press("白樺病院").await;
     phone.press("取り消す").await;
     phone.press("同意を取り消す").await;
     phone.wait_to_read("取り消し済み").await;

@@ -9,5 +9,5 @@ mod node;
 mod registry;
 
 pub use listening::Asked;
-pub use node::{EvilNode, signed};
+pub use node::{EvilNode, refused, signed};
 pub use registry::EvilRegistry;

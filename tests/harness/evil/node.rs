@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use federation_protocol::keys::Sign;
+use federation_protocol::refusal::Refusal;
 use federation_protocol::signature::{AnswerDraft, FedDirectory, RequestBinding};
 use federation_protocol::time::Timestamp;
 use federation_service::tls::{TlsIdentity, federation_acceptor};
@@ -26,11 +27,22 @@ impl EvilNode {
         let config = hospital.config();
         let tls = &config.federation.tls;
         let identity = TlsIdentity::from_pem_files(&tls.certificate, &tls.key).unwrap();
-        let acceptor = federation_acceptor(&identity).unwrap().build();
+        Self::behind(&identity, hospital, body, now)
+    }
+
+    /// The same with a certificate that may be another's.
+    #[must_use]
+    pub fn behind(
+        identity: &TlsIdentity,
+        hospital: &Hospital,
+        body: String,
+        now: Timestamp,
+    ) -> Self {
+        let acceptor = federation_acceptor(identity).unwrap().build();
         let as_it_should: Answering = Box::new(|_asked, right| right);
         let answering = Arc::new(Mutex::new(as_it_should));
         let (signer, says) = (hospital.envoy(), Arc::clone(&answering));
-        serve(config.federation.bind, acceptor, move |asked| {
+        serve(hospital.config().federation.bind, acceptor, move |asked| {
             let right = signed(&asked.binding(), &body, &*signer.keys.sign(), now);
             let mut says = says.lock().unwrap();
             says(asked, right)
@@ -52,8 +64,30 @@ impl EvilNode {
 /// `body` as the answer to the question of `binding`, signed by any key at any time.
 #[must_use]
 pub fn signed(binding: &RequestBinding, body: &str, key: &dyn Sign, now: Timestamp) -> Reply {
+    signed_as(200, binding, body, key, now)
+}
+
+/// A refusal of the question of `binding`, rightly signed by `key`.
+#[must_use]
+pub fn refused(
+    binding: &RequestBinding,
+    refusal: Refusal,
+    key: &dyn Sign,
+    now: Timestamp,
+) -> Reply {
+    let outcome = refusal.operation_outcome(now).to_string();
+    signed_as(refusal.http_status(), binding, &outcome, key, now)
+}
+
+fn signed_as(
+    status: u16,
+    binding: &RequestBinding,
+    body: &str,
+    key: &dyn Sign,
+    now: Timestamp,
+) -> Reply {
     let draft = AnswerDraft {
-        status: 200,
+        status,
         content_type: "application/fhir+json".to_owned(),
         body: body.as_bytes().to_vec(),
         directory: FedDirectory { seq: 1, status: 1 },

@@ -89,6 +89,12 @@ impl Showing<'_> {
         }
     }
 
+    /// The query string of a form that asks again: where it stood, to go on there.
+    fn again(&self) -> String {
+        let query = self.manner.query().replacen('?', "&", 1);
+        format!("?at={}{query}", self.tab.word())
+    }
+
     fn link(&self, tab: &Tab) -> String {
         format!(
             "{}/{}{}",
@@ -112,7 +118,7 @@ pub(in crate::clinic) struct Place {
 pub(in crate::clinic) struct ChartPage {
     pub(in crate::clinic) page: Sheet,
     title: &'static str,
-    base: String,
+    again: String,
     person: Option<Person>,
     patient: String,
     is_asking: bool,
@@ -146,7 +152,7 @@ pub(in crate::clinic) fn chart_page(
     });
     Some(ChartPage {
         title: showing.tab.key(),
-        base: base.to_owned(),
+        again: format!("{base}/ask{}", showing.again()),
         patient: showing.open.under.patient.clone().unwrap_or_default(),
         person,
         is_asking,
@@ -176,8 +182,11 @@ pub(in crate::clinic) fn parts_of_rows(
         .iter()
         .enumerate()
         .filter(|(place, _)| wanted(*place));
-    rows.map(|(place, row)| parts::row(showing.sheet, showing.base, place, row, may_retry))
-        .collect()
+    rows.map(|(place, row)| {
+        let again = format!("{}/rows/{place}{}", showing.base, showing.again());
+        parts::row(showing.sheet, place, row, may_retry.then_some(again))
+    })
+    .collect()
 }
 
 /// What changes on the page when a hospital has answered: its row, and all that is put together of

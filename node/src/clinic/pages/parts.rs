@@ -27,13 +27,11 @@ struct RowPart<'a> {
     retry: Option<String>,
 }
 
-/// The row number `place` of the chart at `base`.
-pub(super) fn row(sheet: &Sheet, base: &str, place: usize, row: &Row, may_retry: bool) -> String {
+/// The row number `place`; `again` is where its hospital is asked again, for who may.
+pub(super) fn row(sheet: &Sheet, place: usize, row: &Row, again: Option<String>) -> String {
     let (text, why) = text::row(sheet, row);
     let retry = match &row.state {
-        State::Missing(cause) if may_retry && cause.may_pass() => {
-            Some(format!("{base}/rows/{place}"))
-        }
+        State::Missing(cause) if cause.may_pass() => again,
         _ => None,
     };
     let part = RowPart {

@@ -44,6 +44,15 @@ pub(super) fn tab_named(word: &str) -> Result<Tab, Problem> {
     }
 }
 
+/// Where whoever asked again goes on: the tab that the form stood on, as it was narrowed.
+fn back(base: &str, http: &HttpRequest) -> String {
+    let query = http.query_string();
+    let at = query.split('&').find_map(|pair| pair.strip_prefix("at="));
+    let tab = at.and_then(|word| tab_named(word).ok());
+    let tab = tab.unwrap_or(Tab::Timeline);
+    format!("{base}/{}{}", tab.path(), Manner::of(query).query())
+}
+
 /// The tab, open at something.
 pub(super) fn tab_at(word: &str, id: String) -> Result<Tab, Problem> {
     match word {
@@ -233,7 +242,7 @@ pub(super) async fn ask(
         .ask(&caller, &key)
         .await
         .map_err(|error| of_asking(&error))?;
-    Ok(to(&base))
+    Ok(to(&back(&base, &http)))
 }
 
 /// `POST /c/grants/{under}/rows/{place}`: one hospital again.
@@ -252,7 +261,7 @@ pub(super) async fn ask_one(
         let asked = clinic.ask_again(&caller, &key, &open, place).await;
         asked.map_err(|error| of_asking(&error))?;
     }
-    Ok(to(&base))
+    Ok(to(&back(&base, &http)))
 }
 
 /// `GET /c/grants/{under}/documents/{id}/{place}`: something attached, as bytes to be kept: never
@@ -285,4 +294,27 @@ pub(super) fn to(path: &str) -> HttpResponse {
     HttpResponse::build(StatusCode::SEE_OTHER)
         .insert_header((LOCATION, path))
         .finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn whoever_asks_again_stays_on_their_tab_and_nowhere_else() {
+        let back = |query: &str| {
+            let uri = format!("/c/grants/g1/ask{query}");
+            back(
+                "/c/grants/g1",
+                &TestRequest::with_uri(&uri).to_http_request(),
+            )
+        };
+        assert_eq!(back(""), "/c/grants/g1/timeline");
+        assert_eq!(back("?at=labs&zoom=all"), "/c/grants/g1/labs?zoom=all");
+        for elsewhere in ["?at=//evil.example", "?at=../x", "?at=labs/x", "?at=%2f"] {
+            assert_eq!(back(elsewhere), "/c/grants/g1/timeline", "{elsewhere}");
+        }
+    }
 }
