@@ -104,6 +104,7 @@ pub fn profile(
             en: "Minato Hospital".into(),
         },
         region: "01".into(),
+        phone: None,
         operator: id.code().to_owned(),
         endpoints: Endpoints {
             federation: endpoint.to_owned(),

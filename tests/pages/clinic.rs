@@ -28,13 +28,14 @@ async fn town() -> (Town, Patient) {
     for name in names {
         town.at(name).load(&charts_of(name)).await;
     }
-    let hana = town
-        .enrol(
-            ("minato", "p-00012045"),
-            &[("minato", "p-00012045"), ("yukimi", "p-7810")],
-        )
-        .await;
+    let hana = enrolled(&town).await;
     (town, hana)
+}
+
+/// Hana at home in Minato, linked with Yukimi.
+pub(crate) async fn enrolled(town: &Town) -> Patient {
+    let linked = [("minato", "p-00012045"), ("yukimi", "p-7810")];
+    town.enrol(linked[0], &linked).await
 }
 
 /// A physician of `hospital`, signed in.
@@ -108,6 +109,7 @@ async fn tabs(browser: &Browser, chart: &str) {
     browser.goto(&format!("{chart}/timeline?zoom=all")).await;
     browser.wait_to_read("ペニシリン").await;
     browser.show("c4-timeline-all").await;
+    on_paper(browser, "c4-timeline", "糖尿病性網膜症あり").await;
     browser
         .goto(&format!("{chart}/timeline?month=2026-10"))
         .await;
@@ -115,16 +117,32 @@ async fn tabs(browser: &Browser, chart: &str) {
     browser.goto(&format!("{chart}/labs?zoom=all")).await;
     browser.wait_to_read("HbA1c").await;
     browser.show("c5-labs-all").await;
+    on_paper(browser, "c5-labs", "HbA1c").await;
     browser.press("HbA1c").await;
     browser.wait_for("figure.chart").await;
     browser.show("c5-item").await;
+    on_paper(browser, "c5-item", "HbA1c").await;
     browser.goto(&format!("{chart}/medicines?zoom=all")).await;
     browser.show("c6-medicines").await;
+    on_paper(browser, "c6-medicines", "メトホルミン").await;
     browser.goto(&format!("{chart}/documents?zoom=all")).await;
     browser.show("c7-documents").await;
     browser.press("検体検査報告書").await;
     browser.wait_for("article.document").await;
     browser.show("c7-document").await;
+    on_paper(browser, "c7-document", "検体検査報告書").await;
+}
+
+/// Whose it is, how complete it is and of when stands on paper, and nothing that only a screen has.
+async fn on_paper(browser: &Browser, name: &str, what: &str) {
+    let paper = browser.print(name).await;
+    let heads = ["3施設中3施設の結果を表示しています", "取得日時", "佐藤 花"];
+    for said in heads.into_iter().chain([what]) {
+        assert!(paper.contains(said), "{said} stands on paper: {paper}");
+    }
+    for act in ["再照会", "ログアウト"] {
+        assert!(!paper.contains(act), "{act} stands on paper: {paper}");
+    }
 }
 
 /// A hospital whose power is cut is named, and everything says that it is missing.

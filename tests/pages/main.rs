@@ -14,21 +14,24 @@ use scenarios::Hospital;
 
 mod clinic;
 mod doors;
+mod emergency;
 mod entry;
 mod operations;
 mod person;
 mod rows;
+mod sent;
 mod sharing;
 mod story;
 
-/// Gives a hospital the name that pages show of it.
+/// Gives a hospital the name and the telephone number that pages show of it.
 pub(crate) fn named(hospital: &Hospital) {
-    let name = match hospital.name() {
-        "minato" => "港総合病院",
-        "yukimi" => "雪見病院",
-        "shirakaba" => "白樺病院",
-        "kawabe" => "川辺医院",
-        other => other,
+    let (name, phone) = match hospital.name() {
+        "minato" => ("港総合病院", "011-000-0000"),
+        "yukimi" => ("雪見病院", "0134-00-0000"),
+        "shirakaba" => ("白樺病院", "0166-00-0000"),
+        "kawabe" => ("川辺医院", "0138-00-0000"),
+        other => (other, "0120-000-000"),
     };
-    hospital.set("organization", &format!("name = \"{name}\""));
+    let settings = format!("name = \"{name}\"\nphone = \"{phone}\"");
+    hospital.set("organization", &settings);
 }

@@ -210,6 +210,10 @@ async fn alone(scene: &mut Scene) {
         .wait_to_read("院内の記録だけを表示しています")
         .await;
     scene.is_said("alone", "応答なし").await;
+    let rows = scene.browser.text("#rows").await;
+    for phone in ["011-000-0000", "0134-00-0000", "0138-00-0000"] {
+        assert!(rows.contains(phone), "who can be called: {rows}");
+    }
     let summary = scene.browser.text("#summary").await;
     assert!(summary.contains("4施設中1施設の結果"), "{summary}");
 }

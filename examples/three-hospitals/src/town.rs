@@ -10,6 +10,7 @@ pub(crate) struct Hospital {
     pub(crate) kana: &'static str,
     pub(crate) english: &'static str,
     pub(crate) region: &'static str,
+    pub(crate) phone: &'static str,
     /// The physician who asks from here.
     pub(crate) physician: &'static str,
     /// Added to the port base: listeners stand at +1 (federation), +2 (hospital), +3 (patient) and
@@ -26,6 +27,7 @@ pub(crate) const HOSPITALS: [Hospital; 3] = [
         kana: "ミナトソウゴウビョウイン",
         english: "Minato General Hospital",
         region: "札幌",
+        phone: "011-000-0000",
         physician: "dr-0011",
         offset: 10,
     },
@@ -36,6 +38,7 @@ pub(crate) const HOSPITALS: [Hospital; 3] = [
         kana: "ユキミビョウイン",
         english: "Yukimi Hospital",
         region: "小樽",
+        phone: "0134-00-0000",
         physician: "dr-0021",
         offset: 20,
     },
@@ -46,6 +49,7 @@ pub(crate) const HOSPITALS: [Hospital; 3] = [
         kana: "シラカバビョウイン",
         english: "Shirakaba Hospital",
         region: "函館",
+        phone: "0138-00-0000",
         physician: "dr-0032",
         offset: 30,
     },

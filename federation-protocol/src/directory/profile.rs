@@ -13,6 +13,7 @@ const MOST_CERTIFICATES: usize = 8;
 const LONGEST_CERTIFICATE: usize = 8_192;
 const LONGEST_TEXT: usize = 256;
 const LONGEST_ENDPOINT: usize = 256;
+const LONGEST_PHONE: usize = 32;
 
 /// A member's identity, address, keys, certificates and capabilities.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct Profile {
     pub names: Names,
     /// Where: the prefecture's two-digit JIS X 0401 code, or a word.
     pub region: String,
+    /// The telephone number that people may call, for when its node does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
     /// Who runs its node: an opaque word. Members with the same operator must show the person's
     /// own signature when one asks with a token of the other.
     pub operator: String,
@@ -196,6 +200,9 @@ pub enum ProfileError {
     /// characters.
     #[error("a text is empty, too long, or has control characters")]
     Text,
+    /// The telephone number is none.
+    #[error("the telephone number is not 3 to 15 digits with +, -, ( ), and spaces between")]
+    Phone,
     /// The address is not scheme `https`, host and port only.
     #[error("the endpoint is not https://host or https://host:port")]
     Endpoint,
@@ -228,6 +235,9 @@ impl Profile {
             .all(|text| is_text(text))
         {
             return Err(ProfileError::Text);
+        }
+        if !self.phone.as_deref().is_none_or(is_phone) {
+            return Err(ProfileError::Phone);
         }
         if !is_origin(&self.endpoints.federation) {
             return Err(ProfileError::Endpoint);
@@ -272,6 +282,13 @@ fn is_text(text: &str) -> bool {
     (1..=LONGEST_TEXT).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
+/// Digits as ITU-T E.164 counts them, written as people write them.
+fn is_phone(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let plain = |byte: u8| byte.is_ascii_digit() || b"+-() ".contains(&byte);
+    text.len() <= LONGEST_PHONE && (3..=15).contains(&digits) && text.bytes().all(plain)
+}
+
 /// `https://` and an authority without user, path, query or fragment.
 fn is_origin(text: &str) -> bool {
     let Some(authority) = text.strip_prefix("https://") else {
@@ -299,6 +316,25 @@ fn is_origin(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_telephone_number_is_digits_as_people_write_them() {
+        for text in ["011-000-0000", "+81 11 000 0000", "(0134)00-0000", "119"] {
+            assert!(is_phone(text), "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            "11",
+            "011-000-0000;ext=1",
+            "０１１",
+            "1234567890123456",
+            "tel:119",
+        ] {
+            assert!(!is_phone(text), "{text}");
+        }
+        assert!(!is_phone(&format!("{}119", " ".repeat(32))));
+    }
 
     #[test]
     fn an_endpoint_is_scheme_host_and_port() {

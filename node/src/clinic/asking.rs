@@ -205,7 +205,10 @@ fn shown(part: &crate::federation::outcome::Part, place: usize, written: bool) -
 fn sources(hospitals: &[(Hospital, bool)]) -> Vec<Source> {
     let mut sources: Vec<Source> = hospitals
         .iter()
-        .map(|(hospital, own)| Source::new(hospital.member.as_str(), &hospital.name, *own))
+        .map(|(hospital, own)| {
+            let source = Source::new(hospital.member.as_str(), &hospital.name, *own);
+            source.reached_at(hospital.phone.as_deref())
+        })
         .collect();
     let shorts: Vec<String> = sources.iter().map(|source| source.short.clone()).collect();
     for source in &mut sources {

@@ -142,6 +142,7 @@ fn profile(
             .region
             .clone()
             .unwrap_or_else(|| "-".to_owned()),
+        phone: organization.phone.clone(),
         endpoints: Endpoints {
             federation: endpoint.to_owned(),
         },

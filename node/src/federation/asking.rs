@@ -418,5 +418,6 @@ pub fn hospital(membership: Option<&Membership>, member: &MemberId) -> Hospital 
             || member.to_string(),
             |listed| listed.federation_endpoint().to_owned(),
         ),
+        phone: listed.and_then(|listed| listed.phone.clone()),
     }
 }

@@ -125,6 +125,7 @@ mod tests {
                     .unwrap(),
                 name: "港".into(),
                 endpoint: "https://h".into(),
+                phone: None,
             },
             exchange: Some("x".into()),
             outcome,

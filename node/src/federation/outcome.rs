@@ -14,6 +14,8 @@ pub struct Hospital {
     pub name: String,
     /// Its federation endpoint, `https://host:port`.
     pub endpoint: String,
+    /// The telephone number that people may call, where the directory has one.
+    pub phone: Option<String>,
 }
 
 /// What came of asking one hospital.

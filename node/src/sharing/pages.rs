@@ -285,6 +285,8 @@ pub(super) struct Place {
     pub(super) outcome: String,
     pub(super) told: Option<String>,
     pub(super) more: bool,
+    /// The telephone number that people may call.
+    pub(super) phone: Option<String>,
     pub(super) lookers: Vec<Looker>,
 }
 

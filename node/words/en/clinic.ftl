@@ -120,6 +120,7 @@ clinic-row-lost = The page lost its connection. Open it again.
 clinic-row-answered = { $count } entries, newest { $day }, answered in { $seconds } s
 clinic-row-cut = There are many: of each kind the newest 1000 came. What is older is not here.
 clinic-row-nothing = No records to show
+clinic-row-phone = Telephone { $phone }
 clinic-row-retry = Ask again
 clinic-cause-unreachable = No answer
     .why = It cannot be reached. Whether it has records is not known.

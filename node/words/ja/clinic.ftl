@@ -120,6 +120,7 @@ clinic-row-lost = 画面の更新が途切れました。ページを開き直�
 clinic-row-answered = { $count }件・最新 { $day }・応答 { $seconds }秒
 clinic-row-cut = 件数が多いため、種類ごとに新しい1000件までを取得しました。それより古い記録は含まれません。
 clinic-row-nothing = 表示できる記録はありません
+clinic-row-phone = 代表電話 { $phone }
 clinic-row-retry = 再照会
 clinic-cause-unreachable = 応答なし
     .why = 接続できません。この病院の記録の有無は分かりません。

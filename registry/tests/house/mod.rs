@@ -173,6 +173,7 @@ impl Hospital {
                 en: "Minato".into(),
             },
             region: "01".into(),
+            phone: None,
             operator: self.id.code().into(),
             endpoints: Endpoints {
                 federation: self.endpoint.clone(),

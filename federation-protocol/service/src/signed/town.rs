@@ -56,6 +56,7 @@ impl Hospital {
                 en: "Minato".into(),
             },
             region: "01".into(),
+            phone: None,
             operator: self.id.to_string(),
             endpoints: Endpoints {
                 federation: "https://127.0.0.1:1".into(),

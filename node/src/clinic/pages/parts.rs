@@ -24,6 +24,7 @@ struct RowPart<'a> {
     look: &'static str,
     text: String,
     why: String,
+    phone: Option<&'a str>,
     retry: Option<String>,
 }
 
@@ -45,6 +46,10 @@ pub(super) fn row(sheet: &Sheet, place: usize, row: &Row, again: Option<String>)
         look: row.state.look().class(),
         text,
         why,
+        phone: match &row.state {
+            State::Missing(_) => row.source.phone.as_deref(),
+            _ => None,
+        },
         retry,
     };
     rendered(&part)

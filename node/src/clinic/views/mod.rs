@@ -53,6 +53,8 @@ pub struct Source {
     pub name: String,
     /// A short name of at most six letters.
     pub short: String,
+    /// The telephone number that people may call.
+    pub phone: Option<String>,
     /// Whether it is the reader's own.
     pub is_own: bool,
 }
@@ -66,7 +68,17 @@ impl Source {
             member: member.to_owned(),
             short: short(&name),
             name,
+            phone: None,
             is_own,
+        }
+    }
+
+    /// The same with the telephone number that people may call.
+    #[must_use]
+    pub fn reached_at(self, phone: Option<&str>) -> Self {
+        Self {
+            phone: phone.map(str::to_owned),
+            ..self
         }
     }
 }

@@ -27,6 +27,7 @@ fn part(number: u32, outcome: PeerOutcome) -> Part {
             member: member(number),
             name: format!("病院{number}"),
             endpoint: format!("https://127.0.0.1:844{number}"),
+            phone: None,
         },
         exchange: None,
         outcome,

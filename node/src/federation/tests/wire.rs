@@ -45,6 +45,7 @@ fn named(code: &str, name: &str) -> Named {
     Named {
         member: member.id.clone(),
         name: name.into(),
+        phone: None,
         endpoint: member.profile().endpoints.federation,
     }
 }

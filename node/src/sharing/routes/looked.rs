@@ -78,6 +78,7 @@ fn place(page: &Sheet, told: &Told, membership: Option<&Membership>) -> Place {
         is_proved: told.is_proved(),
         outcome: page.coded("sharing-told-", &told.outcome.replace('_', "-"), "other"),
         told: told.told_at.map(|at| page.moment(at)),
+        phone: told.hospital.phone.clone(),
         more: told.report.as_ref().is_some_and(|report| report.more),
         // Their own looks at home are in the proof; on the page they would hide the others'.
         lookers: lookers
