@@ -2,7 +2,8 @@
 //! its tables: `cargo run --release -p scenarios --bin pages-bench -- --resources 1000000`.
 //!
 //! Server time alone: one request after the other on a connection that is open, each for another
-//! patient, no browser. Prints figures and asserts none.
+//! patient, no browser. The charts are those that another hospital's physician opens: from the question
+//! to the timeline on the wire, and each tab once all is there. Prints figures and asserts none.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@
     reason = "this is test code: it fails by panicking, and measures time itself"
 )]
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -26,6 +28,9 @@ use musubi_node::identity::Role;
 use scenarios::{Store, Town};
 use serde_json::Value;
 use town_generator::{Enough, Order};
+
+/// The most charts that are opened from elsewhere: each needs a person, a consent and a grant.
+const MOST_CHARTS: usize = 101;
 
 /// Measures the pages of one hospital.
 #[derive(Parser)]
@@ -44,7 +49,7 @@ async fn main() {
     let folder = tempfile::tempdir().unwrap();
     eprintln!("pages-bench: writing {} resources", arguments.resources);
     let file = written(folder.path(), arguments.resources);
-    let mut town = Town::in_real_time(&["minato"], Store::Sqlite).await;
+    let mut town = Town::in_real_time(&["minato", "yukimi"], Store::Sqlite).await;
     town.at_mut("minato").stop().await;
     import(&town.at("minato").config_file(), &file);
     town.restart("minato").await;
@@ -53,6 +58,7 @@ async fn main() {
     println!("| page | requests | p50 ms | p99 ms | longest ms |\n|---|---|---|---|---|");
     staff(&town, &patients).await;
     people(&town, &patients).await;
+    charts(&town, &patients).await;
     town.stop().await;
 }
 
@@ -161,6 +167,50 @@ async fn people(town: &Town, patients: &[String]) {
         }
         tell(path, times);
     }
+}
+
+/// A physician at Yukimi, where nobody has a chart, opens Minato's charts.
+async fn charts(town: &Town, patients: &[String]) {
+    let yukimi = town.at("yukimi");
+    let token = yukimi.token(Role::Physician, "dr-1").await;
+    let client = reqwest::Client::new();
+    let asked = "asking, to the timeline of all";
+    let first = "asking, to the first row on the wire";
+    let tabs = ["timeline", "labs", "medicines", "documents"];
+    let mut times: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
+    for id in patients.iter().take(MOST_CHARTS) {
+        let person = town.person(id, "minato", &["minato"]).await;
+        let kinds = "lab rx vital allergy condition procedure imaging";
+        let grant = town.grant(&person, "yukimi", kinds).await;
+        let base = format!("{}/c/grants/{grant}", yukimi.staff_url());
+        let mut took = |name: &str, time| times.entry(name.to_owned()).or_default().push(time);
+        let whole = format!("{base}/timeline?zoom=all&wait=1");
+        took(asked, timed(&client, &whole, &token).await);
+        for tab in tabs {
+            let url = format!("{base}/{tab}?zoom=all");
+            let name = format!("/c/grants/{{id}}/{tab}");
+            took(&name, timed(&client, &url, &token).await);
+        }
+        took(first, first_row(&client, &base, &token).await);
+    }
+    for (name, times) in times {
+        tell(&name, times);
+    }
+}
+
+/// Every hospital is asked again; until the stream of the page brings what the first answered.
+async fn first_row(client: &reqwest::Client, base: &str, token: &str) -> Duration {
+    let began = Instant::now();
+    let asked = client.post(format!("{base}/ask")).bearer_auth(token);
+    asked.send().await.unwrap();
+    let stream = client.get(format!("{base}/rows/timeline?zoom=all"));
+    let mut reply = stream.bearer_auth(token).send().await.unwrap();
+    let mut said = String::new();
+    while !said.contains("1施設の結果を表示") {
+        let bytes = reply.chunk().await.unwrap().expect("an answer");
+        said.push_str(&String::from_utf8_lossy(&bytes));
+    }
+    began.elapsed()
 }
 
 async fn measure(name: &str, token: &str, urls: Vec<String>) {
