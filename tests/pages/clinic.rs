@@ -155,3 +155,24 @@ async fn silent(town: &mut Town, browser: &Browser, chart: &str) {
     let said = browser.text("#rows").await;
     assert!(said.contains("応答なし"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chart_is_read_without_scripts_once_all_have_answered() {
+    let Some(browser) = Browser::open_without_scripts(Window::Desk).await else {
+        return;
+    };
+    let (town, hana) = town().await;
+    let base = physician(town.at("shirakaba"), &browser).await;
+    let chart = redeemed(&town, &hana, &browser, &base).await;
+    if browser.text("main").await.contains("照会中") {
+        browser.press("すべての病院の応答を待って表示する").await;
+    }
+    browser
+        .wait_to_read("3施設中3施設の結果を表示しています")
+        .await;
+    browser.goto(&format!("{chart}/labs?zoom=all")).await;
+    let shown = browser.text("main").await;
+    assert!(shown.contains("HbA1c") && shown.contains("雪見"), "{shown}");
+    browser.close().await;
+    town.stop().await;
+}

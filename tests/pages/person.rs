@@ -2,6 +2,7 @@
 //! and what somebody else of the same hospital gets to see of them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use musubi_node::identity::{Caller, Shown};
 use scenarios::{Browser, Patient, Store, Town, Window, charts};
@@ -129,5 +130,68 @@ async fn large_type_and_an_empty_chart_are_sound_and_the_chart_reads_without_scr
     plain.goto(&format!("{base}/p/medicines")).await;
     assert!(!plain.text("main").await.is_empty());
     plain.close().await;
+    town.stop().await;
+}
+
+/// Where what the browser keeps of this site stood.
+async fn kept(browser: &Browser) -> Vec<String> {
+    browser
+        .run(
+            "window.kept = null; caches.keys()\
+             .then(names => Promise.all(names.map(name => caches.open(name).then(one => one.keys()))))\
+             .then(all => window.kept = all.flat().map(one => new URL(one.url).pathname))",
+        )
+        .await;
+    until(browser, "return window.kept").await
+}
+
+/// What a script returns once it is neither `null` nor `false`.
+async fn until<T: serde::de::DeserializeOwned>(browser: &Browser, script: &str) -> T {
+    for _ in 0..100 {
+        let found = browser.run(script).await;
+        if !found.is_null() && found != Value::Bool(false) {
+            return serde_json::from_value(found).unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{script} stays nothing at {}", browser.at().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_installed_keeps_nothing_of_anybody_and_says_when_there_is_no_network() {
+    let mut town = Town::prepared_in_real_time(&["minato"], Store::Sqlite, named).await;
+    town.at("minato").load(&hanas_chart()).await;
+    let hana = town.person("p-00012045", "minato", &[]).await;
+    let Some(browser) = Browser::open(Window::Phone).await else {
+        return town.stop().await;
+    };
+    let base = signed_in(&town, &hana, &browser).await;
+    browser.goto(&format!("{base}/p")).await;
+    let rules: bool = until(
+        &browser,
+        "return navigator.serviceWorker.controller !== null",
+    )
+    .await;
+    assert!(rules);
+    for path in ["/p", "/p/results", "/p/medicines", "/p/print"] {
+        browser.goto(&format!("{base}{path}")).await;
+        browser.wait_for("h1").await;
+    }
+    let kept = kept(&browser).await;
+    assert!(kept.contains(&"/offline".to_owned()), "{kept:?}");
+    let is_anybodys = |path: &String| path == "/offline" || path.starts_with("/assets/");
+    assert!(kept.iter().all(is_anybodys), "{kept:?}");
+
+    town.at_mut("minato").stop().await;
+    browser.goto(&format!("{base}/p/results")).await;
+    browser
+        .wait_to_read("インターネットにつながっていません")
+        .await;
+    let shown = browser.text("body").await;
+    assert!(
+        !shown.contains("HbA1c") && !shown.contains("佐藤"),
+        "{shown}"
+    );
+    browser.close().await;
     town.stop().await;
 }

@@ -120,7 +120,7 @@ async fn node(
         .option("--name-kana", hospital.kana)
         .option("--name-en", hospital.english)
         .option("--region", hospital.region)
-        .option("--phone", hospital.phone)
+        .option("--public-phone", hospital.phone)
         .option("--registry", format!("https://{}", ports.registry()))
         .option("--root-sha256", root_sha256)
         .option(

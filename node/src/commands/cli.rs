@@ -179,7 +179,7 @@ pub(crate) struct HouseArgs {
     pub(crate) region: String,
     /// Telephone number that doctors and patients may call when the node does not answer
     #[arg(long, value_name = "NUMBER", default_value = "")]
-    pub(crate) phone: String,
+    pub(crate) public_phone: String,
     /// Address to listen on for peers [default: the endpoint's port on every interface]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) federation_bind: Option<String>,

@@ -122,7 +122,7 @@ fn settings(args: &InitArgs, endpoint: &Url) -> Result<String, Failure> {
         ("name_kana", &args.house.name_kana),
         ("name_en", &args.house.name_en),
         ("region", &args.house.region),
-        ("phone", &args.house.phone),
+        ("phone", &args.house.public_phone),
     ] {
         if !value.is_empty() {
             organization.push((key, value));

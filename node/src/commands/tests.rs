@@ -15,6 +15,11 @@ use super::*;
 use crate::database::Kind;
 use crate::database::testing::{Empty, empty};
 
+#[test]
+fn every_command_and_option_is_one_of_its_kind() {
+    <Cli as clap::CommandFactory>::command().debug_assert();
+}
+
 /// A node that `init` made, with one chart, on a database of the kind.
 struct Node {
     folder: tempfile::TempDir,

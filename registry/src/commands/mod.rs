@@ -161,3 +161,13 @@ fn folder_of(path: &Path) -> &Path {
         _ => Path::new("."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_and_option_is_one_of_its_kind() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}
