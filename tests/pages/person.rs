@@ -72,7 +72,10 @@ async fn every_page_of_a_person_is_sound_with_a_full_chart() {
         }
         browser.goto(&format!("{base}/p/print")).await;
         let paper = browser.print("p12-print").await;
-        assert!(paper.contains("佐藤 花") && paper.contains("HbA1c"), "{paper}");
+        assert!(
+            paper.contains("佐藤 花") && paper.contains("HbA1c"),
+            "{paper}"
+        );
         browser.goto(&format!("{base}/p/results")).await;
         browser.press("HbA1c").await;
         browser.wait_for("svg").await;
