@@ -3,12 +3,11 @@
 
 use std::path::Path;
 
-use musubi_node::identity::staff::By;
-use musubi_node::identity::{Caller, Role, Shown};
+use musubi_node::identity::{Role, Shown};
 use scenarios::{Browser, Hospital, Patient, Store, Town, Window};
 use serde_json::Value;
 
-use crate::named;
+use crate::{named, signed_in};
 
 /// The chart of Hana at a hospital of the quick start.
 pub(crate) fn charts_of(hospital: &str) -> Vec<Value> {
@@ -38,21 +37,10 @@ pub(crate) async fn enrolled(town: &Town) -> Patient {
     town.enrol(linked[0], &linked).await
 }
 
-/// A physician of `hospital`, signed in.
+/// A physician of `hospital`, signed in by a passkey.
 pub(crate) async fn physician(hospital: &Hospital, browser: &Browser) -> String {
-    let port = hospital.node().addresses().hospital.port();
-    let base = format!("http://localhost:{port}");
-    let caller = Caller::Physician {
-        id: "dr-0032".into(),
-    };
-    let identity = &hospital.rooms().identity;
-    let account = identity.add_staff(Role::Physician, "dr-0032", "佐藤 一郎", By::operator());
-    account.await.unwrap();
-    let session = identity.open_session(&caller, Shown::Passkey);
-    let session = session.await.unwrap();
-    browser.goto(&format!("{base}/offline")).await;
-    browser.take_session(session.reveal()).await;
-    base
+    let who = (Role::Physician, "dr-0032", "佐藤 一郎");
+    signed_in::staff(hospital, browser, who, Shown::Passkey).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,35 +2,18 @@
 
 use std::time::Duration;
 
-use musubi_node::identity::staff::By;
-use musubi_node::identity::{Caller, Role, Shown};
+use musubi_node::identity::{Role, Shown};
 use scenarios::emergency::{Authenticator, REASON};
 use scenarios::{Browser, Hospital, Patient, Store, Town, Window};
 
 use crate::clinic::{charts_of, enrolled, physician};
-use crate::named;
+use crate::{named, signed_in};
 
 fn who_asks(hospital: &Hospital) {
     named(hospital);
     if hospital.name() == "shirakaba" {
         hospital.set("emergency", "ask = \"on\"");
     }
-}
-
-/// A physician whom the hospital's own sign-in let in: no second factor of theirs is known here.
-async fn without_factor(shirakaba: &Hospital, browser: &Browser) -> String {
-    let port = shirakaba.node().addresses().hospital.port();
-    let base = format!("http://localhost:{port}");
-    let identity = &shirakaba.rooms().identity;
-    let added = identity.add_staff(Role::Physician, "dr-0033", "木村 彩", By::operator());
-    added.await.unwrap();
-    let caller = Caller::Physician {
-        id: "dr-0033".into(),
-    };
-    let session = identity.open_session(&caller, Shown::Hospital);
-    browser.goto(&format!("{base}/offline")).await;
-    browser.take_session(session.await.unwrap().reveal()).await;
-    base
 }
 
 /// Fills the form of an emergency in; `factor` is what an authenticator shows.
@@ -58,7 +41,9 @@ async fn an_emergency_opens_a_chart_with_two_factors_and_a_reason_and_is_told() 
         let hana = enrolled(&town).await;
         let shirakaba = town.at("shirakaba");
 
-        let base = without_factor(shirakaba, &browser).await;
+        // The hospital's own sign-in let them in: no second factor of theirs is known here.
+        let who = (Role::Physician, "dr-0033", "木村 彩");
+        let base = signed_in::staff(shirakaba, &browser, who, Shown::Hospital).await;
         asks(&browser, &base, "").await;
         browser.show("c2-emergency").await;
         browser.press("理由を記録して緊急アクセスする").await;

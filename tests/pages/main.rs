@@ -21,6 +21,7 @@ mod person;
 mod rows;
 mod sent;
 mod sharing;
+mod signed_in;
 mod story;
 
 /// Gives a hospital the name and the telephone number that pages show of it.

@@ -1,31 +1,9 @@
 //! The pages of those who look after a node, and every staff page by every wrong role.
 
-use musubi_node::identity::staff::By;
-use musubi_node::identity::{Caller, Role, Shown};
-use scenarios::{Browser, Hospital, Store, Town, Window, charts};
+use musubi_node::identity::{Role, Shown};
+use scenarios::{Browser, Store, Town, Window, charts};
 
-use crate::named;
-
-async fn signed_in(hospital: &Hospital, role: Role, browser: &Browser) -> String {
-    let base = format!(
-        "http://localhost:{}",
-        hospital.node().addresses().hospital.port()
-    );
-    let id = format!("{role}-1");
-    let identity = &hospital.rooms().identity;
-    identity
-        .add_staff(role, &id, "森 係", By::operator())
-        .await
-        .unwrap();
-    let caller = Caller::staff(role, Some(id)).unwrap();
-    let session = identity
-        .open_session(&caller, Shown::Passkey)
-        .await
-        .unwrap();
-    browser.goto(&format!("{base}/offline")).await;
-    browser.take_session(session.reveal()).await;
-    base
-}
+use crate::{named, signed_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_look_after_a_node_see_how_it_stands() {
@@ -35,7 +13,13 @@ async fn those_who_look_after_a_node_see_how_it_stands() {
         let Some(browser) = Browser::open(window).await else {
             return town.stop().await;
         };
-        let base = signed_in(minato, Role::Auditor, &browser).await;
+        let base = signed_in::staff(
+            minato,
+            &browser,
+            (Role::Auditor, "auditor-1", "森 係"),
+            Shown::Passkey,
+        )
+        .await;
         for (path, name) in [
             ("/admin", "a1-overview"),
             ("/admin/audit", "a10-audit"),
@@ -129,7 +113,13 @@ async fn no_page_is_put_in_a_frame_and_no_other_site_sends_a_form() {
     let Some(browser) = Browser::open(Window::Desk).await else {
         return town.stop().await;
     };
-    let base = signed_in(minato, Role::Admin, &browser).await;
+    let base = signed_in::staff(
+        minato,
+        &browser,
+        (Role::Admin, "admin-1", "森 係"),
+        Shown::Passkey,
+    )
+    .await;
     // The attacker's site, on another port of the same host: its pages get the cookie sent along.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let evil = format!("http://localhost:{}", listener.local_addr().unwrap().port());

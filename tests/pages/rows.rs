@@ -12,6 +12,8 @@ use scenarios::{Browser, EvilNode, Patient, Reply, Store, Town, Window};
 use crate::clinic::{charts_of, physician, redeemed};
 use crate::named;
 
+const YUKIMI: &str = "雪見病院";
+const KAWABE: &str = "川辺医院";
 /// Longer than a hospital is waited for.
 const TOO_LONG: Duration = Duration::from_secs(12);
 
@@ -54,7 +56,7 @@ impl Scene {
         self.browser.press("すべての病院に再照会").await;
     }
 
-    /// Yukimi answers so: the row and the sentence above say it, and Minato's is there all the same.
+    /// Yukimi answers so, and its row says it.
     async fn shows(
         &self,
         name: &str,
@@ -63,20 +65,36 @@ impl Scene {
     ) {
         self.yukimi.answers(answering);
         self.asked_again().await;
-        self.is_said(name, says).await;
+        self.row_says(YUKIMI, says).await;
+        self.picture(name).await;
         self.yukimi.behaves();
     }
 
-    async fn is_said(&self, name: &str, says: &str) {
-        self.browser.wait_to_read(says).await;
-        let row = self.browser.text("#rows").await;
-        assert!(row.contains(says), "{name}: {row}");
+    /// Waits until the row of `hospital` says so, 15 seconds at most.
+    async fn row_says(&self, hospital: &str, says: &str) {
+        let row = format!(
+            "return [...document.querySelectorAll('#rows > li')].map(row => row.innerText)\
+             .find(row => row.includes('{hospital}')) ?? ''"
+        );
+        let mut said = String::new();
+        for _ in 0..150 {
+            said = self.browser.run(&row).await.as_str().unwrap().to_owned();
+            if said.contains(says) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{hospital} says no {says:?}: {said}");
+    }
+
+    /// All have answered, on the tab that was asked from.
+    async fn picture(&self, name: &str) {
+        self.browser.wait_for("#live:not([aria-busy])").await;
         let at = self.browser.at().await;
         assert!(
             at.starts_with(&self.page),
             "asking again leaves no tab: {at}"
         );
-        self.browser.wait_for(".summary:not([aria-busy])").await;
         self.browser.show(&format!("c3-{name}")).await;
     }
 
@@ -138,13 +156,15 @@ async fn silences(scene: &Scene) {
         right
     });
     scene.asked_again().await;
-    scene.browser.wait_to_read("照会中… 2秒").await;
+    scene.row_says(YUKIMI, "照会中… 2秒").await;
     scene.browser.show("c3-asking").await;
-    scene.is_said("timeout", "応答なし(時間切れ)").await;
+    scene.row_says(YUKIMI, "応答なし(時間切れ)").await;
+    scene.picture("timeout").await;
     scene.yukimi.behaves();
     scene
-        .is_said("tls", "この病院の証明書を確認できません")
+        .row_says(KAWABE, "この病院の証明書を確認できません")
         .await;
+    scene.picture("tls").await;
     scene
         .shows("unsigned", "応答なし(途中のエラー)", without_signature)
         .await;
@@ -196,9 +216,11 @@ async fn left_alone(scene: &Scene) {
     scene.yukimi.answers(without_signature);
     for _ in 0..5 {
         scene.asked_again().await;
-        scene.browser.wait_to_read("応答なし").await;
+        scene.row_says(YUKIMI, "応答なし(途中のエラー)").await;
     }
-    scene.is_said("resting", "応答なし(休止中)").await;
+    scene.asked_again().await;
+    scene.row_says(YUKIMI, "応答なし(休止中)").await;
+    scene.picture("resting").await;
 }
 
 /// No other hospital can be heard: the page says so first, and shows its own chart.
@@ -209,7 +231,8 @@ async fn alone(scene: &mut Scene) {
         .browser
         .wait_to_read("院内の記録だけを表示しています")
         .await;
-    scene.is_said("alone", "応答なし").await;
+    scene.row_says("港総合病院", "応答なし").await;
+    scene.picture("alone").await;
     let rows = scene.browser.text("#rows").await;
     for phone in ["011-000-0000", "0134-00-0000", "0138-00-0000"] {
         assert!(rows.contains(phone), "who can be called: {rows}");

@@ -12,11 +12,7 @@ use serde_json::{Value, json};
 
 use crate::clinic::charts_of;
 use crate::named;
-
-fn base(hospital: &Hospital) -> String {
-    let port = hospital.node().addresses().hospital.port();
-    format!("http://localhost:{port}")
-}
+use crate::signed_in::staff_pages;
 
 async fn doctor(hospital: &Hospital) {
     let identity = &hospital.rooms().identity;
@@ -44,7 +40,7 @@ impl RecordSystem {
 
     /// The link that its button opens, for the chart with this number.
     fn link(&self, hospital: &Hospital, town: &Town, number: &str) -> String {
-        let (base, now) = (base(hospital), town.now().unix_seconds());
+        let (base, now) = (staff_pages(hospital), town.now().unix_seconds());
         let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
         let claims = json!({
             "iss": "ehr", "sub": "dr-0032", "aud": base, "mrn": number,
@@ -102,7 +98,7 @@ async fn the_hospitals_own_sign_in_lets_its_staff_in_where_they_wanted_to_go() {
     };
     let town = Town::prepared_in_real_time(&["shirakaba"], Store::Sqlite, known).await;
     let shirakaba = town.at("shirakaba");
-    let base = base(shirakaba);
+    let base = staff_pages(shirakaba);
     for window in Window::ALL {
         let Some(browser) = Browser::open(window).await else {
             break;

@@ -4,7 +4,7 @@ use musubi_node::identity::{Caller, Role, Shown};
 use scenarios::{Browser, Patient, Store, Town, Window, charts};
 use serde_json::{Value, json};
 
-use crate::named;
+use crate::{named, signed_in};
 
 const HOSPITALS: [&str; 3] = ["minato", "yukimi", "shirakaba"];
 
@@ -18,25 +18,6 @@ async fn town() -> (Town, Patient) {
     }
     let hana = town.person("hana", "minato", &["yukimi"]).await;
     (town, hana)
-}
-
-/// Hana's browser, signed in.
-async fn signed_in(town: &Town, hana: &Patient, browser: &Browser) -> String {
-    let minato = town.at("minato");
-    let rooms = minato.rooms();
-    let id = hana.person.parse().unwrap();
-    let person = rooms.linkage.person(&id).await.unwrap();
-    let caller = Caller::Person {
-        id,
-        patient: person.patient,
-    };
-    let port = minato.node().addresses().patient.port();
-    let base = format!("http://localhost:{port}");
-    browser.goto(&format!("{base}/offline")).await;
-    let session = rooms.identity.open_session(&caller, Shown::Passkey);
-    let session = session.await.unwrap();
-    browser.take_session(session.reveal()).await;
-    base
 }
 
 /// A doctor of Shirakaba hands the code in.
@@ -65,7 +46,7 @@ async fn a_person_decides_and_looks_back_by_clicks_alone() {
 }
 
 async fn story(town: &Town, hana: &Patient, browser: &Browser) {
-    let base = signed_in(town, hana, browser).await;
+    let base = signed_in::person(town, hana, browser).await;
     browser.goto(&format!("{base}/p/consent")).await;
     browser.wait_to_read("まだ誰にも見せていません").await;
     browser.show("p7-consent-empty").await;
@@ -144,7 +125,7 @@ async fn the_pages_read_without_scripts_and_another_persons_consent_is_not_there
         return;
     };
     let (town, hana) = town().await;
-    let base = signed_in(&town, &hana, &browser).await;
+    let base = signed_in::person(&town, &hana, &browser).await;
     for path in [
         "consent",
         "consent/edit",

@@ -41,7 +41,7 @@ pub use key_change::{
 };
 pub use membership::{Freshness, KeyEntry, Member, Membership};
 pub use profile::{
-    Certificate, Endpoints, KeyStatement, Names, Profile, ProfileError, ProtocolRange,
+    Certificate, Endpoints, KeyStatement, Names, Profile, ProfileError, ProtocolRange, is_phone,
 };
 pub use request::{ReplacementError, ReplacementRequest};
 pub use root::{

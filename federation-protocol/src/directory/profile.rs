@@ -282,8 +282,10 @@ fn is_text(text: &str) -> bool {
     (1..=LONGEST_TEXT).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
-/// Digits as ITU-T E.164 counts them, written as people write them.
-fn is_phone(text: &str) -> bool {
+/// Whether it is a telephone number: 3 to 15 digits, as ITU-T E.164 counts them, with `+`, `-`, `(`, `)`
+/// and spaces between, as people write them; at most 32 bytes.
+#[must_use]
+pub fn is_phone(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let plain = |byte: u8| byte.is_ascii_digit() || b"+-() ".contains(&byte);
     text.len() <= LONGEST_PHONE && (3..=15).contains(&digits) && text.bytes().all(plain)

@@ -168,7 +168,8 @@ pub struct Organization {
     pub name_en: Option<String>,
     /// Where it stands, for people.
     pub region: Option<String>,
-    /// The telephone number that people may call: pages show it where something went wrong.
+    /// The telephone number that people may call: it stands in the directory, and pages show it where
+    /// something went wrong.
     pub phone: Option<String>,
     /// Who runs the node, one word: members of one operator need the person's own signature to ask
     /// each other. The organisation's code when it runs its node itself.
@@ -435,7 +436,7 @@ fn organization(settings: &Settings) -> Result<Organization, ConfigError> {
         name_kana: settings.parsed("organization.name_kana", Settings::text)?,
         name_en: settings.parsed("organization.name_en", Settings::text)?,
         region: settings.parsed("organization.region", Settings::text)?,
-        phone: settings.parsed("organization.phone", Settings::text)?,
+        phone: settings.parsed("organization.phone", values::phone)?,
     })
 }
 

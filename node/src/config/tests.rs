@@ -169,6 +169,11 @@ fn what_is_wrong_names_its_key_and_its_file() {
         complaint(&text, &[]),
         "node.toml: missing key `organization.name`: the institution's name"
     );
+    let phone = complaint(WHOLE, &[("MUSUBI_NODE_ORGANIZATION__PHONE", "内線 12")]);
+    assert!(
+        phone.contains("`organization.phone`: 3 to 15 digits"),
+        "{phone}"
+    );
     assert!(complaint("[organization", &[]).contains("not TOML"));
     let missing = Config::load_with(Path::new("/nowhere/node.toml"), BTreeMap::new());
     assert!(matches!(missing, Err(ConfigError::Unreadable { .. })));

@@ -5,6 +5,18 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use federation_protocol::directory::is_phone;
+
+/// A telephone number that the directory may hold.
+///
+/// # Errors
+/// A sentence for the operator when it is none.
+pub(super) fn phone(text: &str) -> Result<String, String> {
+    match is_phone(text) {
+        true => Ok(text.to_owned()),
+        false => Err("3 to 15 digits with + - ( ) and spaces between, like 011-000-0000".into()),
+    }
+}
 
 /// The code of an organisation: ten digits of a medical institution number, or `x-<label>`.
 ///
