@@ -45,6 +45,8 @@ pub(super) struct Hold {
 impl Hold {
     /// Whether a resource that was written at `written` waits.
     pub(super) fn covers(self, facts: &ResourceFacts, written: Timestamp) -> bool {
-        facts.category == Category::Lab && written > self.since
+        // What the laboratory found in genes is `Genomic` before it is `Lab`.
+        let found = matches!(facts.category, Category::Lab | Category::Genomic);
+        found && written > self.since
     }
 }

@@ -1,11 +1,13 @@
 //! Brings the tables up to date when the database is opened. Each room owns its own migrations.
 
+use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::backup::BeforeChange;
 use super::place::Place;
+use super::transaction::UNHURRIED;
 use super::{DatabaseError, HospitalConnection, Kind, counts};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -51,6 +53,7 @@ fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), DatabaseError
 
 fn migrate_postgres(connection: &mut PgConnection) -> Result<(), DatabaseError> {
     connection.transaction(|connection| {
+        connection.batch_execute(UNHURRIED)?;
         diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
             .bind::<diesel::sql_types::BigInt, _>(MIGRATION_LOCK)
             .execute(connection)?;

@@ -42,7 +42,7 @@ pub use error::DatabaseError;
 pub use presence::Company;
 pub use restored::last_restore;
 pub use rid::Rid;
-pub(crate) use transaction::take_turn;
+pub(crate) use transaction::{take_turn, unhurried};
 
 /// At most this many reads, and as many writes, wait; more are refused as `Overloaded`.
 const QUEUE: usize = 4096;

@@ -414,3 +414,25 @@ fn a_log_that_one_large_transaction_made_long_is_cut_back() {
     }
     assert!(length() <= 64 << 20, "{}", length());
 }
+
+#[test]
+fn bringing_a_servers_tables_up_to_date_may_take_longer_than_a_question() {
+    let Some(place) = empty(Kind::Postgres) else {
+        return;
+    };
+    let mut session = PgConnection::establish(&place.url).unwrap();
+    // As on a large database: each index takes five times what a statement may.
+    session
+        .batch_execute(
+            "CREATE FUNCTION slowly() RETURNS event_trigger LANGUAGE plpgsql \
+               AS 'BEGIN PERFORM pg_sleep(0.1); END'; \
+             CREATE EVENT TRIGGER slowly ON ddl_command_start WHEN TAG IN ('CREATE INDEX') \
+               EXECUTE FUNCTION slowly(); \
+             SET statement_timeout = '20ms'",
+        )
+        .unwrap();
+    let mut session = HospitalConnection::Postgres(session);
+    super::migrations::migrate(&mut session).unwrap();
+    let refused = session.batch_execute("SELECT pg_sleep(0.1)");
+    assert!(refused.is_err(), "questions may take as long as before");
+}

@@ -33,6 +33,18 @@ pub(crate) fn take_turn(connection: &mut HospitalConnection) -> Result<(), Datab
     Ok(())
 }
 
+/// Lets the statements of this transaction take as long as they need: what goes through whole tables
+/// takes longer than any question may.
+pub(crate) fn unhurried(connection: &mut HospitalConnection) -> Result<(), DatabaseError> {
+    if let HospitalConnection::Postgres(postgres) = connection {
+        postgres.batch_execute(UNHURRIED)?;
+    }
+    Ok(())
+}
+
+/// For a transaction on PostgreSQL.
+pub(super) const UNHURRIED: &str = "SET LOCAL statement_timeout = 0";
+
 /// A snapshot that cannot write.
 pub(super) fn begin_read(connection: &mut HospitalConnection) -> diesel::QueryResult<()> {
     match connection {

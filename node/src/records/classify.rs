@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::ResourceType;
 use super::extract::walk;
-use super::values::tokens;
+use super::values::{Target, target, tokens};
 
 /// The stored facts of one resource, but for its date, which the index has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,9 +102,7 @@ pub(super) fn facts(kind: ResourceType, resource: &Value) -> Facts {
     });
     let mut authors = Vec::new();
     for path in kind.chart().authors {
-        walk(resource, path, &mut |value| {
-            authors.extend(reference(value))
-        });
+        walk(resource, path, &mut |value| named(value, &mut authors));
     }
     let mut related = Vec::new();
     references(resource, &mut related);
@@ -208,17 +206,28 @@ fn tokens_of<'v>(value: &'v Value, into: &mut Vec<(&'v str, &'v str)>) {
     });
 }
 
-fn reference(value: &Value) -> Option<String> {
-    let text = value.get("reference").and_then(Value::as_str)?;
+/// A reference as it is written, and, where it leads to a resource here, as a consent names that:
+/// `Type/id`, without the version.
+fn named(value: &Value, found: &mut Vec<String>) {
+    let Some(text) = value.get("reference").and_then(Value::as_str) else {
+        return;
+    };
     // They are stored one a line.
-    (!text.contains(char::is_control)).then(|| text.to_owned())
+    if text.contains(char::is_control) {
+        return;
+    }
+    found.push(text.to_owned());
+    if let Some(Target::Here(address)) = target(value) {
+        let address = address.to_string();
+        found.extend((address != text).then_some(address));
+    }
 }
 
 fn references(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| references(item, found)),
         Value::Object(members) => {
-            found.extend(reference(value));
+            named(value, found);
             members.values().for_each(|inner| references(inner, found));
         }
         _ => {}
@@ -304,6 +313,22 @@ mod tests {
                 .labels
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn a_consent_finds_what_it_names_however_a_reference_spells_it() {
+        let found = of(&json!({
+            "resourceType": "Observation", "code": {"text": "x"},
+            "encounter": {"reference": "Encounter/4/_history/2"},
+            "performer": [{"reference": "Practitioner/9/_history/1"}]
+        }));
+        assert!(found.related.contains(&"Encounter/4".to_owned()));
+        assert!(found.authors.contains(&"Practitioner/9".to_owned()));
+        let elsewhere = of(&json!({
+            "resourceType": "Observation", "code": {"text": "x"},
+            "encounter": {"reference": "http://elsewhere/fhir/Encounter/4"}
+        }));
+        assert_eq!(elsewhere.related, ["http://elsewhere/fhir/Encounter/4"]);
     }
 
     #[test]

@@ -18,8 +18,8 @@ use super::{Address, ResourceType};
 pub(super) struct Extracted {
     /// Whose chart; a Patient's is its own, which only the store knows.
     pub(super) patient: Option<Address>,
-    /// The encounter it belongs to, whose sensitivity it shares.
-    pub(super) encounter: Option<Address>,
+    /// Whose sensitivity it shares: the encounters it belongs to, the medication that it is about.
+    pub(super) marked_by: Vec<Address>,
     /// The clinical date.
     pub(super) when: Span,
     pub(super) tokens: Vec<(i16, i64)>,
@@ -32,13 +32,13 @@ pub(super) struct Extracted {
 
 /// Raised with every change of what is extracted: the index is then made anew when the database is
 /// opened. (A new table of types or of labels does the same by itself.)
-pub(super) const EXTRACTION_VERSION: i64 = 4;
+pub(super) const EXTRACTION_VERSION: i64 = 5;
 
 /// Reads what the index needs.
 pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
     let mut found = Extracted {
         patient: patient(kind, resource),
-        encounter: first_reference(resource, &["encounter", "context"], "Encounter"),
+        marked_by: marked_by(resource),
         when: when(kind, resource),
         facts: facts(kind, resource),
         ..Extracted::by(&[], resource)
@@ -48,11 +48,12 @@ pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
             found.read(parameter, resource);
         }
     }
-    if let Some(encounter) = &found.encounter {
-        found
-            .references
-            .push((kind.encounter_slot(), encounter.clone()));
-    }
+    let encounters = found
+        .marked_by
+        .iter()
+        .filter(|by| by.kind.name() == "Encounter");
+    let rows = encounters.map(|encounter| (kind.encounter_slot(), encounter.clone()));
+    found.references.extend(rows.collect::<Vec<_>>());
     for hash in hashes(kind, resource) {
         found.tokens.push((kind.matching_slot(), hash));
     }
@@ -119,7 +120,7 @@ impl Extracted {
     pub(super) fn by(parameters: &[&'static Parameter], resource: &Value) -> Self {
         let mut found = Self {
             patient: None,
-            encounter: None,
+            marked_by: Vec::new(),
             when: Span::NONE,
             tokens: Vec::new(),
             dates: Vec::new(),
@@ -226,14 +227,24 @@ fn spans(resource: &Value, path: &str) -> Vec<Span> {
     found
 }
 
-fn first_reference(resource: &Value, paths: &[&str], to: &str) -> Option<Address> {
-    let mut found = None;
-    for path in paths {
+/// Where a resource names what it shares the sensitivity of. (A DocumentReference's context is no
+/// reference, but has some.)
+const MARKED_BY: [(&str, &str); 4] = [
+    ("encounter", "Encounter"),
+    ("context", "Encounter"),
+    ("context.encounter", "Encounter"),
+    ("medicationReference", "Medication"),
+];
+
+fn marked_by(resource: &Value) -> Vec<Address> {
+    let mut found = Vec::new();
+    for (path, to) in MARKED_BY {
         walk(resource, path, &mut |value| {
             if let Some(Target::Here(target)) = values::target(value)
                 && target.kind.name() == to
+                && !found.contains(&target)
             {
-                found.get_or_insert(target);
+                found.push(target);
             }
         });
     }
@@ -275,7 +286,7 @@ mod tests {
             "effectivePeriod": {"start": "2026-03-10", "end": "2026-03-11"}
         }));
         assert_eq!(found.patient, Address::parse("Patient/p1"));
-        assert_eq!(found.encounter, Address::parse("Encounter/e1"));
+        assert_eq!(found.marked_by, [Address::parse("Encounter/e1").unwrap()]);
         let day = |text: &str| date::parse(text).unwrap();
         assert_eq!(
             found.when,

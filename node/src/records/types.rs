@@ -265,6 +265,17 @@ impl ResourceType {
         parameter.map_or(none, |parameter| parameter.slot)
     }
 
+    /// The slots under which others name a resource of this type whose sensitivity they share; none
+    /// for most types.
+    pub(super) fn marking_slots(self) -> Vec<i64> {
+        let slot_in = |kind: Self| match self.name() {
+            "Encounter" => Some(kind.encounter_slot()),
+            "Medication" => kind.parameter("medication").map(|named| named.slot),
+            _ => None,
+        };
+        Self::all().filter_map(slot_in).map(i64::from).collect()
+    }
+
     /// The slot under which the numbers that people are matched by are indexed, spelled one way.
     pub(super) fn matching_slot(self) -> i16 {
         let first = self.0.code.saturating_mul(SLOTS_PER_TYPE);

@@ -53,9 +53,8 @@ pub(in crate::records) fn members(
             whose
         }
         Of::Encounter(whose) => {
-            let slots: Vec<i64> = ResourceType::all()
-                .map(|kind| i64::from(kind.encounter_slot()))
-                .collect();
+            let encounter = ResourceType::named("Encounter");
+            let slots = encounter.map_or_else(Vec::new, ResourceType::marking_slots);
             statement
                 .sql(" FROM ix_reference k JOIN resource r ON r.rid = k.rid WHERE k.slot IN ")
                 .list(&slots)

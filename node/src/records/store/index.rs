@@ -146,7 +146,7 @@ pub(super) fn named(extracted: &Extracted) -> impl Iterator<Item = &Address> {
     extracted
         .patient
         .iter()
-        .chain(&extracted.encounter)
+        .chain(&extracted.marked_by)
         .chain(references)
 }
 

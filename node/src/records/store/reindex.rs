@@ -16,10 +16,12 @@ use super::own::own_parameters;
 use super::rows::{COLUMNS, ColumnTypes, Stored};
 use super::statement::Statement;
 use super::target::target_of;
-use crate::database::{DatabaseError, HospitalConnection};
+use crate::database::{DatabaseError, HospitalConnection, unhurried};
 
 /// How many resources are read at a time.
 const BATCH: i64 = 500;
+/// After so many resources the log says how far it is.
+const SAID: usize = 50_000;
 
 /// What the rows in the database must have been read by.
 fn reading() -> i64 {
@@ -44,17 +46,28 @@ pub(in crate::records) fn reindex_if_older(
     if made_by.get_result::<(i64,)>(connection)?.0 == reading() {
         return Ok(false);
     }
+    tracing::info!("the index of the records is being made anew: nothing is served until it is");
+    unhurried(connection)?;
     connection.batch_execute(
         "DELETE FROM ix_token; DELETE FROM ix_date; DELETE FROM ix_string; \
          DELETE FROM ix_reference; DELETE FROM ix_quantity; DELETE FROM ix_patient;",
     )?;
     let own = own_parameters(connection)?;
-    // Encounters first: what belongs to them shares their labels.
-    let encounters = ResourceType::named("Encounter").map_or(0, ResourceType::code);
-    for condition in [" AND r.type = ", " AND r.type <> "] {
+    let mut read: usize = 0;
+    // What marks others first: they share its labels.
+    let marking: Vec<i64> = ResourceType::all()
+        .filter(|kind| !kind.marking_slots().is_empty())
+        .map(|kind| i64::from(kind.code()))
+        .collect();
+    for condition in [" AND r.type IN ", " AND r.type NOT IN "] {
         let mut last = 0;
-        while let Some(next) = reindex_some(connection, last, condition, encounters, &own)? {
+        while let Some((next, some)) = reindex_some(connection, last, (condition, &marking), &own)?
+        {
             last = next;
+            read = read.saturating_add(some);
+            if read % SAID < some {
+                tracing::info!("{read} resources read for the index");
+            }
         }
     }
     let mut done = Statement::<()>::new("UPDATE records_counter SET extraction = ");
@@ -84,14 +97,13 @@ pub(in crate::records) fn look_at_tables(
     Ok(())
 }
 
-/// One batch after row `last`; the row to go on after, `None` at the end.
+/// One batch after row `last`; the row to go on after and how many were read, `None` at the end.
 fn reindex_some(
     connection: &mut HospitalConnection,
     last: i64,
-    condition: &'static str,
-    encounters: i16,
+    (condition, kinds): (&'static str, &[i64]),
     own: &OwnParameters,
-) -> Result<Option<i64>, DatabaseError> {
+) -> Result<Option<(i64, usize)>, DatabaseError> {
     let mut select = Statement::<ColumnTypes>::new("SELECT ");
     select
         .sql(COLUMNS)
@@ -100,7 +112,7 @@ fn reindex_some(
     select
         .sql(" AND r.version > 0 AND NOT r.deleted")
         .sql(condition)
-        .int(encounters);
+        .list(kinds);
     select.sql(" ORDER BY r.rid LIMIT ").int(BATCH);
     let stored = select.load::<Stored>(connection)?;
     let mut rows = IndexRows::default();
@@ -108,7 +120,7 @@ fn reindex_some(
         reindex_one(connection, one, own, &mut rows)?;
     }
     insert_rows(connection, rows)?;
-    Ok(stored.last().map(|one| one.rid))
+    Ok(stored.last().map(|one| (one.rid, stored.len())))
 }
 
 fn reindex_one(
@@ -151,13 +163,13 @@ fn reindex_one(
         .sql(", contained = ")
         .int(category_bits(&facts.contained));
     update.sql(", labels = ").int(facts.labels.to_bits());
-    if let Some(encounter) = &extracted.encounter {
+    for by in &extracted.marked_by {
         // A bit that is in both is added once: labels are a set.
         update
             .sql(" | (SELECT e.labels FROM resource e WHERE e.type = ")
-            .int(encounter.kind.code())
+            .int(by.kind.code())
             .sql(" AND e.id = ")
-            .text(encounter.id.as_str());
+            .text(by.id.as_str());
         update.sql(")");
     }
     update

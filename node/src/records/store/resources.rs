@@ -43,7 +43,7 @@ impl ResourceRow {
         }
     }
 
-    /// With what the decision looks at; `shared` are the labels of the encounter it belongs to.
+    /// With what the decision looks at; `shared` are the labels of what marks it, as its encounter.
     pub(super) fn with_facts(mut self, facts: &Facts, when: Span, shared: Labels) -> Self {
         self.category = category_number(facts.category);
         self.contained = category_bits(&facts.contained);

@@ -198,7 +198,7 @@ impl<'c> Writer<'c> {
         for change in changes {
             if let Some(draft) = &change.draft {
                 self.addresses.place(&change.address);
-                // An encounter in the same commit marks what belongs to it, whichever comes first.
+                // What marks others marks them in the same commit, whichever comes first.
                 let labels = draft.extracted.facts.labels;
                 self.addresses.change(&change.address, |known| {
                     known.labels = known.labels.or(labels)
@@ -279,7 +279,7 @@ impl<'c> Writer<'c> {
     fn row(&self, address: &Address, draft: &Draft, rid: i64, version: i32) -> ResourceRow {
         let Extracted {
             patient,
-            encounter,
+            marked_by,
             when,
             facts,
             ..
@@ -289,9 +289,9 @@ impl<'c> Writer<'c> {
             None if address.kind.name() == "Patient" => rid,
             None => 0,
         };
-        let shared = encounter
-            .as_ref()
-            .map_or(Labels::NONE, |encounter| self.addresses.labels(encounter));
+        let shared = marked_by.iter().fold(Labels::NONE, |labels, by| {
+            labels.or(self.addresses.labels(by))
+        });
         let row = ResourceRow::empty(address, rid, version, patient);
         let raw = draft.stored_as(&address.id, version, self.commit.at);
         ResourceRow {
@@ -331,21 +331,20 @@ impl<'c> Writer<'c> {
         }
     }
 
-    /// An encounter's sensitivity marks what belongs to it, also what was here before.
-    fn spread_labels(&mut self, encounter: &Address, labels: i64) -> Result<(), DatabaseError> {
-        if labels == 0 || encounter.kind.name() != "Encounter" {
+    /// An encounter's sensitivity marks what belongs to it, a medication's what is about it: also
+    /// what was here before.
+    fn spread_labels(&mut self, by: &Address, labels: i64) -> Result<(), DatabaseError> {
+        let slots = by.kind.marking_slots();
+        if labels == 0 || slots.is_empty() {
             return Ok(());
         }
-        let slots: Vec<i64> = ResourceType::all()
-            .map(|kind| i64::from(kind.encounter_slot()))
-            .collect();
         let mut update = Statement::<()>::new("UPDATE resource SET labels = labels | ");
         update.int(labels);
         update.sql(" WHERE rid IN (SELECT t.rid FROM ix_reference t WHERE t.slot IN ");
         update
             .list(&slots)
             .sql(" AND t.target = ")
-            .int(self.addresses.target(encounter))
+            .int(self.addresses.target(by))
             .sql(")");
         update.run(self.connection)?;
         Ok(())

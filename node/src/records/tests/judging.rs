@@ -226,6 +226,70 @@ async fn an_encounters_sensitivity_marks_what_belongs_to_it_whichever_came_first
     .await;
 }
 
+/// A document of encounters, and a prescription of a medication that stands by itself.
+fn document(id: &str, encounters: &[&str]) -> Value {
+    let encounters: Vec<Value> = encounters
+        .iter()
+        .map(|id| json!({"reference": format!("Encounter/{id}")}))
+        .collect();
+    json!({
+        "resourceType": "DocumentReference", "id": id, "status": "current",
+        "subject": {"reference": "Patient/p"}, "context": {"encounter": encounters}
+    })
+}
+
+fn prescribed(id: &str, medication: &str) -> Value {
+    json!({
+        "resourceType": "MedicationRequest", "id": id, "status": "active", "intent": "order",
+        "subject": {"reference": "Patient/p"},
+        "medicationReference": {"reference": medication, "display": "抗うつ薬"}
+    })
+}
+
+#[tokio::test]
+async fn a_documents_encounters_and_a_prescriptions_medication_mark_it_whichever_came_first() {
+    on_each_async(async |database| {
+        let house = House::open(database).await;
+        house.put(&patient("p")).await;
+        house.put(&document("before", &["calm", "e"])).await;
+        house.put(&prescribed("rx-before", "Medication/m")).await;
+        let encounter = json!({
+            "resourceType": "Encounter", "id": "e", "subject": {"reference": "Patient/p"},
+            "serviceType": {"text": "精神科"}
+        });
+        house.put(&encounter).await;
+        let medication = |id: &str, code: &str| {
+            let yj = "http://capstandard.jp/iyaku.info/CodeSystem/YJ-code";
+            json!({
+                "resourceType": "Medication", "id": id,
+                "code": {"coding": [{"system": yj, "code": code}]}
+            })
+        };
+        house.put(&medication("m", "1179041F1025")).await;
+        house.put(&medication("aspirin", "1143010X1031")).await;
+        house.put(&document("after", &["calm", "e"])).await;
+        house.put(&document("plain", &["calm"])).await;
+        house
+            .put(&prescribed("rx-after", "Medication/m/_history/1"))
+            .await;
+        house
+            .put(&prescribed("rx-plain", "Medication/aspirin"))
+            .await;
+        let everything = [Category::Document, Category::Rx];
+        let peer = peer(&house, "p", &everything).await;
+        for _indexed_anew in [false, true] {
+            let documents = shown(&house, &peer, "DocumentReference", &[]).await;
+            assert_eq!(ids(&documents), ["plain"]);
+            let medicines = shown(&house, &peer, "MedicationRequest", &[]).await;
+            assert_eq!(ids(&medicines), ["rx-plain"]);
+            let database = house.database.clone();
+            let anew = tokio::task::spawn_blocking(move || crate::records::reindex(&database));
+            anew.await.unwrap().unwrap();
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_person_reads_their_own_chart_and_no_other() {
     on_each_async(async |database| {

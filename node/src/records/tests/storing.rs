@@ -1,3 +1,5 @@
+use diesel::connection::SimpleConnection;
+
 use super::*;
 use crate::database::testing::{on_each, on_each_async};
 
@@ -339,4 +341,29 @@ fn an_index_that_lost_rows_is_made_anew_when_told_to() {
         crate::records::reindex(&house.database).unwrap();
         assert_eq!(runtime.block_on(index_rows(&house)), before);
     });
+}
+
+#[test]
+fn making_the_index_anew_may_take_longer_than_a_question() {
+    let Some(scratch) = crate::database::testing::postgres() else {
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let house = runtime.block_on(House::open(scratch.database.clone()));
+    let before = runtime.block_on(async {
+        house.put(&patient("p")).await;
+        index_rows(&house).await
+    });
+    let slowly = |connection: &mut HospitalConnection| {
+        connection.batch_execute(
+            "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql \
+               AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END'; \
+             CREATE TRIGGER slowly BEFORE DELETE ON ix_token \
+               FOR EACH STATEMENT EXECUTE FUNCTION slowly(); \
+             SET LOCAL statement_timeout = '20ms'",
+        )?;
+        store::reindex(connection)
+    };
+    house.database.transact_blocking(slowly).unwrap();
+    assert_eq!(runtime.block_on(index_rows(&house)), before);
 }

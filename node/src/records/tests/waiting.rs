@@ -44,6 +44,15 @@ fn supported(id: &str, result: &str) -> Value {
     resource
 }
 
+/// What the laboratory found in a gene.
+fn gene(id: &str) -> Value {
+    let mut found = lab(id, "p", "a", "2026-06-01");
+    found["code"] = json!({"coding": [{
+        "system": "http://medis.or.jp/CodeSystem/master-JLAC10-17digits", "code": "8C010000001906202"
+    }]});
+    found
+}
+
 /// Old results and what is no result; the waiting ones too where `all`.
 async fn chart(database: Database, all: bool) -> House {
     let house = House::open(database).await;
@@ -57,6 +66,7 @@ async fn chart(database: Database, all: bool) -> House {
         house.put(&report("fresh-report", "fresh")).await;
         // A sample of long ago, found today: what counts is when it was found.
         house.put(&lab("slow", "p", "b", "2026-01-01")).await;
+        house.put(&gene("gene")).await;
     }
     house
 }
@@ -124,6 +134,7 @@ async fn what_waits_is_told_by_no_search_count_order_history_or_everything() {
         for id in [
             "Observation/fresh",
             "Observation/slow",
+            "Observation/gene",
             "DiagnosticReport/fresh-report",
         ] {
             let read = house.records.read(&permit, &address(id)).await;
@@ -147,7 +158,7 @@ async fn what_waited_is_there_when_its_time_is_over_and_not_a_moment_sooner() {
         house.clock.advance(DELAY_SECONDS - 1);
         assert_eq!(found().await, 1);
         house.clock.advance(1);
-        assert_eq!(found().await, 3);
+        assert_eq!(found().await, 4);
     })
     .await;
 }
@@ -189,5 +200,5 @@ async fn staff_wait_for_nothing() {
     let house = chart(scratch.database.clone(), true).await;
     let mut found = house.find("Observation", &[]).await;
     found.sort();
-    assert_eq!(found, ["fresh", "old", "slow"]);
+    assert_eq!(found, ["fresh", "gene", "old", "slow"]);
 }
