@@ -24,6 +24,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod turns;
 pub mod upkeep;
 
 use std::fs::File;

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, RunQueryDsl, SqliteConnection};
+use federation_service::clock::Stopwatch;
 
 use super::backup::BeforeChange;
 use super::job::{ReadJob, WriteJob};
@@ -18,7 +19,7 @@ use super::migrations::bring_up_to_date;
 use super::owner::belongs_to_its_folder;
 use super::place::Place;
 use super::queue::Queue;
-use super::{DatabaseError, HospitalConnection, spawn, transaction};
+use super::{DatabaseError, HospitalConnection, spawn, transaction, turns};
 
 /// At most this many jobs share one commit.
 const GROUP: usize = 256;
@@ -132,9 +133,13 @@ fn write_all(path: &str, mut connection: HospitalConnection, writes: &Queue<Box<
     while let Some(first) = writes.take() {
         group.push(first);
         writes.drain(GROUP - 1, &mut group);
-        let failure = write_group(&mut connection, &mut group)
+        let begun = wait_for_turn(&mut connection);
+        let held = Stopwatch::start();
+        let failure = begun
+            .and_then(|()| write_group(&mut connection, &mut group))
             .err()
             .map(|error| error.to_string());
+        let held = held.elapsed();
         if failure.is_some() {
             // The state of a connection whose commit failed is not worth guessing.
             if let Ok(fresh) = connect_writer(path) {
@@ -144,7 +149,14 @@ fn write_all(path: &str, mut connection: HospitalConnection, writes: &Queue<Box<
         for job in group.drain(..) {
             job.answer(failure.clone().map(DatabaseError::NotCommitted));
         }
+        turns::rest_after(held);
     }
+}
+
+/// Begins a transaction when nobody else writes: looking again is done here, not by `SQLite`.
+fn wait_for_turn(connection: &mut HospitalConnection) -> diesel::QueryResult<()> {
+    connection.batch_execute("PRAGMA busy_timeout = 0")?;
+    turns::begin(connection)
 }
 
 /// Group commit: everything that queued up while the last commit was on its way to the disk goes
@@ -153,7 +165,6 @@ fn write_group(
     connection: &mut HospitalConnection,
     group: &mut [Box<dyn WriteJob>],
 ) -> diesel::QueryResult<()> {
-    transaction::begin_write(connection)?;
     let keep = match group {
         [job] => attempt_alone(connection, job.as_mut()),
         group => group

@@ -7,7 +7,9 @@
     reason = "tests fail by panicking"
 )]
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -435,4 +437,38 @@ fn bringing_a_servers_tables_up_to_date_may_take_longer_than_a_question() {
     super::migrations::migrate(&mut session).unwrap();
     let refused = session.batch_execute("SELECT pg_sleep(0.1)");
     assert!(refused.is_err(), "questions may take as long as before");
+}
+
+#[test]
+fn a_program_that_writes_without_a_pause_lets_the_others_have_their_turn() {
+    let scratch = sqlite();
+    make_table(&scratch.database);
+    let import = Database::open(&scratch.url).unwrap();
+    let (over, commits) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while !over.load(Ordering::Relaxed) && commits.load(Ordering::Relaxed) < 1_000 {
+                let held = |_connection: &mut HospitalConnection| {
+                    std::thread::sleep(Duration::from_millis(25));
+                    Ok::<_, DatabaseError>(())
+                };
+                import.transact_blocking(held).unwrap();
+                commits.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        while commits.load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
+        let before = commits.load(Ordering::Relaxed);
+        for id in 0..20 {
+            let write = move |connection: &mut HospitalConnection| insert(connection, id);
+            scratch.database.transact_blocking(write).unwrap();
+        }
+        let meanwhile = commits.load(Ordering::Relaxed) - before;
+        over.store(true, Ordering::Relaxed);
+        assert!(
+            meanwhile <= 60,
+            "{meanwhile} of the other's while 20 waited"
+        );
+    });
 }
