@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::classify::{Facts, facts};
 use super::date::Span;
 use super::matching::hashes;
-use super::system::hash_code;
 use super::types::{Parameter, Role};
 use super::values::{self, Measure, Target, span};
 use super::{Address, ResourceType};
@@ -32,7 +31,7 @@ pub(super) struct Extracted {
 
 /// Raised with every change of what is extracted: the index is then made anew when the database is
 /// opened. (A new table of types or of labels does the same by itself.)
-pub(super) const EXTRACTION_VERSION: i64 = 4;
+pub(super) const EXTRACTION_VERSION: i64 = 5;
 
 /// Reads what the index needs.
 pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
@@ -44,7 +43,7 @@ pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
         ..Extracted::by(&[], resource)
     };
     for parameter in kind.parameters() {
-        if matches!(parameter.role, Role::Indexed | Role::Chart) {
+        if matches!(parameter.role, Role::Indexed | Role::Chart | Role::Charts) {
             found.read(parameter, resource);
         }
     }
@@ -157,10 +156,9 @@ impl Extracted {
                         self.texts.push((slot, text));
                     }
                 }),
-                ParameterType::Uri => {
-                    self.tokens
-                        .extend(value.as_str().map(|uri| (slot, hash_code(uri))));
-                }
+                ParameterType::Uri => values::uri_hashes(element, &mut |hash| {
+                    self.tokens.push((slot, hash));
+                }),
                 ParameterType::Reference => self.refer(parameter, values::target(value)),
                 ParameterType::Number | ParameterType::Quantity => {
                     self.measures
@@ -246,7 +244,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::date;
-    use super::super::system::hash_coded;
+    use super::super::system::{hash_code, hash_coded};
     use super::*;
 
     fn of(resource: &Value) -> Extracted {

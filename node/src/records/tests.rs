@@ -16,6 +16,7 @@ mod everything;
 mod finding;
 mod history;
 mod judging;
+mod leading;
 mod loading;
 mod matching;
 mod own;
