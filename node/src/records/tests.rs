@@ -22,6 +22,7 @@ mod matching;
 mod own;
 mod searching;
 mod secrets;
+mod spelling;
 mod storing;
 mod transacting;
 mod validating;
