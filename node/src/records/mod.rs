@@ -21,6 +21,7 @@ mod everything;
 mod extract;
 mod fold;
 mod form;
+mod here;
 mod history;
 mod intake;
 mod interaction;

@@ -255,3 +255,55 @@ async fn a_count_is_a_hint_and_a_total_is_of_the_first_page() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_reference_by_our_own_address_stands_in_the_chart_that_it_names() {
+    on_each_async(async |database| {
+        let known = Validator::off().known_at("https://minato.example");
+        let house = House::open_with(database, known).await;
+        house.put(&patient("p")).await;
+        let observed = |id: &str, base: &str| {
+            let mut one = lab(id, "p", "c", "2026-01-01");
+            one["subject"] = json!({"reference": format!("{base}/fhir/Patient/p")});
+            one
+        };
+        house.put(&observed("ours", "https://minato.example")).await;
+        house
+            .put(&observed("theirs", "https://yukimi.example"))
+            .await;
+        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [{
+            "resource": observed("brought", "https://minato.example"),
+            "request": {"method": "PUT", "url": "Observation/brought"}
+        }]});
+        house
+            .records
+            .transaction(&house.permit, bundle.to_string().as_bytes())
+            .await
+            .unwrap();
+        let ours = ["brought", "ours"];
+        for (name, value) in [
+            ("patient", "p"),
+            ("subject", "Patient/p"),
+            ("patient.identifier", "p"),
+        ] {
+            assert_eq!(
+                found(&house, "Observation", name, value).await,
+                ours,
+                "{name}"
+            );
+        }
+        let permit = own_permit(&house, "Patient/p").await;
+        let query = SearchQuery::parse(
+            ResourceType::named("Observation").unwrap(),
+            &[("code", "c")],
+        );
+        let seen = house.records.search(&permit, query.unwrap()).await.unwrap();
+        assert_eq!(seen.entries.len(), 2);
+        let elsewhere = "https://yukimi.example/fhir/Patient/p";
+        assert_eq!(
+            found(&house, "Observation", "subject", elsewhere).await,
+            ["theirs"]
+        );
+    })
+    .await;
+}
