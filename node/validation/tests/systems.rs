@@ -13,8 +13,11 @@ use serde_json::Value;
 
 mod shared;
 
-/// The OIDs of each NamingSystem of a package that has any, and its URLs.
-fn naming_systems(archive: &str) -> Option<BTreeMap<String, (Vec<String>, Vec<String>)>> {
+/// By name: its OIDs, and its URLs.
+type NamingSystems = BTreeMap<String, (Vec<String>, Vec<String>)>;
+
+/// The NamingSystems of a package that have any OID.
+fn naming_systems(archive: &str) -> Option<NamingSystems> {
     let mut found = BTreeMap::new();
     for (name, one) in shared::resources(archive)? {
         if one["resourceType"] != "NamingSystem" {
