@@ -126,7 +126,10 @@ impl Rooms {
         let passphrase = config.passphrase.passphrase().map_err(KeysError::from)?;
         let folder = config.state_dir.join("keys");
         let keys = Arc::new(Keys::open(&folder, passphrase)?);
-        let validator = Validator::open(&config.records)?;
+        let mut validator = Validator::open(&config.records)?;
+        if let Some(origin) = &config.hospital.public_url {
+            validator = validator.known_at(origin.as_str());
+        }
         let before = before_change(&config, clock.as_ref());
         let url = config.database.as_str();
         let database = Database::open_in(url, Company::Shared, before.as_ref())?;

@@ -253,6 +253,7 @@ impl Desk {
                 firsts.insert(code, first.clone());
             }
         }
+        self.find_by_profile(example, held).await;
         let own = asked.together.iter();
         for (_, codes) in own.filter(|(kind, _)| *kind == example.kind) {
             let pairs = codes.iter().map(|code| firsts.get(code.as_str()).cloned());
@@ -263,6 +264,18 @@ impl Desk {
             self.hold(example, &pairs, true, held).await;
             pairs.push(("_id".to_owned(), "another".to_owned()));
             self.hold(example, &pairs, false, held).await;
+        }
+    }
+
+    /// What an example claims finds it, with the version that it may claim and without.
+    async fn find_by_profile(&self, example: &Example, held: &mut Held) {
+        for claim in each(&example.value["meta"]["profile"]).map(string) {
+            let bare = claim.split('|').next().unwrap().to_owned();
+            let other = format!("{bare}|no-such-version");
+            for (value, finds) in [(claim.clone(), true), (bare, true), (other, false)] {
+                let pair = ("_profile".to_owned(), value);
+                self.hold(example, &[pair], finds, held).await;
+            }
         }
     }
 

@@ -106,6 +106,18 @@ pub(crate) fn choice(name: &str) -> Option<&'static Choice> {
     CHOICES.get(place)
 }
 
+/// Calls `each` with the value of an extension; an extension of extensions has none.
+pub(crate) fn value_of_extension<'v>(extension: &'v Value, each: &mut dyn FnMut(Element<'v>)) {
+    let (Some(members), Some(choice)) = (extension.as_object(), choice("value")) else {
+        return;
+    };
+    for (name, value) in members {
+        if let Some(told) = choice.told_by(name).filter(|_| !value.is_null()) {
+            each(Element::typed(value, told));
+        }
+    }
+}
+
 /// `value` and `Quantity` → `valueQuantity`.
 pub(crate) fn member(choice: &str, fhir_type: &str) -> String {
     let initial = fhir_type.get(..1).unwrap_or_default().to_ascii_uppercase();

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::element::Element;
 use crate::expression::Expression;
+use crate::fhir_type;
 
 /// How the values of a parameter are compared.
 ///
@@ -149,7 +150,8 @@ impl SearchParameter {
     /// document order within each branch of the expression. Of a composite these are the elements
     /// that its components start from.
     ///
-    /// An element that two branches of a `|` both reach is told twice.
+    /// An element that two branches of a `|` both reach is told twice. Of an extension that an
+    /// expression ends at, its value is told.
     pub fn elements<'v>(&self, resource: &'v Value, each: &mut dyn FnMut(Element<'v>)) {
         let base = Element::untyped(resource);
         typed_elements(&self.expression, &self.element_types, base, resource, each);
@@ -196,7 +198,8 @@ impl Component {
     }
 }
 
-/// Adds the only possible type to elements that nothing else tells the type of.
+/// Adds the only possible type to elements that nothing else tells the type of, and takes the value
+/// out of extensions: R4 defines some parameters by an expression that ends at one.
 fn typed_elements<'v>(
     expression: &Expression,
     types: &[&'static str],
@@ -209,6 +212,10 @@ fn typed_elements<'v>(
     };
     expression.elements(base, resource, &mut |found| {
         let fhir_type = found.fhir_type.or(Some(only));
-        each(Element { fhir_type, ..found });
+        if fhir_type == Some("Extension") {
+            fhir_type::value_of_extension(found.value, each);
+        } else {
+            each(Element { fhir_type, ..found });
+        }
     });
 }

@@ -11,7 +11,7 @@ use super::query::{Include, SearchQuery};
 use super::reads::Reads;
 use super::search::{Reach, Search};
 use super::strict::strict;
-use super::types::{Parameter, Role};
+use super::types::Parameter;
 use super::values::{self, Target};
 use super::{Address, Entry, Records, RecordsError, is_listed, permitted, store, within_reach};
 use crate::database::Rid;
@@ -43,7 +43,7 @@ impl Records {
         let mut known: HashSet<Address> = matches.iter().map(|one| one.address.clone()).collect();
         let mut found = Beside::default();
         let mut from: Vec<Entry> = matches.to_vec();
-        for step in 0..MOST_STEPS {
+        for step in 0..=MOST_STEPS {
             let mut new = Vec::new();
             for include in includes.iter().filter(|one| step == 0 || one.iterate) {
                 let more = if include.reverse {
@@ -60,6 +60,11 @@ impl Records {
                         new.push(entry);
                     }
                 }
+            }
+            // Looked for once more than is shown, to tell whether there is more.
+            if step == MOST_STEPS && !new.is_empty() {
+                found.cut = true;
+                break;
             }
             if new.is_empty() || found.cut {
                 found.entries.extend(new);
@@ -157,7 +162,7 @@ fn references(include: &Include) -> impl Iterator<Item = &'static Parameter> {
 fn referring_to(by: &'static Parameter, addresses: &[Address]) -> Option<Condition> {
     let (patients, others): (Vec<&Address>, Vec<&Address>) = addresses
         .iter()
-        .partition(|address| by.role == Role::Chart && address.kind.name() == "Patient");
+        .partition(|address| by.is_told_by_the_chart(address.kind));
     let mut any = Vec::new();
     if !patients.is_empty() {
         let ids = patients.into_iter().map(|address| address.id.clone());

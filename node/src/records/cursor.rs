@@ -12,8 +12,11 @@ use crate::database::DatabaseError;
 /// How long a cursor can be used.
 pub(super) const LIFE_SECONDS: i64 = 15 * 60;
 
+/// No trail: the search follows no links.
+pub(super) const NO_TRAIL: i64 = 0;
+
 const NONCE: usize = 12;
-const PLAIN: usize = 40;
+const PLAIN: usize = 48;
 const TAG: usize = 16;
 
 /// The place behind the last entry of a page, and what the whole search is seen as of.
@@ -57,19 +60,21 @@ impl Seal {
         }
     }
 
-    /// [`Seal::seal`] under a fresh nonce.
+    /// [`Seal::seal`] under a fresh nonce, for a search that goes on along the links of a trail; of
+    /// [`NO_TRAIL`] where it follows none.
     ///
     /// # Errors
     /// The machine gives no random numbers.
     pub(super) fn sealed(
         &self,
         position: Position,
+        trail: i64,
         fingerprint: i64,
         now: Timestamp,
     ) -> Result<String, DatabaseError> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|_no_entropy| DatabaseError::Closed)?;
-        Ok(self.seal(position, fingerprint, now, nonce))
+        Ok(self.seal_on(position, trail, fingerprint, now, nonce))
     }
 
     /// A number that nobody guesses.
@@ -89,8 +94,19 @@ impl Seal {
         now: Timestamp,
         nonce: [u8; NONCE],
     ) -> String {
+        self.seal_on(position, NO_TRAIL, fingerprint, now, nonce)
+    }
+
+    fn seal_on(
+        &self,
+        position: Position,
+        trail: i64,
+        fingerprint: i64,
+        now: Timestamp,
+        nonce: [u8; NONCE],
+    ) -> String {
         let Position { date, rid, txn } = position;
-        let numbers = [date, rid, txn, fingerprint, now.unix_seconds()];
+        let numbers = [date, rid, txn, trail, fingerprint, now.unix_seconds()];
         let plain: Vec<u8> = numbers
             .iter()
             .flat_map(|number| number.to_be_bytes())
@@ -112,6 +128,17 @@ impl Seal {
         fingerprint: i64,
         now: Timestamp,
     ) -> Result<Position, CursorError> {
+        let (position, _trail) = self.open_on(cursor, fingerprint, now)?;
+        Ok(position)
+    }
+
+    /// The place, and the trail that the search goes on along.
+    pub(super) fn open_on(
+        &self,
+        cursor: &str,
+        fingerprint: i64,
+        now: Timestamp,
+    ) -> Result<(Position, i64), CursorError> {
         let bytes = URL_SAFE_NO_PAD
             .decode(cursor)
             .map_err(|_not| CursorError::Foreign)?;
@@ -135,7 +162,7 @@ impl Seal {
             .iter()
             .map(|eight| i64::from_be_bytes(*eight))
             .collect();
-        let &[date, rid, txn, made_for, made_at] = numbers.as_slice() else {
+        let &[date, rid, txn, trail, made_for, made_at] = numbers.as_slice() else {
             return Err(CursorError::Foreign);
         };
         if made_for != fingerprint {
@@ -144,7 +171,7 @@ impl Seal {
         if now.seconds_since(Timestamp::from_unix_seconds(made_at)) > LIFE_SECONDS {
             return Err(CursorError::Expired);
         }
-        Ok(Position { date, rid, txn })
+        Ok((Position { date, rid, txn }, trail))
     }
 
     /// As many bytes as a cursor has, by SHA-256 in counter mode.
@@ -203,7 +230,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_else_opens(text in any::<String>(), at in 0..68_usize, flip in 1..=255_u8) {
+        fn nothing_else_opens(text in any::<String>(), at in 0..76_usize, flip in 1..=255_u8) {
             let seal = Seal::from_seed([1; 32]);
             prop_assert!(seal.open(&text, 42, NOW).is_err());
             let position = Position { date: 1, rid: 7, txn: 9 };

@@ -1,5 +1,6 @@
 //! A resource on its way in: checked, read for the index, not yet given an id and a version.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use federation_protocol::time::Timestamp;
@@ -97,12 +98,15 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Checks and reads a resource's text, and judges it.
+    /// Checks and reads a resource's text, its references to here made relative, and judges it.
     ///
     /// # Errors
     /// [`DraftError`].
     pub(super) fn parse(text: &str, validator: &Validator) -> Result<Self, DraftError> {
-        let (mut draft, value) = Self::read(text)?;
+        let (mut draft, mut value) = Self::read(text)?;
+        if let Cow::Owned(local) = validator.here().localised(draft.kind, text) {
+            (draft, value) = Self::read(&local)?;
+        }
         draft.issues = validator.admit(&value)?;
         Ok(draft)
     }

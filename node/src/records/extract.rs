@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::classify::{Facts, facts};
 use super::date::Span;
 use super::matching::hashes;
-use super::system::hash_code;
 use super::types::{Parameter, Role};
 use super::values::{self, Measure, Target, span};
 use super::{Address, ResourceType};
@@ -44,7 +43,7 @@ pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
         ..Extracted::by(&[], resource)
     };
     for parameter in kind.parameters() {
-        if matches!(parameter.role, Role::Indexed | Role::Chart) {
+        if matches!(parameter.role, Role::Indexed | Role::Chart | Role::Charts) {
             found.read(parameter, resource);
         }
     }
@@ -158,10 +157,9 @@ impl Extracted {
                         self.texts.push((slot, text));
                     }
                 }),
-                ParameterType::Uri => {
-                    self.tokens
-                        .extend(value.as_str().map(|uri| (slot, hash_code(uri))));
-                }
+                ParameterType::Uri => values::uri_hashes(element, &mut |hash| {
+                    self.tokens.push((slot, hash));
+                }),
                 ParameterType::Reference => self.refer(parameter, values::target(value)),
                 ParameterType::Number | ParameterType::Quantity => {
                     self.measures
@@ -257,7 +255,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::date;
-    use super::super::system::hash_coded;
+    use super::super::system::{hash_code, hash_coded};
     use super::*;
 
     fn of(resource: &Value) -> Extracted {

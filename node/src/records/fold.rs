@@ -3,8 +3,9 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Longest text, in characters, that the index keeps of one value.
-const LONGEST: usize = 64;
+/// Longest text, in characters, that the index keeps of one value. What is as long may have been
+/// longer: see [`is_full`].
+pub(super) const LONGEST: usize = 64;
 
 /// Folds a name for comparison by its beginning: full and half width, upper and lower case,
 /// hiragana and katakana, accents and voicing marks, variation selectors, spaces and punctuation
@@ -12,15 +13,27 @@ const LONGEST: usize = 64;
 ///
 /// Source: JP Core guide-stringSearch; FHIR R4 search, string.
 pub(super) fn folded(text: &str) -> String {
+    folding(text).take(LONGEST).collect()
+}
+
+/// [`folded`], the whole of it.
+pub(super) fn folded_whole(text: &str) -> String {
+    folding(text).collect()
+}
+
+/// Whether more may have stood behind what the index keeps of a text.
+pub(super) fn is_full(folded: &str) -> bool {
+    folded.chars().count() >= LONGEST
+}
+
+fn folding(text: &str) -> impl Iterator<Item = char> {
     text.nfkd()
         .filter(|c| !is_combining_mark(*c) && !is_selector(*c) && is_kept(*c))
         .flat_map(char::to_lowercase)
         .map(hiragana)
         // Lower case can decompose once more (İ); what is left of a mark goes too.
         .filter(|c| !is_combining_mark(*c))
-        .take(LONGEST)
         .nfc()
-        .collect()
 }
 
 fn is_selector(c: char) -> bool {
@@ -72,7 +85,10 @@ mod tests {
         fn folding_is_idempotent_and_short(text in any::<String>()) {
             let once = folded(&text);
             prop_assert!(once.chars().count() <= LONGEST);
-            prop_assert_eq!(folded(&once), once);
+            prop_assert_eq!(folded(&once), once.clone());
+            let whole = folded_whole(&text);
+            prop_assert!(whole.starts_with(&once));
+            prop_assert_eq!(is_full(&once), whole.chars().count() >= LONGEST);
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Conditions judged on the resource itself: what the index does not tell, and versions that are no
 //! longer in it.
 
+use std::borrow::Cow;
+
 use fhir_validation::system::canonical;
 use serde_json::Value;
 
 use super::date::{Span, UNDATED};
 use super::extract::Extracted;
-use super::fold::folded;
+use super::fold::{folded, folded_whole, is_full};
 use super::query::condition::{
     Chain, Comparison, Component, Condition, DateTest, Has, Look, MeasureTest, Rows, Test,
     TypedIdentifier, Unit, Verify,
@@ -26,6 +28,9 @@ const MOST_LOOKED_AT: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Subject<'a> {
     pub(super) address: &'a Address,
+    pub(super) rid: i64,
+    /// The row of the patient whose chart it is in; 0 in none.
+    pub(super) chart: i64,
     pub(super) value: &'a Value,
     pub(super) extracted: &'a Extracted,
     /// When this version was written, microseconds.
@@ -55,6 +60,14 @@ impl Subject<'_> {
                 let when = self.extracted.when;
                 tests.iter().any(|test| date_passes(test, when))
             }
+            Condition::ChartRow(charts) => charts.contains(&self.chart),
+            Condition::RowNumber(rids) => rids.contains(&self.rid),
+            Condition::Row(Rows {
+                slots,
+                test: Test::TargetRow(targets),
+                own,
+                ..
+            }) => self.refers_to_rows(connection, (slots, *own), targets)?,
             Condition::Row(rows) => self.has_row(rows),
             Condition::Not(inner) => !self.satisfies(connection, inner)?,
             Condition::Any(parts) => {
@@ -76,8 +89,6 @@ impl Subject<'_> {
             Condition::Chain(chain) => self.follows(connection, chain)?,
             Condition::Has(has) => self.is_referred_to(connection, has)?,
             Condition::Verify(verify) => self.looks(verify),
-            // Made of the conditions above for the database alone.
-            Condition::ChartRow(_) | Condition::RowNumber(_) => false,
         })
     }
 
@@ -90,10 +101,37 @@ impl Subject<'_> {
         }
     }
 
+    /// What its rows say; of the hospital's own parameter, what it reads.
+    fn rows_of(&self, own: Option<&'static Parameter>) -> Cow<'_, Extracted> {
+        match own {
+            Some(by) => Cow::Owned(Extracted::by(&[by], self.value)),
+            None => Cow::Borrowed(self.extracted),
+        }
+    }
+
+    fn refers_to_rows(
+        &self,
+        connection: &mut HospitalConnection,
+        (slots, own): (&[i16], Option<&'static Parameter>),
+        targets: &[i64],
+    ) -> Result<bool, DatabaseError> {
+        let extracted = self.rows_of(own);
+        for (_, target) in extracted
+            .references
+            .iter()
+            .filter(|(slot, _)| slots.contains(slot))
+        {
+            let row = store::target_of(connection, target)?;
+            if row.is_some_and(|row| targets.contains(&row)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn has_row(&self, rows: &Rows) -> bool {
         let of = |slot: &i16| rows.slots.contains(slot);
-        let own = rows.own.map(|by| Extracted::by(&[by], self.value));
-        let extracted = own.as_ref().unwrap_or(self.extracted);
+        let extracted = self.rows_of(rows.own);
         match &rows.test {
             Test::Token(hashes) => extracted
                 .tokens
@@ -110,7 +148,7 @@ impl Subject<'_> {
             Test::Containing(texts) => extracted
                 .texts
                 .iter()
-                .any(|(slot, text)| of(slot) && texts.iter().any(|part| text.contains(part))),
+                .any(|(slot, text)| of(slot) && (is_full(text) || contains(text, texts))),
             Test::Measure(tests) => extracted.measures.iter().any(|(slot, measure)| {
                 of(slot) && tests.iter().any(|test| measure_passes(test, measure))
             }),
@@ -128,8 +166,7 @@ impl Subject<'_> {
         chain: &Chain,
     ) -> Result<bool, DatabaseError> {
         let slot = chain.by.slot;
-        let own = (slot < 0).then(|| Extracted::by(&[chain.by], self.value));
-        let extracted = own.as_ref().unwrap_or(self.extracted);
+        let extracted = self.rows_of((slot < 0).then_some(chain.by));
         let referred = extracted.references.iter();
         let mut targets: Vec<&Address> = referred
             .filter(|(of, _)| *of == slot)
@@ -156,7 +193,7 @@ impl Subject<'_> {
         connection: &mut HospitalConnection,
         has: &Has,
     ) -> Result<bool, DatabaseError> {
-        let link = if has.by.role == Role::Chart {
+        let link = if has.by.is_told_by_the_chart(self.address.kind) {
             Condition::Chart(vec![self.address.id.clone()])
         } else {
             Rows::of(has.by, Test::Target(vec![self.address.clone()]))
@@ -188,6 +225,8 @@ impl Subject<'_> {
                 });
                 found
             }),
+            Look::Beginning(texts) => any_text(by, self.value, |text| begins(text, texts)),
+            Look::Containing(texts) => any_text(by, self.value, |text| contains(text, texts)),
             Look::Display(texts) => any(by, self.value, |value| displays(value, texts)),
             Look::OfType(wanted) => any(by, self.value, |value| is_of_type(value, wanted)),
             Look::Identifier(hashes) => any(by, self.value, |value| {
@@ -252,6 +291,8 @@ pub(super) fn stored_satisfies(
     let address = Address { kind, id };
     let subject = Subject {
         address: &address,
+        rid: stored.rid,
+        chart: stored.patient,
         value: &value,
         extracted: &super::extract::extract(kind, &value),
         at: stored.at,
@@ -265,6 +306,19 @@ fn any(by: &Parameter, resource: &Value, passes: impl Fn(&Value) -> bool) -> boo
         found |= passes(element.value);
     });
     found
+}
+
+/// Whether a text of the parameter, folded, passes.
+fn any_text(by: &Parameter, resource: &Value, passes: impl Fn(&str) -> bool) -> bool {
+    any(by, resource, |value| {
+        let mut found = false;
+        values::texts(value, &mut |text| found |= passes(&folded_whole(text)));
+        found
+    })
+}
+
+fn contains(text: &str, parts: &[String]) -> bool {
+    parts.iter().any(|part| text.contains(part.as_str()))
 }
 
 fn begins(text: &str, beginnings: &[String]) -> bool {

@@ -21,6 +21,7 @@ mod everything;
 mod extract;
 mod fold;
 mod form;
+mod here;
 mod history;
 mod intake;
 mod interaction;
@@ -45,6 +46,7 @@ mod system;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod transaction;
 mod types;
 mod validation;
@@ -69,7 +71,8 @@ use query::condition::Condition;
 use query::{Sort, SortBy, Total};
 use reads::{OneSnapshot, Reads};
 use search::{Gathered, Reach, Search};
-use sorted::Lists;
+use sorted::{Lists, Place};
+use trail::Trails;
 
 pub use address::{Address, LogicalId};
 pub use chart_numbers::ChartNumbers;
@@ -109,6 +112,7 @@ pub struct Records {
     own: Arc<str>,
     seal: Seal,
     lists: Lists,
+    trails: Trails,
     validator: Validator,
 }
 
@@ -145,6 +149,7 @@ impl Records {
             own,
             seal: Seal::from_seed(seed),
             lists: Lists::new(),
+            trails: Trails::new(),
             validator,
         })
     }
@@ -177,7 +182,14 @@ impl Records {
         mut query: SearchQuery,
     ) -> Result<Page, RecordsError> {
         query.bind_to(reach.chart());
-        let query = self.links_followed(reads, reach, query).await?;
+        let linked = query.follows_links();
+        let mut through = Vec::new();
+        let query = if linked && is_further_page(&query) {
+            self.links_as_before(reads, reach, query).await?
+        } else {
+            self.links_followed(reads, reach, query, &mut through)
+                .await?
+        };
         let dress = Dress::of(&query);
         if query.counts_only() {
             return Ok(Page {
@@ -186,13 +198,13 @@ impl Records {
                 ..Page::default()
             });
         }
-        let (counted, includes) = (
-            (query.total == Total::Accurate).then(|| query.clone()),
-            query.includes.clone(),
-        );
+        // Counted once: a further page of a chart's order would count what is there by now.
+        let counts = query.total == Total::Accurate && !is_further_page(&query);
+        let (counted, includes) = (counts.then(|| query.clone()), query.includes.clone());
         let notes: Vec<String> = query.ignored().collect();
         let mut page = if newest_first(&query) {
-            self.search_within(reads, reach, query).await?
+            let through = linked.then_some(through);
+            self.search_within(reads, reach, query, through).await?
         } else {
             self.sorted_page(reads, reach, query).await?
         };
@@ -221,10 +233,15 @@ impl Records {
         reads: &mut impl Reads,
         reach: &impl Reach,
         query: SearchQuery,
+        through: Option<Vec<Place>>,
     ) -> Result<Page, RecordsError> {
         let now = self.clock.now();
         let search = Search::new(query, reach, &self.seal, now)?;
-        let search = self.filled(reads, search, reach).await?;
+        let mut search = self.filled(reads, search, reach).await?;
+        if let (Some(conditions), Some(through)) = (search.to_be_kept(), through) {
+            let trail = self.trail_of(conditions, through)?;
+            search = search.on_trail(trail);
+        }
         search.page(&self.seal, now)
     }
 
@@ -274,12 +291,13 @@ impl Records {
             return reads.read(count).await;
         }
         let (mut total, mut after) = (0_usize, None);
+        let mut rest = query.clone();
         loop {
-            let search = Search::resumed(query.clone(), COUNTED_AT_ONCE, reach, after);
+            let search = Search::resumed(rest, COUNTED_AT_ONCE, reach, after);
             let found = self.run(reads, search, reach).await?;
             total = total.saturating_add(found.entries.len());
             match found.next {
-                Some(position) => after = Some(position),
+                Some(position) => (after, rest) = (Some(position), found.query),
                 None => return Ok(total),
             }
         }
@@ -343,6 +361,11 @@ impl Records {
 
 /// How many matches are read at a time to be counted.
 const COUNTED_AT_ONCE: usize = 500;
+
+/// Whether it goes on where a page in the chart's order ended. (What is sorted has a list.)
+fn is_further_page(query: &SearchQuery) -> bool {
+    query.cursor.is_some() && newest_first(query)
+}
 
 /// Whether the order is that of the chart: the clinical date, newest first.
 fn newest_first(query: &SearchQuery) -> bool {

@@ -223,6 +223,11 @@ impl SearchQuery {
         }
     }
 
+    /// Whether it asks something of other resources than those it finds.
+    pub(super) fn follows_links(&self) -> bool {
+        self.conditions.iter().any(Condition::follows_links)
+    }
+
     /// Whether only the number of matches is wanted.
     pub(super) fn counts_only(&self) -> bool {
         self.summary == Summary::Count || self.count == Some(0)

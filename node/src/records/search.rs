@@ -9,7 +9,7 @@ use crate::access::Permit;
 use crate::database::{HospitalConnection, Rid};
 
 use super::classify::category_number;
-use super::cursor::{Position, Seal};
+use super::cursor::{NO_TRAIL, Position, Seal};
 use super::extract::extract_former;
 use super::look::Subject;
 use super::query::condition::Condition;
@@ -78,6 +78,8 @@ pub(super) struct Search {
     after: Option<Position>,
     /// The commit that the first page saw; `None` until the first candidates come.
     as_of: Option<i64>,
+    /// Where the links of its first page are kept; [`NO_TRAIL`] where nothing is.
+    trail: i64,
     entries: Vec<Entry>,
     withheld: usize,
     looked_at: usize,
@@ -100,6 +102,8 @@ pub(super) struct Gathered {
     pub(super) next: Option<Position>,
     /// How many matches on the way were not permitted.
     pub(super) withheld: usize,
+    /// The search, its links listed where they lead to few.
+    pub(super) query: SearchQuery,
 }
 
 /// A round's candidates, newest first.
@@ -108,6 +112,8 @@ pub(super) struct Round {
     candidates: Vec<Candidate>,
     newest_txn: Option<i64>,
     last: bool,
+    /// The conditions, their links listed where they lead to few.
+    listed: Option<Vec<Condition>>,
 }
 
 #[derive(Debug)]
@@ -135,13 +141,23 @@ pub(super) struct Question {
     categories: Option<Vec<i16>>,
     after: Option<Position>,
     as_of: Option<i64>,
+    /// Whether links are followed as they were at `as_of`.
+    as_before: bool,
     limit: usize,
     own: String,
 }
 
 impl Question {
     /// One round, on a database thread.
-    pub(super) fn ask(self, connection: &mut HospitalConnection) -> Result<Round, RecordsError> {
+    pub(super) fn ask(
+        mut self,
+        connection: &mut HospitalConnection,
+    ) -> Result<Round, RecordsError> {
+        let linked = self.conditions.iter().any(Condition::follows_links);
+        if linked {
+            self.links_stand(connection)?;
+            self.conditions = store::links_listed(connection, &self.conditions)?;
+        }
         let categories = self.categories.as_deref();
         let plan = Plan::of(
             connection,
@@ -172,7 +188,22 @@ impl Question {
             candidates,
             newest_txn,
             last,
+            listed: linked.then_some(self.conditions),
         })
+    }
+
+    /// Links that lead to too many resources to be listed are followed anew, which leads to the same
+    /// as before only if nothing on their way was written since.
+    fn links_stand(&self, connection: &mut HospitalConnection) -> Result<(), RecordsError> {
+        let Some(as_of) = self.as_of.filter(|_| self.as_before) else {
+            return Ok(());
+        };
+        let each = self.conditions.iter();
+        let kinds: Vec<ResourceType> = each.flat_map(Condition::linked_types).collect();
+        if store::written_since(connection, &kinds, as_of)? {
+            return Err(super::CursorError::Expired.into());
+        }
+        Ok(())
     }
 
     /// A row of the index's choice, looked at where the index does not tell.
@@ -244,6 +275,8 @@ impl Question {
         }
         let subject = Subject {
             address: &address,
+            rid,
+            chart: former.patient,
             value: &value,
             extracted: &extracted,
             at: former.at,
@@ -268,12 +301,18 @@ impl Search {
         seal: &Seal,
         now: Timestamp,
     ) -> Result<Self, RecordsError> {
-        let after = match &query.cursor {
-            Some(cursor) => Some(seal.open(cursor, query.fingerprint, now)?),
-            None => None,
+        let (after, trail) = match &query.cursor {
+            Some(cursor) => {
+                let (after, trail) = seal.open_on(cursor, query.fingerprint, now)?;
+                (Some(after), trail)
+            }
+            None => (None, NO_TRAIL),
         };
         let count = query.count();
-        Ok(Self::resumed(query, count, reach, after))
+        Ok(Self {
+            trail,
+            ..Self::resumed(query, count, reach, after)
+        })
     }
 
     /// A search for `count` entries behind a position.
@@ -294,6 +333,7 @@ impl Search {
             count,
             after,
             as_of: after.map(|position| position.txn),
+            trail: NO_TRAIL,
             entries: Vec::new(),
             withheld: 0,
             looked_at: 0,
@@ -322,6 +362,7 @@ impl Search {
             categories: self.categories.clone(),
             after: self.after,
             as_of: self.as_of,
+            as_before: self.trail != NO_TRAIL,
             limit: limit.min(MOST_ENTRIES.saturating_add(1)),
             own: own.to_owned(),
         })
@@ -339,6 +380,9 @@ impl Search {
     ) -> Result<(), RecordsError> {
         self.rounds = self.rounds.saturating_add(1).min(8);
         self.looked_at = self.looked_at.saturating_add(round.candidates.len());
+        if let Some(listed) = round.listed {
+            self.query.conditions = listed;
+        }
         let as_of = match (self.as_of, round.newest_txn) {
             (Some(as_of), _) | (None, Some(as_of)) => *self.as_of.insert(as_of),
             (None, None) => 0,
@@ -392,12 +436,28 @@ impl Search {
             next: self.position(),
             withheld: self.withheld,
             entries: self.entries,
+            query: self.query,
         }
+    }
+
+    /// The conditions whose links further pages follow as this one did, if there is a further page
+    /// and they are not kept already.
+    pub(super) fn to_be_kept(&self) -> Option<&[Condition]> {
+        let new = self.trail == NO_TRAIL && self.position().is_some();
+        new.then_some(self.query.conditions.as_slice())
+    }
+
+    /// Goes on along links that are kept under this number.
+    pub(super) fn on_trail(mut self, trail: i64) -> Self {
+        self.trail = trail;
+        self
     }
 
     pub(super) fn page(self, seal: &Seal, now: Timestamp) -> Result<Page, RecordsError> {
         let next = match self.position() {
-            Some(position) => Some(seal.sealed(position, self.query.fingerprint, now)?),
+            Some(position) => {
+                Some(seal.sealed(position, self.trail, self.query.fingerprint, now)?)
+            }
             None => None,
         };
         Ok(Page {

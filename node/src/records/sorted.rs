@@ -12,7 +12,7 @@ use fhir_search_parameters::ParameterType;
 use moka::sync::Cache;
 use serde_json::Value;
 
-use super::cursor::{CursorError, LIFE_SECONDS, Position};
+use super::cursor::{CursorError, LIFE_SECONDS, NO_TRAIL, Position};
 use super::fold::folded;
 use super::query::{SearchQuery, Sort, SortBy};
 use super::reads::Reads;
@@ -40,6 +40,15 @@ pub(super) struct Lists(Cache<i64, Arc<Vec<Place>>>);
 pub(super) struct Place {
     pub(super) rid: i64,
     pub(super) version: i32,
+}
+
+impl Place {
+    pub(super) fn of(entry: &Entry) -> Self {
+        Self {
+            rid: entry.rid,
+            version: entry.version,
+        }
+    }
 }
 
 impl Lists {
@@ -113,7 +122,10 @@ impl Records {
                     txn: IN_A_LIST,
                 };
                 self.lists.0.insert(id, list);
-                Some(self.seal.sealed(position, query.fingerprint, now)?)
+                Some(
+                    self.seal
+                        .sealed(position, NO_TRAIL, query.fingerprint, now)?,
+                )
             }
             None => None,
         };
@@ -166,22 +178,19 @@ impl Records {
     ) -> Result<(Vec<Place>, usize), RecordsError> {
         let mut keyed: Vec<(Vec<Option<Key>>, Place)> = Vec::new();
         let (mut after, mut withheld) = (None, 0_usize);
+        let mut rest = query.clone();
         loop {
-            let search = Search::resumed(query.clone(), BATCH, reach, after);
+            let search = Search::resumed(rest, BATCH, reach, after);
             let found = self.run(reads, search, reach).await?;
             withheld = withheld.saturating_add(found.withheld);
             for entry in found.entries {
-                let place = Place {
-                    rid: entry.rid,
-                    version: entry.version,
-                };
-                keyed.push((keys(&query.sort, &entry), place));
+                keyed.push((keys(&query.sort, &entry), Place::of(&entry)));
             }
             if keyed.len() > MOST_SORTED {
                 return Err(RecordsError::TooWide);
             }
             let Some(position) = found.next else { break };
-            after = Some(position);
+            (after, rest) = (Some(position), found.query);
         }
         keyed.sort_by(|(one, at), (other, place)| {
             in_order_of(&query.sort, one, other).then(at.rid.cmp(&place.rid))
@@ -191,7 +200,7 @@ impl Records {
     }
 
     /// The versions that a list names; `None` for one that is no longer kept.
-    async fn at_places(
+    pub(super) async fn at_places(
         &self,
         reads: &mut impl Reads,
         places: Vec<Place>,

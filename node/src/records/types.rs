@@ -46,6 +46,9 @@ pub(super) enum Role {
     Together(Vec<i16>),
     /// From the chart that a resource is in; what is no patient stands in the rows of its slot.
     Chart,
+    /// From the rows of its slot, for it may name several people: the first of them is whose chart
+    /// the resource is in.
+    Charts,
     /// From the resource's own row: `_id`, `_lastUpdated`.
     Own,
     /// From the rows of its components, then from the resource itself.
@@ -144,8 +147,13 @@ fn role(name: &str, slot: i16, definition: &SearchParameter, before: &[Parameter
         _ if matches!(definition.code(), "_id" | "_lastUpdated") => (slot, Role::Own),
         (ParameterType::Composite, _) => (slot, Role::Composite),
         (ParameterType::Special, _) => (slot, Role::Refused),
+        // They end at a resource within, which is no reference to one.
+        (ParameterType::Reference, _) if definition.element_types() == ["Resource"] => {
+            (slot, Role::Refused)
+        }
         (ParameterType::Reference, _) if charts::names_the_patient(name, definition) => {
-            (slot, Role::Chart)
+            let several = charts::may_name_several(name);
+            (slot, if several { Role::Charts } else { Role::Chart })
         }
         (_, Some(same)) => (same.slot, Role::SameAs),
         (_, None) => (slot, Role::Indexed),
@@ -168,6 +176,16 @@ fn take_together(parameters: &mut [Parameter]) {
 }
 
 impl Parameter {
+    /// Whether it names the patient whose chart a resource is in.
+    pub(super) fn names_the_patient(&self) -> bool {
+        matches!(self.role, Role::Chart | Role::Charts)
+    }
+
+    /// Whether a reference by it to a resource of this type is told by the chart, not by a row.
+    pub(super) fn is_told_by_the_chart(&self, to: ResourceType) -> bool {
+        self.role == Role::Chart && to.name() == "Patient"
+    }
+
     /// The slots of the rows that answer it.
     pub(super) fn slots(&self) -> Vec<i16> {
         match &self.role {
@@ -211,8 +229,7 @@ impl ResourceType {
     /// Whether resources of this type stand in a patient's chart.
     #[must_use]
     pub fn in_a_chart(self) -> bool {
-        let names_one = |parameter: &Parameter| parameter.role == Role::Chart;
-        self.0.name == "Patient" || self.0.parameters.iter().any(names_one)
+        self.0.name == "Patient" || self.0.parameters.iter().any(Parameter::names_the_patient)
     }
 
     /// Whether any resource of this type can be of a category that a person can let out: every other
@@ -243,7 +260,7 @@ impl ResourceType {
 
     /// The parameter that names the patient whose chart a resource is in.
     pub(super) fn patient_parameter(self) -> Option<&'static Parameter> {
-        let mut charts = self.0.parameters.iter().filter(|p| p.role == Role::Chart);
+        let mut charts = self.0.parameters.iter().filter(|p| p.names_the_patient());
         charts
             .clone()
             .find(|p| p.definition.code() == "patient")

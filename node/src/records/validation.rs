@@ -1,7 +1,8 @@
 //! What a resource is held against: when it is written, and when somebody asks.
 //!
-//! Owns the definitions that this node knows, what the settings want done with a resource that does
-//! not conform, and the count of those that were stored all the same. It never looks into the
+//! Owns the definitions that this node knows, by which address it is known itself, what the settings
+//! want done with a resource that does not conform, and the count of those that were stored all the
+//! same. It never looks into the
 //! database and never keeps a resource.
 
 mod asked;
@@ -17,6 +18,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 
+use super::here::Here;
 use super::{Address, DraftError, Records};
 use crate::config::{RecordsSettings, Validation};
 
@@ -28,6 +30,7 @@ pub(super) use asked::Asked;
 pub struct Validator {
     definitions: Arc<Definitions>,
     policy: Validation,
+    here: Here,
     stored: Family<Worst, Counter>,
 }
 
@@ -59,8 +62,22 @@ impl Validator {
         Self {
             definitions,
             policy,
+            here: Here::default(),
             stored: Family::default(),
         }
+    }
+
+    /// Takes references that begin with `origin` and `/fhir/` for references to here: the public
+    /// origin of the hospital's listener, as the settings have it.
+    #[must_use]
+    pub fn known_at(mut self, origin: &str) -> Self {
+        self.here = Here::at(origin);
+        self
+    }
+
+    /// What leads here.
+    pub(super) fn here(&self) -> &Here {
+        &self.here
     }
 
     /// Knows nothing and minds nothing: for tests of other things.

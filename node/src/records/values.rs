@@ -1,6 +1,7 @@
 //! What an element's value means to a search, seen from its shape: a coding, an identifier, a
 //! period, a name, a quantity, a reference.
 
+use fhir_search_parameters::Element;
 use serde_json::Value;
 
 use super::Address;
@@ -174,6 +175,16 @@ pub(super) fn target(value: &Value) -> Option<Target> {
         return None;
     }
     Some(Address::parse(text).map_or_else(|| Target::Elsewhere(url_hashes(text)), Target::Here))
+}
+
+/// The hashes that a uri is found by; a canonical also without its version.
+pub(super) fn uri_hashes(element: Element<'_>, each: &mut dyn FnMut(i64)) {
+    let uri = element.value.as_str();
+    if element.fhir_type == Some("canonical") {
+        uri.into_iter().flat_map(url_hashes).for_each(each);
+    } else {
+        uri.map(hash_code).into_iter().for_each(each);
+    }
 }
 
 fn url_hashes(url: &str) -> Vec<i64> {

@@ -237,7 +237,7 @@ impl Records {
         for filter in &walk.filters {
             let mut reads = self.database.clone();
             let followed = self
-                .links_followed(&mut reads, reach, filter.clone())
+                .links_followed(&mut reads, reach, filter.clone(), &mut Vec::new())
                 .await?;
             filters.push((followed.kind, followed.conditions));
         }
@@ -311,7 +311,7 @@ impl Piece {
                 continue;
             };
             for (chart, entry) in store::texts_of(connection, &[one], &self.own)? {
-                let wanted = self.wants(connection, &entry)?;
+                let wanted = self.wants(connection, chart, &entry)?;
                 found.push((chart, Seen { entry, wanted }));
             }
         }
@@ -338,7 +338,7 @@ impl Piece {
         for some in standing.chunks(TEXTS_AT_ONCE) {
             for (chart, entry) in store::texts_of(connection, some, &self.own)? {
                 bytes = bytes.saturating_add(entry.raw.len());
-                let wanted = self.wants(connection, &entry)?;
+                let wanted = self.wants(connection, chart, &entry)?;
                 found.push((chart, Seen { entry, wanted }));
             }
             read = read.saturating_add(some.len());
@@ -352,6 +352,7 @@ impl Piece {
     fn wants(
         &self,
         connection: &mut HospitalConnection,
+        Rid(chart): Rid,
         entry: &Entry,
     ) -> Result<bool, RecordsError> {
         let new = |since| entry.last_updated >= since;
@@ -368,6 +369,8 @@ impl Piece {
         };
         let subject = Subject {
             address: &entry.address,
+            rid: entry.rid,
+            chart,
             value: &value,
             extracted: &extract(kind, &value),
             at: entry.last_updated.micros(),

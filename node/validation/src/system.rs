@@ -8,7 +8,9 @@
 ///
 /// Several OIDs may stand for one URL; an OID stands in one row only.
 ///
-/// Source: facts on JP Core, section 3.2 (code systems) and 3.1 (identifiers).
+/// Source: NamingSystems of JP Core 1.2.0; facts on JP Core, section 3.2 (code systems) and 3.1
+/// (identifiers). The URLs that NamingSystems of 1.1.2 had for these OIDs are left out: neither its
+/// profiles nor its examples use them.
 pub const SAME: &[(&str, &str)] = &[
     (
         "1.2.392.200119.4.504",
@@ -70,6 +72,11 @@ pub const SAME: &[(&str, &str)] = &[
         "1.2.392.200250.2.2.20.20",
         "http://jami.jp/CodeSystem/MedicationUsage",
     ),
+    // As 1.1.2 has it.
+    (
+        "1.2.392.200250.2.2.20",
+        "http://jami.jp/CodeSystem/MedicationUsage",
+    ),
     (
         "1.2.392.200250.2.2.20.22",
         "http://jami.jp/CodeSystem/MedicationUsageAdditional",
@@ -89,6 +96,22 @@ pub const SAME: &[(&str, &str)] = &[
     (
         "1.2.392.100495.20.2.34",
         "http://jpfhir.jp/fhir/core/CodeSystem/route-codes",
+    ),
+    (
+        "2.16.840.1.113883.3.1937.777.10.5.162",
+        "http://jpfhir.jp/fhir/core/CodeSystem/route-codes",
+    ),
+    (
+        "1.2.392.200270.4.1000.1",
+        "http://jpfhir.jp/fhir/core/CodeSystem/JP_EndoscopyTerminologyCodesJED_CS",
+    ),
+    (
+        "1.2.392.100495.10.3.100.5.11.5.2",
+        "http://jpfhir.jp/fhir/core/CodeSystem/JP_Microbiology_AntiMicrobialDrug_CS",
+    ),
+    (
+        "1.2.392.100495.10.3.100.5.27.6.1",
+        "http://jpfhir.jp/fhir/core/CodeSystem/JP_Microbiology_InfectiousAgent_CS",
     ),
     (
         "1.2.392.100495.20.2.101",
@@ -127,8 +150,18 @@ pub const SAME: &[(&str, &str)] = &[
         "http://jpfhir.jp/fhir/core/mhlw/IdSystem/InsurerNumber",
     ),
     (
+        "1.2.392.100495.20.3.31",
+        "http://jpfhir.jp/fhir/core/mhlw/IdSystem/medicalRegistrationNumber",
+    ),
+    // JP Core names these two by their extensions. The branch number has a URL and no OID: were it
+    // one system with the number, a family's number would pass for a person's.
+    (
+        "1.2.392.100495.20.3.62",
+        "http://jpfhir.jp/fhir/core/Extension/StructureDefinition/JP_Coverage_InsuredPersonSymbol",
+    ),
+    (
         "1.2.392.100495.20.3.63",
-        "http://jpfhir.jp/fhir/core/mhlw/IdSystem/InsuredPersonSubnumber",
+        "http://jpfhir.jp/fhir/core/Extension/StructureDefinition/JP_Coverage_InsuredPersonNumber",
     ),
     (
         "1.2.392.100495.20.3.81",
@@ -168,6 +201,14 @@ mod tests {
         assert!(same(url, "urn:oid:1.2.392.200119.4.504"));
         assert!(!same("urn:oid:1.2.392.200119.4.804", url));
         assert_eq!(canonical("urn:oid:1.2.3"), "urn:oid:1.2.3");
+    }
+
+    #[test]
+    fn an_insured_persons_number_is_no_branch_number() {
+        let number = "urn:oid:1.2.392.100495.20.3.63";
+        let branch = "http://jpfhir.jp/fhir/core/mhlw/IdSystem/InsuredPersonSubnumber";
+        assert!(!same(number, branch));
+        assert!(!same(number, "urn:oid:1.2.392.100495.20.3.62"));
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(in crate::records) enum Test {
     Date(Vec<DateTest>),
     /// A folded text that begins with one of these.
     Beginning(Vec<String>),
-    /// A folded text that has one of these in it.
+    /// A folded text that has one of these in it, or that the index keeps the beginning of alone.
     Containing(Vec<String>),
     /// Any of these comparisons.
     Measure(Vec<MeasureTest>),
@@ -118,6 +118,9 @@ pub(in crate::records) struct Chain {
 /// `_has:Observation:patient:code=…`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::records) struct Has {
+    /// The type that is searched.
+    pub(in crate::records) of: ResourceType,
+    /// The type that refers to it.
     pub(in crate::records) kind: ResourceType,
     /// The parameter of `kind` that refers to what is searched.
     pub(in crate::records) by: &'static Parameter,
@@ -138,6 +141,10 @@ pub(in crate::records) enum Look {
     Missing(bool),
     /// `:exact`: one of these texts, as they are.
     Exactly(Vec<String>),
+    /// A text that begins with one of these, folded, which are longer than the index keeps.
+    Beginning(Vec<String>),
+    /// `:contains`: a text that has one of these in it, folded.
+    Containing(Vec<String>),
     /// `:text`: a display or text that begins with one of these, folded.
     Display(Vec<String>),
     /// `:of-type`: an identifier of this type and value.
@@ -191,6 +198,39 @@ impl Condition {
             Self::Chain(chain) => chain.to.iter().any(|(_, inner)| inner.needs_a_look()),
             Self::Has(has) => has.inner.needs_a_look(),
             _ => false,
+        }
+    }
+
+    /// The types whose resources its links lead through.
+    pub(in crate::records) fn linked_types(&self) -> Vec<ResourceType> {
+        match self {
+            Self::Chain(chain) => {
+                let each = chain.to.iter();
+                each.flat_map(|(kind, inner)| [vec![*kind], inner.linked_types()].concat())
+                    .collect()
+            }
+            Self::Has(has) => [vec![has.kind], has.inner.linked_types()].concat(),
+            Self::Not(inner) => inner.linked_types(),
+            Self::Any(parts) | Self::All(parts) => {
+                parts.iter().flat_map(Self::linked_types).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// How many resources its links were found to lead to.
+    pub(in crate::records) fn targets(&self) -> usize {
+        match self {
+            Self::Id(ids) | Self::Chart(ids) => ids.len(),
+            Self::ChartRow(rids) | Self::RowNumber(rids) => rids.len(),
+            Self::Row(rows) => match &rows.test {
+                Test::Target(targets) => targets.len(),
+                Test::TargetRow(rids) => rids.len(),
+                _ => 1,
+            },
+            Self::Not(inner) => inner.targets(),
+            Self::Any(parts) | Self::All(parts) => parts.iter().map(Self::targets).sum(),
+            _ => 1,
         }
     }
 

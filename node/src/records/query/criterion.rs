@@ -6,7 +6,10 @@ use super::QueryError;
 use super::condition::{
     Chain, Component, Condition, Has, Look, Rows, Test, TypedIdentifier, Verify,
 };
-use super::values::{Token, alternatives, date_test, measure_test, split, text, token, unescaped};
+use super::values::{
+    Token, alternatives, date_test, measure_test, split, text, token, unescaped, whole_text,
+};
+use crate::records::fold::LONGEST;
 use crate::records::own::OwnParameters;
 use crate::records::system::{hash_code, hash_coded};
 use crate::records::types::{Parameter, Role};
@@ -16,6 +19,8 @@ use crate::records::{Address, LogicalId, ResourceType};
 const MOST_VALUES: usize = 256;
 /// The most references that one chain follows.
 const MOST_LINKS: usize = 3;
+/// Why a text cannot be looked for.
+const NO_TEXT: &str = "no letter or digit in it";
 
 /// Reads one criterion.
 pub(super) fn criterion(
@@ -96,6 +101,7 @@ fn has(
         .filter(|by| by.definition.kind() == ParameterType::Reference)
         .ok_or_else(|| unknown(from, by))?;
     Ok(Condition::Has(Has {
+        of: kind,
         kind: from,
         by,
         inner: Box::new(linked(own, from, inner, value, links.saturating_add(1))?),
@@ -306,16 +312,24 @@ impl Reader {
     }
 
     fn beginnings(&self, values: &[String]) -> Result<Vec<String>, QueryError> {
-        self.each(values, "no letter or digit in it", text)
+        self.each(values, NO_TEXT, text)
     }
 
     fn string(&self, modifier: Option<&str>, values: &[String]) -> Result<Condition, QueryError> {
         let beginning = || self.beginnings(values).map(Test::Beginning);
+        let whole = || self.each(values, NO_TEXT, whole_text);
         match modifier {
-            None => Ok(Rows::of(self.by, beginning()?)),
+            None => {
+                let (rows, whole) = (Rows::of(self.by, beginning()?), whole()?);
+                // What is longer than the index keeps is looked at whole.
+                let longer = whole.iter().any(|text| text.chars().count() > LONGEST);
+                let look = longer.then(|| self.look(Look::Beginning(whole)));
+                Ok(all_of(rows, look))
+            }
             Some("contains") => {
-                let parts = self.beginnings(values)?;
-                Ok(Rows::of(self.by, Test::Containing(parts)))
+                let parts = whole()?;
+                let rows = Rows::of(self.by, Test::Containing(parts.clone()));
+                Ok(all_of(rows, Some(self.look(Look::Containing(parts)))))
             }
             Some("exact") => {
                 let exact = values.iter().map(|value| unescaped(value)).collect();
@@ -397,6 +411,14 @@ fn component_test(kind: ParameterType, bare: bool, value: &str) -> Option<Test> 
         },
         ParameterType::Composite | ParameterType::Special => return None,
     })
+}
+
+/// Rows, and a look at what they lead to if there must be one.
+fn all_of(rows: Condition, look: Option<Condition>) -> Condition {
+    match look {
+        Some(look) => Condition::All(vec![rows, look]),
+        None => rows,
+    }
 }
 
 pub(super) fn one_or_any(mut any: Vec<Condition>) -> Condition {

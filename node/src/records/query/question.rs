@@ -11,7 +11,7 @@ use super::condition::{Chain, Condition, Has};
 use super::criterion::{clinical_date, target_types};
 use super::shape::{Include, SortBy};
 use super::{QueryError, SearchQuery, fingerprint};
-use crate::records::types::{Parameter, Role};
+use crate::records::types::Parameter;
 use crate::records::{LogicalId, ResourceType};
 
 /// The most searches that the links of one question may need.
@@ -110,7 +110,8 @@ fn judge(kind: ResourceType, condition: &mut Condition) -> Result<(), QueryError
             Err(QueryError::NotBetweenMembers("patient"))
         }
         Condition::Row(rows) => {
-            let mut charts = kind.parameters().iter().filter(|by| by.role == Role::Chart);
+            let parameters = kind.parameters().iter();
+            let mut charts = parameters.filter(|by| by.names_the_patient());
             match charts.find(|by| rows.slots.contains(&by.slot)) {
                 Some(by) => never_the_patient(by),
                 None => Ok(()),
@@ -130,7 +131,9 @@ fn judge(kind: ResourceType, condition: &mut Condition) -> Result<(), QueryError
             to.iter_mut()
                 .try_for_each(|(kind, inner)| judge(*kind, inner))
         }
-        Condition::Has(Has { kind, by, inner }) => {
+        Condition::Has(Has {
+            kind, by, inner, ..
+        }) => {
             never_the_patient(by)?;
             leaves(*kind)?;
             judge(*kind, inner)
@@ -162,7 +165,7 @@ fn leaves(kind: ResourceType) -> Result<(), QueryError> {
 
 /// The patient is the one that the token's `sub` means to the responder.
 fn never_the_patient(by: &Parameter) -> Result<(), QueryError> {
-    if by.role == Role::Chart {
+    if by.names_the_patient() {
         Err(QueryError::NotBetweenMembers(by.definition.code()))
     } else {
         Ok(())

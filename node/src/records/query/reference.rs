@@ -5,7 +5,7 @@ use super::condition::{Condition, Look, Rows, Test};
 use super::criterion::{Reader, one_or_any, target_types};
 use super::values::{Token, token, unescaped};
 use crate::records::system::hash_code;
-use crate::records::types::{Parameter, Role};
+use crate::records::types::Parameter;
 use crate::records::{Address, LogicalId, ResourceType};
 
 impl Reader {
@@ -48,7 +48,7 @@ impl Reader {
             let kinds: Vec<ResourceType> = match only {
                 Some(kind) => vec![kind],
                 // In a chart of people, an id alone means a person.
-                None if self.by.role == Role::Chart => {
+                None if self.by.names_the_patient() => {
                     ResourceType::named("Patient").into_iter().collect()
                 }
                 None => target_types(self.by).collect(),
@@ -81,7 +81,7 @@ struct Targets {
 
 impl Targets {
     fn add(&mut self, by: &Parameter, address: Address) {
-        if by.role == Role::Chart && address.kind.name() == "Patient" {
+        if by.is_told_by_the_chart(address.kind) {
             self.charts.push(address.id);
         } else {
             self.rows.push(address);

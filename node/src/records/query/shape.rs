@@ -154,14 +154,16 @@ fn wrong(parameter: &'static str, reason: &'static str) -> QueryError {
     QueryError::Value { parameter, reason }
 }
 
+/// A page never has more than is asked for; it may have fewer.
+///
+/// Source: FHIR R4 search, section "_count".
 fn count(value: &str) -> Result<usize, QueryError> {
-    let number: Option<usize> = value
-        .parse()
-        .ok()
-        .filter(|_| value.bytes().all(|b| b.is_ascii_digit()));
-    number
-        .filter(|number| (0..=MOST_ENTRIES).contains(number))
-        .ok_or_else(|| wrong("_count", "a number from 0 to 1000"))
+    if value.is_empty() || !value.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(wrong("_count", "wanted: a number"));
+    }
+    // Digits that are no `usize` are more than enough.
+    let number: usize = value.parse().unwrap_or(MOST_ENTRIES);
+    Ok(number.min(MOST_ENTRIES))
 }
 
 fn sort(own: &OwnParameters, kind: ResourceType, value: &str) -> Result<Vec<Sort>, QueryError> {

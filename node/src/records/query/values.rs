@@ -117,6 +117,11 @@ pub(super) fn measure_test(value: &str, with_unit: bool) -> Option<MeasureTest> 
 
 /// A text as the index has it; `None` where nothing is left of it.
 pub(super) fn text(value: &str) -> Option<String> {
-    let text = fold::folded(&unescaped(value));
+    whole_text(value).map(|text| fold::folded(&text))
+}
+
+/// A text, folded; `None` where nothing is left of it.
+pub(super) fn whole_text(value: &str) -> Option<String> {
+    let text = fold::folded_whole(&unescaped(value));
     (!text.is_empty()).then_some(text)
 }

@@ -2,6 +2,7 @@
 
 use super::super::LogicalId;
 use super::super::date::UNDATED;
+use super::super::fold::LONGEST;
 use super::super::query::condition::{Comparison, DateTest, MeasureTest, Test, Unit};
 use super::filter::FALSE;
 use super::statement::Statement;
@@ -153,14 +154,13 @@ fn beginning<ST>(statement: &mut Statement<'_, ST>, column: &'static str, beginn
     statement.sql(")");
 }
 
-/// Any of these anywhere. Folded texts have no wildcards in them.
+/// Any of these anywhere, or more than is kept. Folded texts have no wildcards in them.
 fn containing<ST>(statement: &mut Statement<'_, ST>, column: &'static str, parts: &[String]) {
-    for (number, text) in parts.iter().enumerate() {
-        statement.sql(if number == 0 { "(" } else { " OR " });
-        statement
-            .sql(column)
-            .sql(" LIKE ")
-            .text(format!("%{text}%"));
+    statement.sql("(LENGTH(").sql(column).sql(") >= ");
+    statement.int(i64::try_from(LONGEST).unwrap_or(i64::MAX));
+    for text in parts {
+        statement.sql(" OR ").sql(column).sql(" LIKE ");
+        statement.text(format!("%{text}%"));
     }
     statement.sql(")");
 }

@@ -2,7 +2,6 @@
 
 use super::super::ResourceType;
 use super::super::query::condition::{Chain, Condition, DateTest, Has, Rows, Test};
-use super::super::types::Role;
 use super::comparison::{dates, id_list, row_test};
 use super::statement::Statement;
 use super::target::{LED_TO, OF_ROW};
@@ -275,7 +274,7 @@ impl Tests {
     fn chain<ST>(self, statement: &mut Statement<'_, ST>, chain: &Chain) {
         for (number, (kind, inner)) in chain.to.iter().enumerate() {
             statement.sql(if number == 0 { "(" } else { " OR " });
-            let charts = chain.by.role == Role::Chart && kind.name() == "Patient";
+            let charts = chain.by.is_told_by_the_chart(*kind);
             if charts {
                 statement.sql("k.patient IN (SELECT k.rid FROM ");
             } else {
@@ -303,24 +302,34 @@ impl Tests {
 }
 
 fn has_one<ST>(statement: &mut Statement<'_, ST>, has: &Has) {
-    let source = Source {
+    if has.by.is_told_by_the_chart(has.of) {
+        statement.sql("k.rid IN (SELECT k.patient FROM ");
+        of_inner(has, &has.inner).write(statement);
+        statement.sql(")");
+    } else {
+        statement.sql("k.rid IN (SELECT ");
+        referred_rows(statement, has, &has.inner);
+        statement.sql(")");
+    }
+}
+
+/// Writes the rows that what satisfies a condition refers to, behind `SELECT`.
+pub(super) fn referred_rows<ST>(statement: &mut Statement<'_, ST>, has: &Has, inner: &Condition) {
+    statement.sql(LED_TO);
+    statement
+        .sql(" FROM ix_reference h WHERE h.slot = ")
+        .int(has.by.slot)
+        .sql(" AND h.rid IN (SELECT k.rid FROM ");
+    of_inner(has, inner).write(statement);
+    statement.sql(")");
+}
+
+fn of_inner<'a>(has: &Has, inner: &'a Condition) -> Source<'a> {
+    Source {
         kind: has.kind,
         patients: None,
         categories: None,
-        conditions: std::slice::from_ref(&*has.inner),
-    };
-    if has.by.role == Role::Chart {
-        statement.sql("k.rid IN (SELECT k.patient FROM ");
-        source.write(statement);
-        statement.sql(")");
-    } else {
-        statement.sql("k.rid IN (SELECT ").sql(LED_TO);
-        statement
-            .sql(" FROM ix_reference h WHERE h.slot = ")
-            .int(has.by.slot)
-            .sql(" AND h.rid IN (SELECT k.rid FROM ");
-        source.write(statement);
-        statement.sql("))");
+        conditions: std::slice::from_ref(inner),
     }
 }
 

@@ -6,9 +6,8 @@ use diesel::sql_types::BigInt;
 
 use super::super::cursor::Position;
 use super::super::query::condition::{Chain, Condition, Has, Rows, Test};
-use super::super::types::Role;
 use super::super::{Address, LogicalId, ResourceType};
-use super::filter::Source;
+use super::filter::{Source, referred_rows};
 use super::rows::{COLUMNS, ColumnTypes, Stored};
 use super::statement::Statement;
 use super::target::{OF_ROW, target_of};
@@ -42,8 +41,16 @@ impl Plan {
     ) -> Result<Option<Self>, DatabaseError> {
         let mut patients = chart.map(|Rid(rid)| vec![rid]);
         let mut kept = Vec::new();
+        let mut found = Vec::new();
         for condition in conditions {
             match looked_up(connection, condition)? {
+                // Each part limits by itself, and the best of them may drive.
+                Condition::All(parts) => found.extend(parts),
+                condition => found.push(condition),
+            }
+        }
+        for condition in found {
+            match condition {
                 Condition::ChartRow(asked) => {
                     patients = Some(match patients {
                         Some(mut allowed) => {
@@ -82,6 +89,39 @@ impl Plan {
             conditions: &self.conditions,
         }
     }
+}
+
+/// The same conditions, the targets of each link listed where they are few.
+pub(in crate::records) fn links_listed(
+    connection: &mut HospitalConnection,
+    conditions: &[Condition],
+) -> Result<Vec<Condition>, DatabaseError> {
+    let mut listed = Vec::with_capacity(conditions.len());
+    for condition in conditions {
+        listed.push(if condition.follows_links() {
+            looked_up(connection, condition)?
+        } else {
+            condition.clone()
+        });
+    }
+    Ok(listed)
+}
+
+/// Whether anything of these types was written after a commit.
+pub(in crate::records) fn written_since(
+    connection: &mut HospitalConnection,
+    kinds: &[ResourceType],
+    as_of: i64,
+) -> Result<bool, DatabaseError> {
+    let kinds: Vec<i64> = kinds.iter().map(|kind| i64::from(kind.code())).collect();
+    let mut statement = Statement::<(BigInt,)>::new("SELECT r.rid FROM resource r WHERE r.txn > ");
+    // The sign keeps SQLite from walking every resource of the types: few have changed.
+    statement.int(as_of).sql(" AND +r.type IN ").list(&kinds);
+    statement.sql(" LIMIT 1");
+    Ok(statement
+        .get_result::<(i64,)>(connection)
+        .optional()?
+        .is_some())
 }
 
 /// The same condition with row numbers in place of addresses, and with the targets of links that
@@ -139,7 +179,7 @@ fn followed(
         }
         if found.len() > MOST_TARGETS {
             to.push((*kind, inner));
-        } else if chain.by.role == Role::Chart && kind.name() == "Patient" {
+        } else if chain.by.is_told_by_the_chart(*kind) {
             any.push(Condition::ChartRow(found));
         } else {
             any.push(Rows::of(chain.by, Test::TargetRow(found)));
@@ -157,8 +197,13 @@ fn followed(
 /// `_has` as the list of what is referred to, if that is short.
 fn referred_to(connection: &mut HospitalConnection, has: &Has) -> Result<Condition, DatabaseError> {
     let inner = looked_up(connection, &has.inner)?;
-    if has.by.role == Role::Chart {
+    if has.by.is_told_by_the_chart(has.of) {
         let found = matching_rids(connection, has.kind, &inner, "k.patient")?;
+        if found.len() <= MOST_TARGETS {
+            return Ok(Condition::RowNumber(found));
+        }
+    } else {
+        let found = led_to(connection, has, &inner)?;
         if found.len() <= MOST_TARGETS {
             return Ok(Condition::RowNumber(found));
         }
@@ -186,6 +231,24 @@ fn matching_rids(
         conditions: std::slice::from_ref(condition),
     }
     .write(&mut statement);
+    few(statement, connection)
+}
+
+/// The rows that what satisfies a condition refers to; at most one more than a list may have.
+fn led_to(
+    connection: &mut HospitalConnection,
+    has: &Has,
+    inner: &Condition,
+) -> Result<Vec<i64>, DatabaseError> {
+    let mut statement = Statement::<(BigInt,)>::new("SELECT DISTINCT ");
+    referred_rows(&mut statement, has, inner);
+    few(statement, connection)
+}
+
+fn few(
+    mut statement: Statement<'_, (BigInt,)>,
+    connection: &mut HospitalConnection,
+) -> Result<Vec<i64>, DatabaseError> {
     let limit = i64::try_from(MOST_TARGETS)
         .unwrap_or(i64::MAX)
         .saturating_add(1);

@@ -23,7 +23,7 @@ pub(super) const LED_TO: &str =
     "COALESCE((SELECT n.rid FROM resource_target n WHERE n.target = h.target), h.target)";
 
 /// What references to an address hold; `None` where nothing was ever written or referred to.
-pub(super) fn target_of(
+pub(in crate::records) fn target_of(
     connection: &mut HospitalConnection,
     address: &Address,
 ) -> Result<Option<i64>, DatabaseError> {

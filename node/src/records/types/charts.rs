@@ -25,6 +25,9 @@ const IN_NO_CHART: [&str; 7] = [
     "Schedule",
 ];
 
+/// Their subject is a list, which may name several people.
+const OF_SEVERAL: [&str; 2] = ["Account", "Contract"];
+
 /// Search parameters that give the clinical date of a type without a row below.
 const WHEN_ELSE: [&str; 10] = [
     "date",
@@ -82,6 +85,11 @@ pub(super) fn names_the_patient(kind: &str, definition: &SearchParameter) -> boo
     };
     let read = element(kind, definition);
     definition.code() == "patient" || (read.is_some() && read == element(kind, patient))
+}
+
+/// Whether resources of a type may be about several people.
+pub(super) fn may_name_several(kind: &str) -> bool {
+    OF_SEVERAL.contains(&kind)
 }
 
 /// The first element that a parameter reads: `effective` of `Observation.effective`.
