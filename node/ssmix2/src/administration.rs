@@ -24,6 +24,10 @@ pub(crate) fn read(reading: &mut Reading<'_, '_>) -> Result<(), Quarantine> {
         let Some(orc) = first(group, "ORC") else {
             continue;
         };
+        // What stands before the first medicine is about all of them.
+        let ahead = group.iter().position(|segment| segment.name == "RXA");
+        let ahead = ahead.and_then(|at| group.get(..at)).unwrap_or_default();
+        let of_order = reading.annotations(ahead);
         for run in groups(group, "RXA") {
             if let Some(rxa) = first(run, "RXA") {
                 read_any = true;
@@ -36,6 +40,7 @@ pub(crate) fn read(reading: &mut Reading<'_, '_>) -> Result<(), Quarantine> {
                         rxa,
                         group,
                         run,
+                        of_order: &of_order,
                     },
                 );
             }
@@ -56,6 +61,8 @@ struct Given<'s, 't> {
     group: &'s [Segment<'t>],
     /// From this RXA to the next: its RXR.
     run: &'s [Segment<'t>],
+    /// What the order says in words.
+    of_order: &'s [Element],
 }
 
 fn put(reading: &mut Reading<'_, '_>, position: &Position, given: &Given<'_, '_>) {
@@ -76,6 +83,8 @@ fn put(reading: &mut Reading<'_, '_>, position: &Position, given: &Given<'_, '_>
             .or_else(|| note.component(1).text());
         fhir! {"text": text}
     });
+    let notes: Vec<Element> = notes.chain(reading.annotations(run)).collect();
+    let notes = notes.into_iter().chain(given.of_order.iter().cloned());
     let performer = rxa.field(10).repeats().map(|person| {
         let actor = reading.practitioner(person);
         fhir! {"actor": actor}
@@ -143,6 +152,7 @@ fn effective(reading: &mut Reading<'_, '_>, rxa: Segment<'_>) -> Element {
     let end = reading.time(rxa, 4, "RXA-4");
     let entered = reading.time(rxa, 22, "RXA-22");
     let start = reading.some_time("RXA-3", start, [end.clone(), entered]);
+    let end = reading.end(start.as_ref(), end, "RXA-4");
     let start = start.map(|time| time.date_time());
     match (start, end.map(|time| time.date_time())) {
         (Some(start), Some(end)) if start != end => {

@@ -118,6 +118,11 @@ pub enum Oddity {
     Amount,
     /// A segment that the grammar wants is missing.
     SegmentMissing,
+    /// Something ends before it begins. The end is left out.
+    Reversed,
+    /// A text, or a result, stands where no resource of this kind has a place for it. It is left
+    /// out.
+    LeftOut,
 }
 
 /// Why a file was not read. Nothing of it is imported.

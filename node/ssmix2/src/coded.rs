@@ -22,7 +22,7 @@ pub(crate) fn coding(
     place: Place,
     institution: &Institution,
 ) -> Element {
-    let Some(code) = piece.component(from).text() else {
+    let Some(code) = code_of(piece.component(from)) else {
         return Element::Nothing;
     };
     let table = piece.component(from + 2).text().unwrap_or_default();
@@ -35,7 +35,19 @@ pub(crate) fn coding(
 
 /// One coding with a system that is known beforehand.
 pub(crate) fn known(system: &str, code: &str, display: &str) -> Element {
-    fhir! {"system": system, "code": code, "display": display}
+    fhir! {"system": system, "code": as_code(code), "display": display}
+}
+
+/// A piece as a code.
+fn code_of(piece: Piece<'_>) -> Option<String> {
+    let code = piece.text().map(|text| as_code(&text));
+    code.filter(|code| !code.is_empty())
+}
+
+/// FHIR's codes hold single spaces between their words and none around them; a screen's padding, full
+/// width or not, is no part of a code.
+fn as_code(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A concept of one coding that is known beforehand.
@@ -78,7 +90,7 @@ pub(crate) fn quantity(
 
 /// The unit of a quantity, as the members `unit`, `system` and `code`.
 pub(crate) fn unit_of(unit: Piece<'_>, institution: &Institution) -> Element {
-    let code = unit.component(1).text();
+    let code = code_of(unit.component(1));
     let name = unit.component(2).text().or_else(|| code.clone());
     let table = unit.component(3).text().unwrap_or_default();
     let system = code
@@ -98,7 +110,7 @@ pub(crate) fn unit_of(unit: Piece<'_>, institution: &Institution) -> Element {
 /// this hospital's own; an amount without any unit is nothing.
 pub(crate) fn dose(value: Option<String>, unit: Piece<'_>, institution: &Institution) -> Element {
     let value = value.as_deref().and_then(Decimal::parse);
-    let (Some(value), Some(code)) = (value, unit.component(1).text()) else {
+    let (Some(value), Some(code)) = (value, code_of(unit.component(1))) else {
         return Element::Nothing;
     };
     let stated = unit_of(unit, institution);
@@ -186,6 +198,15 @@ mod tests {
         });
         assert_eq!(text, "{\"text\":\"手書き\"}");
         assert!(field("", |piece, at| concept(piece, Place::Plain, at)).is_nothing());
+    }
+
+    #[test]
+    fn padding_is_no_part_of_a_code() {
+        let found = field("　A1  B　^尿　酸^99LAB", |piece, at| {
+            json(&concept(piece, Place::Plain, at))
+        });
+        assert!(found.contains("\"code\":\"A1 B\""), "{found}");
+        assert!(found.contains("\"display\":\"尿　酸\""), "{found}");
     }
 
     #[test]

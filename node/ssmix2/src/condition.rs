@@ -47,8 +47,11 @@ fn put(reading: &mut Reading<'_, '_>, prb: Segment<'_>, group: &[Segment<'_>]) {
     let ended = End::of(reading, prb);
     let outcome = outcome(reading, prb);
     let texts = [prb.text(17), zpr.and_then(|zpr| zpr.text(7))];
-    let notes = texts.map(|text| fhir! {"text": text});
+    let mut notes = texts.map(|text| fhir! {"text": text}).to_vec();
+    notes.extend(reading.annotations(group));
     let standing = standing(prb, &ended, codes.is_suspected);
+    // What never was has no end: FHIR wants one of what is resolved alone.
+    let abatement = ended.at.filter(|_| !is_in_error(prb));
     let body = fhir! {
         "extension": Element::one(outcome),
         "identifier": Element::one(reading.local("problem", prb.text(4))),
@@ -58,7 +61,7 @@ fn put(reading: &mut Reading<'_, '_>, prb: Segment<'_>, group: &[Segment<'_>]) {
         "code": codes.concept(),
         "subject": reading.subject(),
         "onsetDateTime": onset,
-        "abatementDateTime": ended.at,
+        "abatementDateTime": abatement,
         "recordedDate": recorded.map(|time| time.date_time()),
         "recorder": orc.map(|orc| reading.practitioner(orc.field(12))),
         "note": Element::list(notes),
@@ -200,10 +203,14 @@ impl End {
     }
 }
 
+fn is_in_error(prb: Segment<'_>) -> bool {
+    prb.text(1).as_deref() == Some("DE")
+}
+
 /// FHIR forbids the clinical status for what was entered in error, and wants `resolved` of what
 /// has an end.
 fn standing(prb: Segment<'_>, end: &End, is_suspected: bool) -> Element {
-    if prb.text(1).as_deref() == Some("DE") {
+    if is_in_error(prb) {
         let error = coded::of_known(VERIFICATION, "entered-in-error", "");
         return fhir! {"verificationStatus": error};
     }

@@ -76,8 +76,10 @@ pub(crate) fn put(reading: &mut Reading<'_, '_>, in1: Segment<'_>) {
             |value| fhir! {"url": url, "valueString": value},
         )
     };
-    let start = reading.time(in1, 12, "IN1-12").map(|day| day.date());
-    let end = reading.time(in1, 13, "IN1-13").map(|day| day.date());
+    let start = reading.time(in1, 12, "IN1-12");
+    let end = reading.time(in1, 13, "IN1-13");
+    let end = reading.end(start.as_ref(), end, "IN1-13");
+    let (start, end) = (start.map(|day| day.date()), end.map(|day| day.date()));
     let body = fhir! {
         "extension": Element::list([
             extension("InsuredPersonSymbol", &insured.symbol),

@@ -75,9 +75,13 @@ fn bounds(
     let Some(tq1) = tq1 else {
         return (None, None);
     };
-    let start = reading.time(tq1, 7, "TQ1-7").map(|time| time.date_time());
-    let end = reading.time(tq1, 8, "TQ1-8").map(|time| time.date_time());
-    (start, end)
+    let start = reading.time(tq1, 7, "TQ1-7");
+    let end = reading.time(tq1, 8, "TQ1-8");
+    let end = reading.end(start.as_ref(), end, "TQ1-8");
+    (
+        start.map(|time| time.date_time()),
+        end.map(|time| time.date_time()),
+    )
 }
 
 /// What TQ1 says of when: a usage code of 16 digits, supplements of 8, and words.

@@ -28,6 +28,9 @@ pub(crate) fn read(reading: &mut Reading<'_, '_>) -> Result<(), Quarantine> {
         _ => replace_admission(reading, start.as_ref()),
     }
     check_care_date(reading, start.as_ref(), end.as_ref());
+    // A discharge that is taken back ends nothing.
+    let end = end.filter(|_| !(reading.cancels && kind == Kind::Adt52));
+    let end = reading.end(start.as_ref(), end, "PV1-45");
     let departments = reading.departments(None);
     let class = class(pv1, kind);
     let period = fhir! {

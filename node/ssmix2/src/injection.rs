@@ -52,6 +52,7 @@ fn put(
     let device = rxr.map_or(Element::Nothing, |rxr| dosage::device(reading, rxr));
     let tq1 = first(group, "TQ1");
     let said = dosage::injection(reading, Said { rxe, tq1, rxr });
+    let notes = reading.annotations(group);
     let kinds = [
         reading.concept(orc.field(29)),
         reading.concept(rxe.field(2)),
@@ -69,6 +70,7 @@ fn put(
         "requester": reading.practitioner(orc.field(12)),
         "recorder": reading.practitioner(orc.field(10)),
         "groupIdentifier": reading.local("order", orc.text(2)),
+        "note": Element::list(notes),
         "dosageInstruction": Element::one(said),
         "dispenseRequest": fhir! {
             "quantity": dose(rxe.text(10), rxe.field(11), reading.institution),

@@ -83,6 +83,42 @@ impl Moment {
         self.time.is_some().then(|| self.date_time())
     }
 
+    /// Whether it is certainly later than another: a day is not later than a time of that day.
+    pub(crate) fn is_after(&self, other: &Self) -> bool {
+        if let (Some(own), Some(others)) = (self.seconds(), other.seconds()) {
+            return own > others;
+        }
+        let known = self.digits.len().min(other.digits.len()).min(8);
+        self.digits.get(..known) > other.digits.get(..known)
+    }
+
+    /// Seconds, counted from some day, and the fraction behind them; none without a time of day.
+    fn seconds(&self) -> Option<(i64, &str)> {
+        let time = self.time.as_deref()?;
+        let number = |text: &str, from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+        let (year, month) = (number(&self.date, 0, 4)?, number(&self.date, 5, 7)?);
+        let before = year - 1;
+        let months = (1..u8::try_from(month).ok()?)
+            .map(|month| i64::from(days_of(u16::try_from(year).unwrap_or(0), month)));
+        let day = before * 365 + before / 4 - before / 100
+            + before / 400
+            + months.sum::<i64>()
+            + number(&self.date, 8, 10)?;
+        let zone = time.len().checked_sub(6)?;
+        let offset = time.get(zone..)?;
+        let minutes = number(offset, 1, 3)? * 60 + number(offset, 4, 6)?;
+        let east = if offset.starts_with('-') {
+            -minutes
+        } else {
+            minutes
+        };
+        let clock = (number(time, 0, 2)? * 60 + number(time, 3, 5)? - east) * 60;
+        Some((
+            day * 86_400 + clock + number(time, 6, 8)?,
+            time.get(8..zone)?,
+        ))
+    }
+
     /// The first eight digits, if it names a day.
     pub(crate) fn day(&self) -> Option<&str> {
         self.digits.get(..8)
@@ -164,6 +200,25 @@ mod tests {
         ] {
             assert_eq!(spelled(sent), None, "{sent}");
         }
+    }
+
+    #[test]
+    fn what_is_later_is_certainly_later() {
+        let after = |one: &str, other: &str| {
+            let of = |text| Moment::parse(text).unwrap();
+            of(one).is_after(&of(other))
+        };
+        assert!(after("20260402", "20260401"));
+        assert!(after("20260401103000", "20260401102959"));
+        assert!(after("20260401103000.5", "20260401103000"));
+        assert!(after("20270101000000", "20261231235959"));
+        assert!(after("20240301000000", "20240229235900"));
+        // The same instant, seen from London and from Japan; and a day and one of its hours.
+        assert!(!after("20260401103000+0900", "20260401013000+0000"));
+        assert!(after("20260401013100+0000", "20260401103000+0900"));
+        assert!(!after("20260401", "20260401103000"));
+        assert!(!after("2026040123", "20260401"));
+        assert!(!after("202604", "20260401"));
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(crate) fn read(reading: &mut Reading<'_, '_>, pid: Segment<'_>) -> Result<()
         allergy::put_al1(reading, al1);
     }
     for obx in all(message.segments(), "OBX") {
+        reading.took_results(1);
         observation::put_basic(reading, obx);
     }
     Ok(())

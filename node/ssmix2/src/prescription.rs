@@ -48,6 +48,7 @@ fn put(
     let authored = order::authored_on(reading, Some(orc)).map(|time| time.date_time());
     let medicine = medicine(reading, rxe);
     let dosages = dosages(reading, group, rxe);
+    let notes = reading.annotations(group);
     let body = fhir! {
         "identifier": Element::list(identifiers),
         "status": order::request_status(Some(orc), "cancelled"),
@@ -60,6 +61,7 @@ fn put(
         "requester": reading.practitioner(orc.field(12)),
         "recorder": reading.practitioner(orc.field(10)),
         "groupIdentifier": reading.local("order", orc.text(2)),
+        "note": Element::list(notes),
         "dosageInstruction": dosages,
         "dispenseRequest": dispense(reading, group, rxe),
     };

@@ -25,10 +25,10 @@ pub enum Step {
     /// Nothing to do.
     Leave,
     /// `1` became `2`: the file no longer speaks for its unit. Its successor, a new file of flag
-    /// `1`, replaces the unit when it is read. Where no file of flag `1` with the same key is left
-    /// at the end of the scan, withdraw the unit.
+    /// `1` with the same patient, day, kind and order, replaces the unit when it is read. Until
+    /// then what the file put in stays: the successor may be one that cannot be read.
     Retire,
-    /// `1` became `0`: take back what its unit put in. Other files of flag `1` with the same key
+    /// `1` or `2` became `0`: take back what its unit put in. Other files of flag `1` with the same key
     /// (the admission of a discharge that was deleted) are to be read again.
     Withdraw,
 }
@@ -43,7 +43,7 @@ impl State {
             (Some(Flag::Current), Flag::Current) if before == Some(self) => Step::Leave,
             (_, Flag::Current) => Step::Read,
             (Some(Flag::Current), Flag::History) => Step::Retire,
-            (Some(Flag::Current), Flag::Deleted) => Step::Withdraw,
+            (Some(Flag::Current | Flag::History), Flag::Deleted) => Step::Withdraw,
             (_, Flag::History | Flag::Deleted) => Step::Leave,
         }
     }
@@ -69,7 +69,8 @@ mod tests {
         assert_eq!(current.step_from(None), Step::Read);
         assert_eq!(current.step_from(Some(current)), Step::Leave);
         assert_eq!(history.step_from(Some(current)), Step::Retire);
-        assert_eq!(deleted.step_from(Some(history)), Step::Leave);
+        assert_eq!(deleted.step_from(Some(history)), Step::Withdraw);
+        assert_eq!(history.step_from(Some(history)), Step::Leave);
         assert_eq!(deleted.step_from(Some(current)), Step::Withdraw);
         assert_eq!(current.step_from(Some(history)), Step::Read);
         assert_eq!(history.step_from(None), Step::Leave);

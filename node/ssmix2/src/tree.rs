@@ -13,6 +13,8 @@ use crate::kind::Kind;
 use crate::name::{FileName, FileNameError};
 use crate::state::State;
 
+/// The whole of a walk, as [`Tree::millionths`] counts.
+const MILLION: u64 = 1_000_000;
 /// How many folders stand above a file.
 const FOLDERS: usize = 5;
 
@@ -95,8 +97,16 @@ impl StoredFile {
 /// A walk in progress: a listing for each folder between the root and where it stands, no more.
 #[derive(Debug)]
 pub struct Tree {
-    levels: Vec<std::vec::IntoIter<PathBuf>>,
+    levels: Vec<Level>,
     failed: Option<Found>,
+}
+
+/// A folder that the walk stands in.
+#[derive(Debug)]
+struct Level {
+    entries: std::vec::IntoIter<PathBuf>,
+    /// How many there were.
+    all: usize,
 }
 
 impl Tree {
@@ -113,11 +123,35 @@ impl Tree {
         tree
     }
 
+    /// About how much of the tree lies behind the walk, in millionths: it is not known how much is
+    /// in the folders ahead, so each counts the same.
+    #[must_use]
+    pub fn millionths(&self) -> u64 {
+        let mut share = MILLION;
+        let mut behind = 0;
+        let below = self.levels.iter().skip(1).map(Some).chain([None]);
+        for (level, below) in self.levels.iter().zip(below) {
+            let all = u64::try_from(level.all).unwrap_or(u64::MAX).max(1);
+            let ahead = u64::try_from(level.entries.len()).unwrap_or(u64::MAX);
+            // The folder that the walk is in is not yet behind it.
+            let inside = ahead.saturating_add(u64::from(below.is_some()));
+            behind += share.saturating_mul(all.saturating_sub(inside)) / all;
+            share /= all;
+        }
+        if self.levels.is_empty() {
+            MILLION
+        } else {
+            behind
+        }
+    }
+
     /// Goes into a folder; says so if it cannot.
     fn enter(&mut self, folder: PathBuf) -> Option<Found> {
         match listing(&folder) {
             Ok(entries) => {
-                self.levels.push(entries.into_iter());
+                let all = entries.len();
+                let entries = entries.into_iter();
+                self.levels.push(Level { entries, all });
                 None
             }
             Err(error) => Some(Found::Unreadable {
@@ -176,7 +210,7 @@ impl Iterator for Tree {
             return Some(failed);
         }
         loop {
-            match self.levels.last_mut()?.next() {
+            match self.levels.last_mut()?.entries.next() {
                 Some(path) => {
                     if let Some(found) = self.meet(path) {
                         return Some(found);
@@ -268,6 +302,28 @@ mod tests {
                 "stray Depth",
             ]
         );
+    }
+
+    #[test]
+    fn a_walk_tells_about_how_much_lies_behind_it() {
+        let root = tempfile::tempdir().unwrap();
+        for (first, patient) in [("007", "0079013"), ("008", "0089013")] {
+            for second in 0..2 {
+                let stem = format!("{patient}_20211220_OML-11_00000001100035{second}");
+                let name = format!("{stem}_20211220103059000_01_1");
+                plant(
+                    root.path(),
+                    &format!("{first}/901/{patient}/20211220/OML-11/{name}"),
+                );
+            }
+        }
+        let mut walk = Tree::scan(root.path());
+        let mut told = vec![walk.millionths()];
+        while walk.next().is_some() {
+            told.push(walk.millionths());
+        }
+        told.push(walk.millionths());
+        assert_eq!(told, [0, 250_000, 500_000, 750_000, 1_000_000, 1_000_000]);
     }
 
     #[cfg(unix)]

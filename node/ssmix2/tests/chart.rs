@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{ADMISSION, File, PATIENT_ID, basic, has_code, of_type, only, problems};
+use common::{ADMISSION, File, PATIENT_ID, allergies, basic, has_code, of_type, only, problems};
 use serde_json::json;
 use ssmix2::{Kind, Oddity};
 
@@ -92,6 +92,9 @@ fn basic_data_taken_back_leave_nothing() {
 
 #[test]
 fn only_basic_data_set_demographics() {
+    let kinds: Vec<Kind> = common::samples().iter().map(|file| file.kind).collect();
+    let read = Kind::ALL.iter().filter(|kind| kind.is_read());
+    assert!(read.clone().count() == 13 && read.clone().all(|kind| kinds.contains(kind)));
     for file in common::samples()
         .into_iter()
         .filter(|file| file.kind != Kind::Adt00)
@@ -105,16 +108,7 @@ fn only_basic_data_set_demographics() {
 
 #[test]
 fn allergies_say_what_is_known_of_them() {
-    let lines = [
-        "IAM|1|DA^薬物アレルギー^HL70127|1^ペニシリン^99XYZ|SV|呼吸困難|A||||AL|20200401||20260401||||C|0012^白樺^一郎",
-        "IAM|2|FA|J9FC12000000^貝類^J-FAGY|||D|A-2",
-        "IAM|3|MA^種々のアレルギー^HL70127|^ラテックス|||A||||||子どものころ|||||S",
-    ];
-    let file = File {
-        order: "999999999999999",
-        ..File::of(Kind::Adt61, "ADT^A60", &lines)
-    };
-    let chapter = file.chapter();
+    let chapter = allergies().chapter();
     assert!(chapter.key.as_str().ends_with("/00079013/ADT-61"));
     let [first, second, third] = &of_type(&chapter, "AllergyIntolerance")[..] else {
         unreachable!("three allergies");
@@ -230,7 +224,13 @@ fn one_admission_is_one_encounter_to_its_end() {
         ..ended
     }
     .chapter();
-    assert_eq!(only(&back, "Encounter")["status"], "in-progress");
+    let back = only(&back, "Encounter");
+    assert_eq!(back["status"], "in-progress");
+    assert_eq!(
+        back["period"],
+        json!({"start": "2026-04-01T14:00:00+09:00"})
+    );
+    assert_eq!(back["location"][0]["status"], "active");
     let never = File::of(Kind::Adt22, "ADT^A11", &[ADMISSION]).chapter();
     assert_eq!(only(&never, "Encounter")["status"], "cancelled");
 }
@@ -270,4 +270,67 @@ fn two_visits_of_one_day_are_two() {
         (&json!("arrived"), &json!("AMB"))
     );
     assert!(has_code(&encounter["meta"]["tag"], DEPARTMENT, "02"));
+}
+
+#[test]
+fn what_ends_before_it_begins_has_no_end() {
+    let noted = |chapter: &ssmix2::Chapter, field: &str| {
+        let reversed = |note: &&ssmix2::Note| note.oddity == Oddity::Reversed;
+        let mut notes = chapter.notes.iter().filter(reversed);
+        notes.any(|note| note.field == field)
+    };
+    let mut insured = basic();
+    for line in &mut insured.lines {
+        *line = line.replace("20270331", "20250331");
+    }
+    let chapter = insured.chapter();
+    assert_eq!(
+        only(&chapter, "Coverage")["period"],
+        json!({"start": "2026-04-01"})
+    );
+    assert!(noted(&chapter, "IN1-13"));
+
+    let ended = format!("{ADMISSION}|20260401133000");
+    let chapter = File::of(Kind::Adt52, "ADT^A03", &[&ended]).chapter();
+    assert!(noted(&chapter, "PV1-45"));
+    assert!(only(&chapter, "Encounter")["period"]["end"].is_null());
+
+    let mut infused = common::infusion();
+    for line in &mut infused.lines {
+        *line = line.replace("20260401193000", "20260401133000");
+    }
+    let chapter = infused.chapter();
+    assert!(noted(&chapter, "RXA-4"));
+    let given = of_type(&chapter, "MedicationAdministration");
+    assert_eq!(given[0]["effectiveDateTime"], "2026-04-01T14:30:00+09:00");
+
+    let mut ordered = common::injection();
+    for line in &mut ordered.lines {
+        *line = line.replace("202604011930", "202603311930");
+    }
+    assert!(noted(&ordered.chapter(), "TQ1-8"));
+
+    let mut examined = common::results();
+    for line in &mut examined.lines {
+        *line = line.replace(
+            "20260401083000|20260401083000|",
+            "20260401083000|20260401082900|",
+        );
+    }
+    assert!(noted(&examined.chapter(), "OBR-8"));
+}
+
+#[test]
+fn an_entry_in_error_has_no_end_and_a_note_is_kept() {
+    let lines = [
+        "PRB|DE|20260401|9^x^99XYZ|P3|||||20260401",
+        "PRB|AD|20260401|8^頭痛^99XYZ|P4|||20260401",
+        "NTE|1||経過観察",
+    ];
+    let conditions = of_type(
+        &File::of(Kind::Ppr01, "PPR^ZD1", &lines).chapter(),
+        "Condition",
+    );
+    assert!(conditions[0]["abatementDateTime"].is_null());
+    assert_eq!(conditions[1]["note"], json!([{"text": "経過観察"}]));
 }

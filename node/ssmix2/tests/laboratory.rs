@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{File, has_code, of_type, only, results};
+use common::{File, examination, has_code, of_type, only, results};
 use serde_json::json;
 use ssmix2::{Kind, Oddity};
 
@@ -130,20 +130,7 @@ fn an_update_has_the_same_ids() {
 
 #[test]
 fn an_order_lists_what_is_to_be_examined() {
-    let file = File::of(
-        Kind::Oml01,
-        "OML^O33",
-        &[
-            "PV1|0001|O|01^^^^^C",
-            "SPM|1|S-1||023^血清^JC10",
-            "ORC|NW|000000011000354|||||||20260401103000|||0012^白樺^一郎|||||01^内科^HL70069",
-            "OBR|1|000000011000354||3^生化学的検査^JC10|||20260402083000",
-            "OBX|1||3C015000002327101^クレアチニン^JC10",
-            "OBX|2||3D046000001906202^HbA1c(NGSP)^JC10",
-            "ORC|CA|000000011000355||||||||||||||||01^内科^HL70069",
-        ],
-    );
-    let chapter = file.chapter();
+    let chapter = examination().chapter();
     let [order, cancelled] = &of_type(&chapter, "ServiceRequest")[..] else {
         unreachable!("two orders");
     };
@@ -157,4 +144,61 @@ fn an_order_lists_what_is_to_be_examined() {
     let specimen = only(&chapter, "Specimen");
     let reference = format!("Specimen/{}", specimen["id"].as_str().unwrap());
     assert_eq!(order["specimen"][0]["reference"], reference.as_str());
+}
+
+#[test]
+fn what_is_said_beside_the_results_is_kept_or_noted() {
+    let mut file = results();
+    let at = |file: &File, start: &str| {
+        let found = file.lines.iter().position(|line| line.starts_with(start));
+        found.unwrap() + 1
+    };
+    let order = at(&file, "ORC|SC");
+    file.lines
+        .insert(order, "NTE|1||検体溶血のため~再検要".to_owned());
+    let left_out = |chapter: &ssmix2::Chapter, field: &str| {
+        let mut notes = chapter.notes.iter();
+        notes.any(|note| note.oddity == Oddity::LeftOut && note.field == field)
+    };
+    let chapter = file.chapter();
+    let reports = of_type(&chapter, "DiagnosticReport");
+    assert_eq!(reports[0]["conclusion"], "検体溶血のため\n再検要");
+    assert!(reports[1]["conclusion"].is_null());
+    assert!(!left_out(&chapter, "NTE") && !left_out(&chapter, "OBX"));
+
+    let specimen = at(&file, "SPM|1");
+    file.lines
+        .insert(specimen, "OBX|1|ST|1^外観^99LAB||乳び||||||F".to_owned());
+    file.lines.insert(1, "NTE|1||至急".to_owned());
+    let chapter = file.chapter();
+    assert!(left_out(&chapter, "OBX") && left_out(&chapter, "NTE"));
+
+    let mut ordered = examination();
+    let test = at(&ordered, "OBR|1");
+    ordered.lines.insert(test, "NTE|1||空腹時".to_owned());
+    let chapter = ordered.chapter();
+    let requests = of_type(&chapter, "ServiceRequest");
+    assert_eq!(requests[0]["note"], json!([{"text": "空腹時"}]));
+    assert!(!left_out(&chapter, "NTE"));
+}
+
+#[test]
+fn an_examination_without_results_is_only_registered() {
+    let lines = ["SPM|1|S-1||023^血清^JC10", "OBR|1|7||3^生化学的検査^JC10"];
+    let chapter = File::of(Kind::Oml11, "OUL^R22", &lines).chapter();
+    assert_eq!(only(&chapter, "DiagnosticReport")["status"], "registered");
+}
+
+#[test]
+fn a_code_that_was_padded_is_a_code() {
+    let lines = [
+        "SPM|1|S-1||023^血清^JC10|||||||||||||20260401083000",
+        "OBR|1|7||3^生化学的検査^JC10",
+        "OBX|1|NM|　A1  B^空^99LAB||5|mg/dL　^mg/dL^99U|||||F",
+    ];
+    let observation = only(
+        &File::of(Kind::Oml11, "OUL^R22", &lines).chapter(),
+        "Observation",
+    );
+    assert_eq!(observation["code"]["coding"][0]["code"], "A1 B");
 }

@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{ADMISSION, File, given, has_code, of_type, only, prescription};
+use common::{File, given, has_code, infusion, injection, of_type, only, prescription};
 use serde_json::{Value, json};
 use ssmix2::{Kind, Oddity};
 
@@ -119,23 +119,6 @@ fn a_prescription_without_numbers_and_times_is_still_valid() {
     assert!(noted(Oddity::RpNumber) && noted(Oddity::TimeSubstituted));
 }
 
-fn injection() -> File {
-    File::of(
-        Kind::Omp02,
-        "RDE^O11",
-        &[
-            ADMISSION,
-            "ORC|NW|000000011000354||000000011000354_01_001|||||20260401103000|||0012^白樺^一郎\
-             |||||01^内科^HL70069||||||||||||I^入院患者オーダ^HL70482",
-            "RXE||00^一般^JHSI0002|510||ML^mL^MR9P|INJ^注射剤^MR9P|||||||||||||||||102|ml/hr^ml/hr^ISO+",
-            "TQ1|1||||||202604011430|202604011930",
-            "RXR|IV^静脈内^HL70162||IVP^点滴ポンプ^HL70164",
-            "RXC|B|107750603^雪見輸液５００ｍＬ^HOT9|1|HON^本^MR9P",
-            "RXC|A|9^白樺注^99XYZ|2|AMP^アンプル^MR9P",
-        ],
-    )
-}
-
 #[test]
 fn an_injection_is_one_request_of_a_mixture() {
     let request = only(&injection().chapter(), "MedicationRequest");
@@ -197,22 +180,7 @@ fn what_was_given_names_its_order_and_its_department() {
 
 #[test]
 fn an_injection_given_keeps_mixture_and_rate() {
-    let file = File::of(
-        Kind::Omp12,
-        "RAS^O17",
-        &[
-            ADMISSION,
-            "ORC|SC|000000011000354||000000011000354_01_001",
-            "RXE||00^一般^JHSI0002|510||ML^mL^MR9P",
-            "RXR|IV^静脈内^HL70162",
-            "RXC|B|107750603^雪見輸液５００ｍＬ^HOT9|1|HON^本^MR9P",
-            "RXC|A|9^白樺注^99XYZ|2|AMP^アンプル^MR9P",
-            "RXA|0|1|20260401143000|20260401193000|00^一般^JHSI0002|510|ML^mL^MR9P|||||102ml/hr||||||||PA",
-            "RXR|IV^静脈内^HL70162||IVP^点滴ポンプ^HL70164",
-            "RXA|0|2|20260401150000||9^白樺注^99XYZ|1|AMP^アンプル^MR9P|||||||||||||RE",
-        ],
-    );
-    let chapter = file.chapter();
+    let chapter = infusion().chapter();
     let [mixture, refused] = &of_type(&chapter, "MedicationAdministration")[..] else {
         unreachable!("two administrations");
     };
@@ -233,5 +201,40 @@ fn an_injection_given_keeps_mixture_and_rate() {
     assert_eq!(
         refused["contained"][0]["ingredient"][0]["itemCodeableConcept"]["text"],
         "白樺注"
+    );
+}
+
+#[test]
+fn what_is_said_of_a_medicine_is_kept_with_it() {
+    let note = |file: &mut File, behind: &str, text: &str| {
+        let at = file.lines.iter().position(|line| line.starts_with(behind));
+        file.lines.insert(at.unwrap() + 1, format!("NTE|1||{text}"));
+    };
+    let mut prescribed = prescription();
+    note(&mut prescribed, "RXE", "粉砕不可");
+    let requests = of_type(&prescribed.chapter(), "MedicationRequest");
+    assert_eq!(requests[0]["note"], json!([{"text": "粉砕不可"}]));
+    assert!(requests[1]["note"].is_null());
+
+    let mut ordered = injection();
+    note(&mut ordered, "RXC", "遮光");
+    let request = only(&ordered.chapter(), "MedicationRequest");
+    assert_eq!(request["note"], json!([{"text": "遮光"}]));
+
+    let mut infused = infusion();
+    note(&mut infused, "ORC", "緩徐に");
+    note(&mut infused, "RXA|0|2", "拒否");
+    let chapter = infused.chapter();
+    let given = of_type(&chapter, "MedicationAdministration");
+    assert_eq!(given[0]["note"], json!([{"text": "緩徐に"}]));
+    assert_eq!(
+        given[1]["note"],
+        json!([{"text": "拒否"}, {"text": "緩徐に"}])
+    );
+    assert!(
+        chapter
+            .notes
+            .iter()
+            .all(|note| note.oddity != Oddity::LeftOut)
     );
 }

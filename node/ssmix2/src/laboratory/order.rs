@@ -51,6 +51,8 @@ fn put(
     let details: Vec<Element> = all(test, "OBX")
         .map(|obx| reading.concept(obx.field(3)))
         .collect();
+    reading.took_results(details.len());
+    let notes = reading.annotations(test);
     let code = obr.map_or(Element::Nothing, |obr| reading.concept(obr.field(4)));
     // FHIR has no details of an order without a code.
     let code = code.or(|| coded::of_text(Some("検体検査".to_owned())));
@@ -71,6 +73,7 @@ fn put(
         "occurrenceDateTime": wanted,
         "authoredOn": authored,
         "requester": orc.map(|orc| reading.practitioner(orc.field(12))),
+        "note": Element::list(notes),
         "specimen": specimen.map(|id| Element::one(reference("Specimen", id))),
     };
     let departments = reading.departments(orc);

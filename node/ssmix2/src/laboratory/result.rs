@@ -8,7 +8,7 @@ use crate::chapter::{Oddity, Quarantine, Reason};
 use crate::coded;
 use crate::element::{Element, fhir};
 use crate::encounter::replace_one;
-use crate::hl7::{Segment, all, first, groups};
+use crate::hl7::{Segment, first, groups};
 use crate::moment::Moment;
 use crate::observation::{category, code, outcome, status};
 use crate::order::by_number;
@@ -117,7 +117,14 @@ fn put_report(
         };
         put_result(reading, taken, (obr, orc), row, links);
     }
+    // What stands before the first result is about all of them.
+    let ahead = group.iter().position(|segment| segment.name == "OBX");
+    let ahead = group
+        .get(..ahead.unwrap_or(group.len()))
+        .unwrap_or_default();
+    let conclusion = reading.texts(ahead).join("\n");
     let body = report(reading, taken, (obr, orc), &found);
+    let body = body.and(fhir! {"conclusion": conclusion});
     let departments = reading.departments(orc);
     let id = reading.id("D");
     reading.put(
@@ -139,6 +146,8 @@ fn rows_of<'t>(
         let Some(obx) = first(run, "OBX") else {
             continue;
         };
+        reading.took_results(1);
+        let notes = reading.texts(run);
         let Some((codings, text)) = code(reading, obx) else {
             continue;
         };
@@ -147,10 +156,9 @@ fn rows_of<'t>(
         if let (Some(item), Some(sub)) = (obx.text(3), sub.clone()) {
             rows.insert((item, sub), id.clone());
         }
-        let notes = all(run, "NTE").filter_map(|nte| nte.field(3).text());
         found.push(Row {
             obx,
-            notes: notes.collect(),
+            notes,
             codings,
             text,
             sub,
@@ -236,6 +244,7 @@ fn report(
     let number = orc.and_then(|orc| orc.text(2)).or_else(|| obr.text(2));
     let start = reading.time(obr, 7, "OBR-7").or_else(|| taken.at.clone());
     let end = reading.time(obr, 8, "OBR-8");
+    let end = reading.end(start.as_ref(), end, "OBR-8");
     let issued = reading
         .time(obr, 22, "OBR-22")
         .and_then(|time| time.instant());
@@ -294,6 +303,8 @@ fn report_status(obr: Segment<'_>, rows: &[Row<'_>]) -> &'static str {
     let unfinished =
         |row: &Row<'_>| matches!(status(row.obx), "preliminary" | "registered" | "unknown");
     match rows.iter().filter(|row| unfinished(row)).count() {
+        // Of what has no result yet nothing is known but that it was asked for.
+        _ if rows.is_empty() => "registered",
         0 => "final",
         all if all == rows.len() => "registered",
         _ => "partial",

@@ -201,10 +201,7 @@ fn condition(resource: &Value, profile: &str) {
     let over = ["inactive", "resolved", "remission"]
         .iter()
         .any(|code| clinical == code);
-    assert!(
-        count(resource, "abatement") == 0 || over || in_error(resource),
-        "con-4"
-    );
+    assert!(count(resource, "abatement") == 0 || over, "con-4");
     let codings = resource["code"]["coding"]
         .as_array()
         .cloned()

@@ -12,7 +12,10 @@
 
 pub(crate) mod conformance;
 
+use std::sync::LazyLock;
+
 use encoding_rs::ISO_2022_JP;
+use fhir_validation::{Definitions, Issue, validate};
 use serde_json::Value;
 use ssmix2::{Chapter, FileName, Institution, Kind, Quarantine, read};
 
@@ -94,8 +97,32 @@ impl File {
         let chapter = self.read().unwrap();
         for resource in resources(&chapter) {
             conformance::check(&resource, &chapter.patient);
+            assert_eq!(faults(resource), [""; 0]);
         }
         chapter
+    }
+}
+
+/// What the validator of the node says against a resource by the newest JP Core, which the claims of
+/// this package mean.
+pub(crate) fn faults(mut resource: Value) -> Vec<String> {
+    static SHIPPED: LazyLock<Definitions> = LazyLock::new(Definitions::shipped);
+    claim_newest(&mut resource);
+    let issues = validate(&SHIPPED, &resource);
+    issues.iter().map(Issue::to_string).collect()
+}
+
+fn claim_newest(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(claim_newest),
+        Value::Object(members) => {
+            let claims = members.get_mut("profile").and_then(Value::as_array_mut);
+            for claim in claims.into_iter().flatten() {
+                *claim = format!("{}|1.2.0", claim.as_str().unwrap()).into();
+            }
+            members.values_mut().for_each(claim_newest);
+        }
+        _ => {}
     }
 }
 
@@ -135,15 +162,26 @@ pub(crate) fn has_code(value: &Value, system: &str, code: &str) -> bool {
     }
 }
 
-/// One message of six families, as rich as the tables allow.
+/// One message of each kind that is read, as rich as the tables allow.
 pub(crate) fn samples() -> Vec<File> {
+    let ended = format!("{ADMISSION}|20260410101500");
     vec![
         basic(),
+        File::of(Kind::Adt12, "ADT^A04", &["PV1|0001|O|01^^^^^C"]),
+        File::of(Kind::Adt22, "ADT^A01", &[ADMISSION]),
+        File::of(Kind::Adt42, "ADT^A02", &[ADMISSION]),
+        File {
+            date: "20260410",
+            ..File::of(Kind::Adt52, "ADT^A03", &[&ended])
+        },
+        allergies(),
         problems(),
         prescription(),
         given(),
+        injection(),
+        infusion(),
+        examination(),
         results(),
-        File::of(Kind::Adt22, "ADT^A01", &[ADMISSION]),
     ]
 }
 
@@ -250,6 +288,73 @@ pub(crate) fn results() -> File {
             "OBX|2|ST|6B010000009974112^培養同定菌量^JC10|1| 2 +||||||F",
             "OBR|2|000000011000354||6C010000008076200^薬剤感受性検査-MIC^JC10||||||||||||||||||||||6B010000009974114&培養同定菌名&JC10^1^E.coli",
             "OBX|1|ST|6C010604708076205^PIPC^JC10||< 2|ug/mL^μg/mL^ISO+||S|||P",
+        ],
+    )
+}
+
+/// アレルギー情報.
+pub(crate) fn allergies() -> File {
+    let lines = [
+        "IAM|1|DA^薬物アレルギー^HL70127|1^ペニシリン^99XYZ|SV|呼吸困難|A||||AL|20200401||20260401||||C|0012^白樺^一郎",
+        "IAM|2|FA|J9FC12000000^貝類^J-FAGY|||D|A-2",
+        "IAM|3|MA^種々のアレルギー^HL70127|^ラテックス|||A||||||子どものころ|||||S",
+    ];
+    File {
+        order: "999999999999999",
+        ..File::of(Kind::Adt61, "ADT^A60", &lines)
+    }
+}
+
+/// 注射.
+pub(crate) fn injection() -> File {
+    File::of(
+        Kind::Omp02,
+        "RDE^O11",
+        &[
+            ADMISSION,
+            "ORC|NW|000000011000354||000000011000354_01_001|||||20260401103000|||0012^白樺^一郎\
+             |||||01^内科^HL70069||||||||||||I^入院患者オーダ^HL70482",
+            "RXE||00^一般^JHSI0002|510||ML^mL^MR9P|INJ^注射剤^MR9P|||||||||||||||||102|ml/hr^ml/hr^ISO+",
+            "TQ1|1||||||202604011430|202604011930",
+            "RXR|IV^静脈内^HL70162||IVP^点滴ポンプ^HL70164",
+            "RXC|B|107750603^雪見輸液５００ｍＬ^HOT9|1|HON^本^MR9P",
+            "RXC|A|9^白樺注^99XYZ|2|AMP^アンプル^MR9P",
+        ],
+    )
+}
+
+/// 注射実施.
+pub(crate) fn infusion() -> File {
+    File::of(
+        Kind::Omp12,
+        "RAS^O17",
+        &[
+            ADMISSION,
+            "ORC|SC|000000011000354||000000011000354_01_001",
+            "RXE||00^一般^JHSI0002|510||ML^mL^MR9P",
+            "RXR|IV^静脈内^HL70162",
+            "RXC|B|107750603^雪見輸液５００ｍＬ^HOT9|1|HON^本^MR9P",
+            "RXC|A|9^白樺注^99XYZ|2|AMP^アンプル^MR9P",
+            "RXA|0|1|20260401143000|20260401193000|00^一般^JHSI0002|510|ML^mL^MR9P|||||102ml/hr||||||||PA",
+            "RXR|IV^静脈内^HL70162||IVP^点滴ポンプ^HL70164",
+            "RXA|0|2|20260401150000||9^白樺注^99XYZ|1|AMP^アンプル^MR9P|||||||||||||RE",
+        ],
+    )
+}
+
+/// 検査オーダ.
+pub(crate) fn examination() -> File {
+    File::of(
+        Kind::Oml01,
+        "OML^O33",
+        &[
+            "PV1|0001|O|01^^^^^C",
+            "SPM|1|S-1||023^血清^JC10",
+            "ORC|NW|000000011000354|||||||20260401103000|||0012^白樺^一郎|||||01^内科^HL70069",
+            "OBR|1|000000011000354||3^生化学的検査^JC10|||20260402083000",
+            "OBX|1||3C015000002327101^クレアチニン^JC10",
+            "OBX|2||3D046000001906202^HbA1c(NGSP)^JC10",
+            "ORC|CA|000000011000355||||||||||||||||01^内科^HL70069",
         ],
     )
 }

@@ -11,6 +11,8 @@ mod reference;
 mod session;
 mod slicing;
 mod structure;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use serde_json::Value;

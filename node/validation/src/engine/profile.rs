@@ -8,7 +8,7 @@ use super::session::{Session, errors};
 use super::values;
 use crate::definitions::Profile;
 use crate::fhirpath::{Context, Node};
-use crate::issue::{IssueCode, Severity};
+use crate::issue::{Issue, IssueCode, Severity};
 use crate::model::{Element, TypeRule};
 use crate::path::Path;
 use crate::primitive::from_capitalised;
@@ -97,7 +97,23 @@ impl<'d> Session<'d> {
             return self.error(IssueCode::Structure, said_at, message);
         }
         let context = Context { resource, root };
-        self.any_of(&candidates, Node::of(resource), at, context);
+        let passed_over = self.any_of(&candidates, Node::of(resource), at, context);
+        // It conforms to an older version. Whoever meant the newest wants to know.
+        if let Some(Issue {
+            code,
+            expression,
+            message,
+            ..
+        }) = passed_over
+        {
+            let message = format!("by the newest version of the profile known here: {message}");
+            self.issues.push(Issue {
+                severity: Severity::Information,
+                code,
+                expression,
+                message,
+            });
+        }
     }
 
     /// An extension by its own definition, if that is known.
@@ -110,27 +126,35 @@ impl<'d> Session<'d> {
         }
     }
 
-    /// By one of several profiles: the first that has no errors, else the one with the fewest.
+    /// By one of several profiles: the first that has no errors, else the one with the fewest. What
+    /// the very first found wrong, where another was followed.
     pub(super) fn any_of(
         &mut self,
         candidates: &[Profile<'d>],
         node: Node<'_>,
         at: &Path<'_>,
         context: Context<'_>,
-    ) {
+    ) -> Option<Issue> {
         let mut best = None;
+        let mut passed_over = None;
         for candidate in candidates {
             let said = self.aside(|session| session.profile(*candidate, node, at, context));
             let count = errors(&said);
+            if best.is_none() {
+                let fault = said.iter().find(|issue| issue.severity == Severity::Error);
+                passed_over = fault.cloned();
+            }
             if best.as_ref().is_none_or(|(fewest, _)| count < *fewest) {
                 best = Some((count, said));
             }
-            if count == 0 {
+            // Behind a cut nobody looks: the next candidate would seem to be without errors.
+            if count == 0 || self.is_cut() {
                 break;
             }
         }
-        self.issues
-            .extend(best.into_iter().flat_map(|(_, said)| said));
+        let (count, said) = best?;
+        self.issues.extend(said);
+        passed_over.filter(|_| count == 0)
     }
 
     fn profile(

@@ -12,6 +12,8 @@ const MAX_ISSUES: usize = 200;
 pub(super) const MAX_DEPTH: usize = 64;
 /// Steps for each JSON value of the resource; real ones need about 20.
 const STEPS_PER_VALUE: usize = 400;
+/// Why a walk was cut for its length.
+const TOO_MUCH: &str = "judging this resource takes too much work";
 /// Steps that even the smallest resource may need.
 const STEPS: usize = 50_000;
 
@@ -20,7 +22,9 @@ pub(super) struct Session<'d> {
     pub(super) issues: Vec<Issue>,
     steps_left: usize,
     depth: usize,
-    cut_short: bool,
+    /// Why the walk did not come to its end. It is no issue of any candidate's: whichever of them is
+    /// believed, what lies behind the cut was not looked at.
+    cut: Option<Issue>,
 }
 
 impl<'d> Session<'d> {
@@ -30,13 +34,39 @@ impl<'d> Session<'d> {
             issues: Vec::new(),
             steps_left: STEPS + STEPS_PER_VALUE.saturating_mul(count(resource, 2 * MAX_DEPTH)),
             depth: 0,
-            cut_short: false,
+            cut: None,
         }
     }
 
+    /// Everything that is to be said. A walk that was cut says so: it never ends in a verdict that
+    /// the resource conforms.
     pub(super) fn finish(mut self) -> Vec<Issue> {
-        self.issues.truncate(MAX_ISSUES);
+        if self.steps_left == 0 {
+            self.cut(&Path::root("Resource"), TOO_MUCH);
+        }
+        let most = MAX_ISSUES - usize::from(self.cut.is_some());
+        if self.issues.len() > most {
+            let is_error = |issue: &Issue| issue.severity == Severity::Error;
+            // What may be left out is what weighs least.
+            let mut over = self.issues.len() - most;
+            self.issues.retain(|issue| {
+                let leaves = over > 0 && !is_error(issue);
+                over -= usize::from(leaves);
+                !leaves
+            });
+            self.issues.truncate(most);
+        }
+        self.issues.extend(self.cut);
         self.issues
+    }
+
+    /// With so many steps to take, whatever the resource.
+    #[cfg(test)]
+    pub(super) fn within(self, steps: usize) -> Self {
+        Session {
+            steps_left: steps,
+            ..self
+        }
     }
 
     pub(super) fn error(&mut self, code: IssueCode, at: &Path<'_>, message: String) {
@@ -50,23 +80,35 @@ impl<'d> Session<'d> {
         at: &Path<'_>,
         message: String,
     ) {
-        if self.issues.len() < MAX_ISSUES {
-            self.issues.push(Issue {
-                severity,
-                code,
-                expression: at.render(),
-                message,
-            });
+        let is_full = self.issues.len() >= MAX_ISSUES;
+        if is_full && (severity != Severity::Error || self.is_told_enough()) {
+            return;
         }
+        self.issues.push(Issue {
+            severity,
+            code,
+            expression: at.render(),
+            message,
+        });
+    }
+
+    /// Whether there is no use in looking further. Hints alone are never enough.
+    fn is_told_enough(&self) -> bool {
+        self.issues.len() >= MAX_ISSUES && errors(&self.issues) > 0
+    }
+
+    /// Whether the walk was cut: nothing behind that place was looked at.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut.is_some()
     }
 
     /// Takes one step; false where the walk must end: too much work, or nothing more to tell.
     pub(super) fn step(&mut self, at: &Path<'_>) -> bool {
         self.steps_left = self.steps_left.saturating_sub(1);
         if self.steps_left == 0 {
-            self.cut(at, "judging this resource takes too much work");
+            self.cut(at, TOO_MUCH);
         }
-        !self.cut_short && self.issues.len() < MAX_ISSUES
+        !self.is_cut() && !self.is_told_enough()
     }
 
     pub(super) fn steps_left(&self) -> usize {
@@ -91,9 +133,13 @@ impl<'d> Session<'d> {
     }
 
     fn cut(&mut self, at: &Path<'_>, message: &str) {
-        if !self.cut_short {
-            self.cut_short = true;
-            self.error(IssueCode::TooCostly, at, message.to_owned());
+        if self.cut.is_none() {
+            self.cut = Some(Issue {
+                severity: Severity::Error,
+                code: IssueCode::TooCostly,
+                expression: at.render(),
+                message: message.to_owned(),
+            });
         }
     }
 
