@@ -112,6 +112,17 @@ impl Seal {
         fingerprint: i64,
         now: Timestamp,
     ) -> Result<Position, CursorError> {
+        Ok(self.open_begun(cursor, fingerprint, now)?.0)
+    }
+
+    /// The place, and the time that it was sealed under: the first page's, where the cursor was handed
+    /// on from page to page.
+    pub(super) fn open_begun(
+        &self,
+        cursor: &str,
+        fingerprint: i64,
+        now: Timestamp,
+    ) -> Result<(Position, Timestamp), CursorError> {
         let bytes = URL_SAFE_NO_PAD
             .decode(cursor)
             .map_err(|_not| CursorError::Foreign)?;
@@ -141,10 +152,11 @@ impl Seal {
         if made_for != fingerprint {
             return Err(CursorError::Foreign);
         }
-        if now.seconds_since(Timestamp::from_unix_seconds(made_at)) > LIFE_SECONDS {
+        let begun = Timestamp::from_unix_seconds(made_at);
+        if now.seconds_since(begun) > LIFE_SECONDS {
             return Err(CursorError::Expired);
         }
-        Ok(Position { date, rid, txn })
+        Ok((Position { date, rid, txn }, begun))
     }
 
     /// As many bytes as a cursor has, by SHA-256 in counter mode.

@@ -10,12 +10,12 @@ use crate::database::{HospitalConnection, Rid};
 
 use super::classify::category_number;
 use super::cursor::{Position, Seal};
-use super::extract::extract_former;
 use super::look::Subject;
 use super::query::condition::Condition;
 use super::query::{MOST_ENTRIES, SearchQuery};
 use super::store::{self, Plan, Stored, Superseded};
 use super::strict::strict;
+use super::entry::Standing;
 use super::{Address, Entry, LogicalId, Page, RecordsError, ResourceType};
 
 /// How many resources may have changed since the first page before the search begins anew.
@@ -34,12 +34,28 @@ pub(super) trait Reach {
         false
     }
 
-    /// The resource itself, and everything that it contains.
+    /// The resource itself, and everything that it contains; of a former version the resource as it
+    /// stands by now, too.
     fn allows_entry(&self, entry: &Entry) -> bool {
         let shown = |facts: &ResourceFacts| {
             self.allows(facts) && !self.holds_back(facts, entry.last_updated)
         };
-        shown(&entry.facts) && entry.inner.iter().all(shown)
+        let apart = || {
+            let all = || entry.apart().is_some_and(|all| all.iter().all(shown));
+            self.sees_everything() || all()
+        };
+        shown(&entry.facts)
+            && entry.inner.iter().all(shown)
+            && apart()
+            && entry.standing.as_ref().is_none_or(|by_now| self.allows_standing(by_now))
+    }
+
+    /// What a resource was corrected to decides about what it said before.
+    fn allows_standing(&self, standing: &Standing) -> bool {
+        let Standing { entry, chart } = standing;
+        let charted = self.chart().is_none_or(|allowed| allowed == *chart);
+        let of_a_kind = |list: &[Category]| list.contains(&entry.facts.category);
+        charted && self.categories().is_none_or(of_a_kind) && self.allows_entry(entry)
     }
 
     /// Whether nothing here is hidden from its holder.
@@ -68,6 +84,13 @@ impl Reach for Permit {
     }
 }
 
+/// When the life of a further page's cursor begins. Who is shown a part of the house sees it as it was
+/// for a quarter of an hour from the first page on; who is shown everything may read on for as long as
+/// they ask.
+pub(super) fn lives_from(reach: &impl Reach, begun: Timestamp, now: Timestamp) -> Timestamp {
+    if reach.sees_everything() { now } else { begun }
+}
+
 /// A search under way: made at the door, fed with candidates, until the page is full.
 pub(super) struct Search {
     query: SearchQuery,
@@ -78,6 +101,9 @@ pub(super) struct Search {
     after: Option<Position>,
     /// The commit that the first page saw; `None` until the first candidates come.
     as_of: Option<i64>,
+    /// When the first page was read.
+    begun: Option<Timestamp>,
+    hides: bool,
     entries: Vec<Entry>,
     withheld: usize,
     looked_at: usize,
@@ -137,6 +163,8 @@ pub(super) struct Question {
     as_of: Option<i64>,
     limit: usize,
     own: String,
+    /// Whether former versions are judged by what the resource is by now, too.
+    hides: bool,
 }
 
 impl Question {
@@ -228,7 +256,7 @@ impl Question {
             kind: self.kind,
             id,
         };
-        let extracted = extract_former(self.kind, &value, former.labels());
+        let extracted = store::read_former(connection, self.kind, &value, former.marks())?;
         let (date, rid) = (extracted.when.lo, former.rid);
         let behind = self
             .after
@@ -254,7 +282,15 @@ impl Question {
             }
         }
         let (version, at) = (former.version, former.at);
-        let entry = Entry::of_former(address, rid, version, at, extracted, &self.own, former.raw);
+        let standing = match self.hides {
+            true => store::standing(connection, rid, &self.own)?,
+            false => None,
+        };
+        if self.hides && standing.is_none() {
+            return Ok(None);
+        }
+        let entry = Entry::of_former(address, rid, version, at, extracted, &self.own, former.raw)
+            .by_now(standing);
         let found = Found::Then(Box::new(entry));
         Ok(Some(Candidate { date, rid, found }))
     }
@@ -268,12 +304,16 @@ impl Search {
         seal: &Seal,
         now: Timestamp,
     ) -> Result<Self, RecordsError> {
-        let after = match &query.cursor {
-            Some(cursor) => Some(seal.open(cursor, query.fingerprint, now)?),
+        let opened = match &query.cursor {
+            Some(cursor) => Some(seal.open_begun(cursor, query.fingerprint, now)?),
             None => None,
         };
         let count = query.count();
-        Ok(Self::resumed(query, count, reach, after))
+        let after = opened.map(|(position, _)| position);
+        Ok(Self {
+            begun: opened.map(|(_, begun)| lives_from(reach, begun, now)),
+            ..Self::resumed(query, count, reach, after)
+        })
     }
 
     /// A search for `count` entries behind a position.
@@ -294,6 +334,8 @@ impl Search {
             count,
             after,
             as_of: after.map(|position| position.txn),
+            begun: None,
+            hides: !reach.sees_everything(),
             entries: Vec::new(),
             withheld: 0,
             looked_at: 0,
@@ -324,6 +366,7 @@ impl Search {
             as_of: self.as_of,
             limit: limit.min(MOST_ENTRIES.saturating_add(1)),
             own: own.to_owned(),
+            hides: self.hides,
         })
     }
 
@@ -397,7 +440,10 @@ impl Search {
 
     pub(super) fn page(self, seal: &Seal, now: Timestamp) -> Result<Page, RecordsError> {
         let next = match self.position() {
-            Some(position) => Some(seal.sealed(position, self.query.fingerprint, now)?),
+            Some(position) => {
+                let begun = self.begun.unwrap_or(now);
+                Some(seal.sealed(position, self.query.fingerprint, begun)?)
+            }
             None => None,
         };
         Ok(Page {
