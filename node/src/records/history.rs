@@ -191,7 +191,8 @@ impl Told {
             return Ok(None);
         };
         let (rid, number, at) = (version.rid, version.version, version.at);
-        let entry = |extracted| Entry::of_former(address.clone(), rid, number, at, extracted, own, said);
+        let entry =
+            |extracted| Entry::of_former(address.clone(), rid, number, at, extracted, own, said);
         let entry = if hides {
             let extracted = store::read_former(connection, address.kind, &value, marks)?;
             let Some(standing) = store::standing(connection, rid, own)? else {

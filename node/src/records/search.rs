@@ -10,12 +10,12 @@ use crate::database::{HospitalConnection, Rid};
 
 use super::classify::category_number;
 use super::cursor::{Position, Seal};
+use super::entry::Standing;
 use super::look::Subject;
 use super::query::condition::Condition;
 use super::query::{MOST_ENTRIES, SearchQuery};
 use super::store::{self, Plan, Stored, Superseded};
 use super::strict::strict;
-use super::entry::Standing;
 use super::{Address, Entry, LogicalId, Page, RecordsError, ResourceType};
 
 /// How many resources may have changed since the first page before the search begins anew.
@@ -42,12 +42,15 @@ pub(super) trait Reach {
         };
         let apart = || {
             let all = || entry.apart().is_some_and(|all| all.iter().all(shown));
-            self.sees_everything() || all()
+            !self.judges_parts() || all()
         };
         shown(&entry.facts)
             && entry.inner.iter().all(shown)
             && apart()
-            && entry.standing.as_ref().is_none_or(|by_now| self.allows_standing(by_now))
+            && entry
+                .standing
+                .as_ref()
+                .is_none_or(|by_now| self.allows_standing(by_now))
     }
 
     /// What a resource was corrected to decides about what it said before.
@@ -60,6 +63,11 @@ pub(super) trait Reach {
 
     /// Whether nothing here is hidden from its holder.
     fn sees_everything(&self) -> bool;
+
+    /// Whether dates and authors decide: those of what is contained, then, too.
+    fn judges_parts(&self) -> bool {
+        !self.sees_everything()
+    }
 }
 
 impl Reach for Permit {
@@ -81,6 +89,10 @@ impl Reach for Permit {
 
     fn sees_everything(&self) -> bool {
         Permit::sees_everything(self)
+    }
+
+    fn judges_parts(&self) -> bool {
+        self.is_disclosure()
     }
 }
 

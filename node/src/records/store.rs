@@ -21,6 +21,8 @@ mod write;
 
 pub(super) use compartment::{Compartment, Of, Place, members};
 pub(super) use history::{Moment, Version, Versions, versions};
+#[cfg(test)]
+pub(super) use marks::forget_marks;
 pub(super) use marks::read_former;
 pub(super) use own::{has_nothing_to_index, index_some, own_parameters};
 #[cfg(test)]

@@ -46,11 +46,21 @@ fn labels_of(
     connection: &mut HospitalConnection,
     address: &Address,
 ) -> Result<Labels, DatabaseError> {
-    let mut statement = Statement::<(BigInt,)>::new("SELECT r.labels FROM resource r WHERE r.type = ");
+    let mut statement =
+        Statement::<(BigInt,)>::new("SELECT r.labels FROM resource r WHERE r.type = ");
     statement
         .int(address.kind.code())
         .sql(" AND r.id = ")
         .text(address.id.as_str());
     let found = statement.get_result::<(i64,)>(connection).optional()?;
     Ok(found.map_or(Labels::NONE, |(labels,)| Labels::from_bits(labels)))
+}
+
+/// Leaves the former versions as an earlier program put them aside.
+#[cfg(test)]
+pub(in crate::records) fn forget_marks(
+    connection: &mut HospitalConnection,
+) -> Result<(), DatabaseError> {
+    Statement::<()>::new("UPDATE resource_version SET labels = NULL").run(connection)?;
+    Ok(())
 }

@@ -159,9 +159,7 @@ fn reindex_one(
     );
     let mut update = Statement::<()>::new("UPDATE resource SET patient = ");
     update.int(patient).sql(", category = ").int(category);
-    update
-        .sql(", contained = ")
-        .int(contained_bits(facts));
+    update.sql(", contained = ").int(contained_bits(facts));
     update.sql(", labels = ").int(facts.labels.to_bits());
     for by in &extracted.marked_by {
         // A bit that is in both is added once: labels are a set.

@@ -44,12 +44,21 @@ pub(in crate::records) fn changed_since(
     as_of: i64,
     limit: usize,
 ) -> Result<Vec<Superseded>, DatabaseError> {
-    let mut statement =
-        Statement::<(BigInt, Text, BigInt, Nullable<BigInt>, Integer, BigInt, BigInt, Bool, Text)>::new(
-            "SELECT r.rid, r.id, r.labels, v.labels, v.version, v.patient, v.at, v.deleted, v.raw \
+    let mut statement = Statement::<(
+        BigInt,
+        Text,
+        BigInt,
+        Nullable<BigInt>,
+        Integer,
+        BigInt,
+        BigInt,
+        Bool,
+        Text,
+    )>::new(
+        "SELECT r.rid, r.id, r.labels, v.labels, v.version, v.patient, v.at, v.deleted, v.raw \
              FROM resource r JOIN resource_version v ON v.rid = r.rid AND v.version = \
              (SELECT MAX(w.version) FROM resource_version w WHERE w.rid = r.rid AND w.txn <= ",
-        );
+    );
     statement
         .int(as_of)
         // The sign keeps SQLite from walking every resource of the type: few have changed.
