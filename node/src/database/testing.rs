@@ -124,6 +124,33 @@ fn empty_postgres() -> Option<Empty> {
     })
 }
 
+/// Random numbers that differ from run to run; `MUSUBI_TEST_SEED` repeats a run.
+///
+/// # Panics
+/// When the seed that is set is no number.
+#[cfg(test)]
+#[expect(
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a failed test says how it is run again, by a setting that is not one of the node"
+)]
+pub fn runner() -> proptest::test_runner::TestRunner {
+    use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+    let seed: u64 = match std::env::var("MUSUBI_TEST_SEED") {
+        Ok(seed) => seed.parse().expect("MUSUBI_TEST_SEED is a number"),
+        Err(_unset) => uuid::Uuid::new_v4().as_u64_pair().0,
+    };
+    eprintln!("MUSUBI_TEST_SEED={seed} repeats this run");
+    let mut bytes = [0; 32];
+    for (place, byte) in bytes.iter_mut().zip(seed.to_be_bytes()) {
+        *place = byte;
+    }
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    TestRunner::new_with_rng(Config::default(), random)
+}
+
 /// The same server's URL for another database.
 fn with_database(url: &str, name: &str) -> String {
     let (address, parameters) = match url.split_once('?') {

@@ -9,7 +9,8 @@ use federation_protocol::label::{Label, Labels, labels_of};
 use serde_json::Value;
 
 use super::ResourceType;
-use super::extract::walk;
+use super::date::Span;
+use super::extract::{walk, when};
 use super::values::{Target, target, tokens};
 
 /// The stored facts of one resource, but for its date, which the index has.
@@ -18,6 +19,9 @@ pub(super) struct Facts {
     pub(super) category: Category,
     /// Other categories of contained resources: all of them must be allowed too.
     pub(super) contained: Vec<Category>,
+    /// Contained resources that are judged by more than their category. Not stored: a bit beside the
+    /// categories says that there are some.
+    pub(super) apart: Vec<Apart>,
     /// Of the resource and all that it contains.
     pub(super) labels: Labels,
     /// References to who wrote it.
@@ -32,11 +36,23 @@ impl Facts {
         Self {
             category: Category::Other,
             contained: Vec::new(),
+            apart: Vec::new(),
             labels: Labels::NONE,
             authors: Vec::new(),
             related: Vec::new(),
         }
     }
+}
+
+/// A contained resource that says itself when it was, or who wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Apart {
+    /// That of its container where it is part of it.
+    pub(super) category: Category,
+    /// [`Span::NONE`] where it does not say.
+    pub(super) when: Span,
+    /// Empty where it does not say.
+    pub(super) authors: Vec<String>,
 }
 
 /// Every category in the order of the number it is stored under.
@@ -71,7 +87,7 @@ pub(super) fn category_numbered(number: i16) -> Category {
 }
 
 /// A set of categories as bits.
-pub(super) fn category_bits(categories: &[Category]) -> i16 {
+fn category_bits(categories: &[Category]) -> i16 {
     categories
         .iter()
         .fold(0, |bits, category| bits | (1 << category_number(*category)))
@@ -85,25 +101,36 @@ pub(super) fn categories_of_bits(bits: i16) -> Vec<Category> {
         .collect()
 }
 
+/// The bit that says that something contained is judged apart. No category has it.
+const APART: i16 = 1 << 14;
+
+/// What is stored of the contained resources.
+pub(super) fn contained_bits(facts: &Facts) -> i16 {
+    let apart = if facts.apart.is_empty() { 0 } else { APART };
+    category_bits(&facts.contained) | apart
+}
+
+/// Whether stored bits say that something contained is judged apart.
+pub(super) fn is_apart_of_bits(bits: i16) -> bool {
+    bits & APART != 0
+}
+
 /// Reads the facts.
 pub(super) fn facts(kind: ResourceType, resource: &Value) -> Facts {
     let category = category_of(kind.name(), resource);
     let mut contained = Vec::new();
     walk(resource, "contained", &mut |inner| {
-        let name = inner
-            .get("resourceType")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let other = category_of(name, inner);
-        let part = other == Category::Other && PARTS.contains(&name);
-        if other != category && !part && !contained.contains(&other) {
-            contained.push(other);
+        let mut holds = |other| {
+            if other != category && !contained.contains(&other) {
+                contained.push(other);
+            }
+        };
+        holds(category_inside(inner, category));
+        // FHIR knows nothing contained in what is contained: whatever it is, it does not leave.
+        if holds_a_resource(inner) {
+            holds(Category::Other);
         }
     });
-    let mut authors = Vec::new();
-    for path in kind.chart().authors {
-        walk(resource, path, &mut |value| named(value, &mut authors));
-    }
     let mut related = Vec::new();
     references(resource, &mut related);
     related.sort_unstable();
@@ -111,10 +138,66 @@ pub(super) fn facts(kind: ResourceType, resource: &Value) -> Facts {
     Facts {
         category,
         contained,
+        apart: apart(resource, category),
         labels: labels(resource),
-        authors,
+        authors: authors(kind, resource),
         related,
     }
+}
+
+fn authors(kind: ResourceType, resource: &Value) -> Vec<String> {
+    let mut authors = Vec::new();
+    for path in kind.chart().authors {
+        walk(resource, path, &mut |value| named(value, &mut authors));
+    }
+    authors
+}
+
+fn type_of(resource: &Value) -> &str {
+    let name = resource.get("resourceType").and_then(Value::as_str);
+    name.unwrap_or_default()
+}
+
+/// The category of a contained resource; its container's, if it is part of that.
+fn category_inside(inner: &Value, container: Category) -> Category {
+    let name = type_of(inner);
+    match category_of(name, inner) {
+        Category::Other if PARTS.contains(&name) => container,
+        category => category,
+    }
+}
+
+/// Whether a resource stands anywhere inside another that is contained itself.
+fn holds_a_resource(value: &Value) -> bool {
+    let is_one = |inner: &Value| inner.get("resourceType").is_some() || holds_a_resource(inner);
+    match value {
+        Value::Array(items) => items.iter().any(is_one),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, inner)| name == "contained" || is_one(inner)),
+        _ => false,
+    }
+}
+
+/// What is contained and says itself when it was, or who wrote it.
+pub(super) fn apart(resource: &Value, category: Category) -> Vec<Apart> {
+    let mut found = Vec::new();
+    walk(resource, "contained", &mut |inner| {
+        let Some(kind) = ResourceType::named(type_of(inner)) else {
+            return;
+        };
+        // Who or what took part is valid for years: an encounter and an order alone have a date.
+        let dated = !PARTS.contains(&kind.name()) || !kind.chart().when.is_empty();
+        let apart = Apart {
+            category: category_inside(inner, category),
+            when: if dated { when(kind, inner) } else { Span::NONE },
+            authors: authors(kind, inner),
+        };
+        if apart.when != Span::NONE || !apart.authors.is_empty() {
+            found.push(apart);
+        }
+    });
+    found
 }
 
 /// Types of category `other` that, contained, are part of what they describe: who, where, with what.

@@ -28,6 +28,16 @@ pub(super) struct Position {
     pub(super) txn: i64,
 }
 
+/// What a cursor holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Opened {
+    pub(super) position: Position,
+    /// Where the links are kept that the search goes on along; [`NO_TRAIL`] where it follows none.
+    pub(super) trail: i64,
+    /// The time that it was sealed under: the first page's, where it was handed on from page to page.
+    pub(super) begun: Timestamp,
+}
+
 /// Why a cursor opens no page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CursorError {
@@ -128,17 +138,16 @@ impl Seal {
         fingerprint: i64,
         now: Timestamp,
     ) -> Result<Position, CursorError> {
-        let (position, _trail) = self.open_on(cursor, fingerprint, now)?;
-        Ok(position)
+        Ok(self.opened(cursor, fingerprint, now)?.position)
     }
 
-    /// The place, and the trail that the search goes on along.
-    pub(super) fn open_on(
+    /// All that a cursor holds.
+    pub(super) fn opened(
         &self,
         cursor: &str,
         fingerprint: i64,
         now: Timestamp,
-    ) -> Result<(Position, i64), CursorError> {
+    ) -> Result<Opened, CursorError> {
         let bytes = URL_SAFE_NO_PAD
             .decode(cursor)
             .map_err(|_not| CursorError::Foreign)?;
@@ -168,10 +177,15 @@ impl Seal {
         if made_for != fingerprint {
             return Err(CursorError::Foreign);
         }
-        if now.seconds_since(Timestamp::from_unix_seconds(made_at)) > LIFE_SECONDS {
+        let begun = Timestamp::from_unix_seconds(made_at);
+        if now.seconds_since(begun) > LIFE_SECONDS {
             return Err(CursorError::Expired);
         }
-        Ok((Position { date, rid, txn }, trail))
+        Ok(Opened {
+            position: Position { date, rid, txn },
+            trail,
+            begun,
+        })
     }
 
     /// As many bytes as a cursor has, by SHA-256 in counter mode.

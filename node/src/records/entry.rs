@@ -1,6 +1,7 @@
 //! What a read or a search gives.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use federation_protocol::consent::{ResourceFacts, Span};
 use federation_protocol::time::Timestamp;
@@ -8,7 +9,7 @@ use federation_protocol::time::Timestamp;
 use super::Address;
 use super::LogicalId;
 use super::ResourceType;
-use super::classify::Facts;
+use super::classify::{Apart, Facts, apart};
 use super::date::UNDATED;
 use super::dress::Dress;
 use super::extract::Extracted;
@@ -16,6 +17,7 @@ use super::store::Stored;
 use super::strict::strict;
 use super::types::Parameter;
 use super::values::{self, Target};
+use crate::database::Rid;
 
 /// One version of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +34,20 @@ pub struct Entry {
     pub facts: ResourceFacts,
     /// Facts with the category of each contained resource in place of its container's.
     pub(super) inner: Vec<ResourceFacts>,
+    /// This hospital, where something contained says itself when it was or who wrote it: see
+    /// [`Entry::apart`].
+    apart_at: Option<String>,
+    /// Of a former version: what decides about it beside itself.
+    pub(super) standing: Option<Arc<Standing>>,
     pub(super) rid: i64,
+}
+
+/// A resource as it stands by now or, where it is deleted, as it last stood.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) entry: Entry,
+    /// Whose chart it is in.
+    pub(super) chart: Rid,
 }
 
 impl Entry {
@@ -40,7 +55,8 @@ impl Entry {
     pub(super) fn of_stored(stored: Stored, own: &str) -> Option<Self> {
         let address = stored.address()?;
         let when = stored.when();
-        Some(Self::new(
+        let apart_at = stored.has_apart().then(|| own.to_owned());
+        let entry = Self::new(
             address,
             stored.rid,
             stored.version,
@@ -49,7 +65,8 @@ impl Entry {
             when,
             own,
             stored.raw,
-        ))
+        );
+        Some(Self { apart_at, ..entry })
     }
 
     /// A former version, its facts read again.
@@ -88,21 +105,12 @@ impl Entry {
         own: &str,
         raw: String,
     ) -> Self {
-        let mut authors = facts.authors;
-        let by_patient = |author: &String| {
-            author.starts_with("Patient/") || author.starts_with("RelatedPerson/")
-        };
-        if !authors.iter().any(by_patient) {
-            authors.push(own.to_owned());
-        }
-        let dated = when.lo != UNDATED;
-        let moment = Timestamp::from_micros;
         let seen = ResourceFacts {
             id: address.to_string(),
             category: facts.category,
             labels: facts.labels,
-            date: dated.then(|| Span::new(moment(when.lo), moment(when.hi))),
-            authors,
+            date: dated(when),
+            authors: with_own(facts.authors, own),
             related: facts.related,
         };
         let within = |category: &_| ResourceFacts {
@@ -113,12 +121,61 @@ impl Entry {
         Self {
             address,
             version,
-            last_updated: moment(at),
+            last_updated: Timestamp::from_micros(at),
             raw,
             facts: seen,
             inner,
+            apart_at: (!facts.apart.is_empty()).then(|| own.to_owned()),
+            standing: None,
             rid,
         }
+    }
+}
+
+fn dated(when: super::date::Span) -> Option<Span> {
+    let moment = Timestamp::from_micros;
+    (when.lo != UNDATED).then(|| Span::new(moment(when.lo), moment(when.hi)))
+}
+
+/// What no patient wrote, this hospital wrote.
+fn with_own(mut authors: Vec<String>, own: &str) -> Vec<String> {
+    let by_patient =
+        |author: &String| author.starts_with("Patient/") || author.starts_with("RelatedPerson/");
+    if !authors.iter().any(by_patient) {
+        authors.push(own.to_owned());
+    }
+    authors
+}
+
+impl Entry {
+    /// What it contains and that says itself when it was or who wrote it: with that in place of the
+    /// container's date and authors. Read from the text, which few need; `None` for one that cannot be
+    /// read.
+    pub(super) fn apart(&self) -> Option<Vec<ResourceFacts>> {
+        let Some(own) = &self.apart_at else {
+            return Some(Vec::new());
+        };
+        let value = strict(&self.raw).ok()?;
+        let all = apart(&value, self.facts.category).into_iter();
+        Some(all.map(|one| self.with_apart(one, own)).collect())
+    }
+
+    fn with_apart(&self, one: Apart, own: &str) -> ResourceFacts {
+        let authors = match one.authors {
+            none if none.is_empty() => self.facts.authors.clone(),
+            some => with_own(some, own),
+        };
+        ResourceFacts {
+            category: one.category,
+            date: dated(one.when).or(self.facts.date),
+            authors,
+            ..self.facts.clone()
+        }
+    }
+
+    /// A former version, with what the resource is by now.
+    pub(super) fn by_now(self, standing: Option<Arc<Standing>>) -> Self {
+        Self { standing, ..self }
     }
 }
 

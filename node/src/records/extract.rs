@@ -1,7 +1,6 @@
 //! What the index and the decision need to know about a resource, read from its JSON once, before
 //! anything is locked.
 
-use federation_protocol::label::Labels;
 use fhir_search_parameters::ParameterType;
 use serde_json::Value;
 
@@ -31,7 +30,7 @@ pub(super) struct Extracted {
 
 /// Raised with every change of what is extracted: the index is then made anew when the database is
 /// opened. (A new table of types or of labels does the same by itself.)
-pub(super) const EXTRACTION_VERSION: i64 = 5;
+pub(super) const EXTRACTION_VERSION: i64 = 6;
 
 /// Reads what the index needs.
 pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
@@ -60,13 +59,6 @@ pub(super) fn extract(kind: ResourceType, resource: &Value) -> Extracted {
     found
 }
 
-/// Reads a former version. What marks the resource by now marks what it said before, too.
-pub(super) fn extract_former(kind: ResourceType, resource: &Value, by_now: Labels) -> Extracted {
-    let mut found = extract(kind, resource);
-    found.facts.labels = found.facts.labels.or(by_now);
-    found
-}
-
 /// Whose chart it is in: the first patient that is named.
 fn patient(kind: ResourceType, resource: &Value) -> Option<Address> {
     let mut found = None;
@@ -83,7 +75,7 @@ fn patient(kind: ResourceType, resource: &Value) -> Option<Address> {
 }
 
 /// The clinical date.
-fn when(kind: ResourceType, resource: &Value) -> Span {
+pub(super) fn when(kind: ResourceType, resource: &Value) -> Span {
     let chart = kind.chart();
     let by_path = chart
         .when

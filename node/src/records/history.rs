@@ -2,14 +2,15 @@
 
 mod query;
 
-use federation_protocol::label::Labels;
+use std::sync::Arc;
+
 use federation_protocol::time::Timestamp;
 
 use crate::access::Permit;
-use crate::database::{DatabaseError, Rid};
+use crate::database::{DatabaseError, HospitalConnection, Rid};
 
 use super::cursor::Position;
-use super::extract::extract_former;
+use super::extract::extract;
 use super::search::Reach;
 use super::store::{self, Moment, Version, Versions};
 use super::{Address, Entry, HistoryOf, Outcome, Records, RecordsError, permitted, strict};
@@ -121,17 +122,20 @@ impl Records {
             let limit = missing
                 .saturating_mul(1 << round.min(8))
                 .min(query::MOST_ENTRIES.saturating_add(1));
-            let asked = wanted.clone();
-            let versions = self
-                .database
-                .read(move |connection| {
-                    Ok::<_, RecordsError>(store::versions(connection, &asked, limit)?)
-                })
-                .await?;
+            let (asked, own) = (wanted.clone(), Arc::clone(&self.own));
+            let hides = !permit.sees_everything();
+            let look = move |connection: &mut HospitalConnection| {
+                let mut told = Vec::new();
+                for version in store::versions(connection, &asked, limit)? {
+                    let moment = version.moment(asked.chart);
+                    told.push((moment, Told::read(connection, version, &own, hides)?));
+                }
+                Ok::<_, RecordsError>(told)
+            };
+            let versions = self.database.read(look).await?;
             let exhausted = versions.len() < limit;
-            for version in versions {
-                let moment = version.moment(wanted.chart);
-                if let Some(past) = judged(permit, version, &self.own) {
+            for (moment, told) in versions {
+                if let Some(past) = told.and_then(|told| told.judged(permit)) {
                     if seen.entries.len() >= count {
                         seen.more = true;
                         return Ok(seen);
@@ -156,33 +160,64 @@ struct Seen {
     more: bool,
 }
 
-/// The version, if the permit allows what it says; a deletion, if it allows what was deleted.
-fn judged(reach: &impl Reach, version: Version, own: &str) -> Option<Past> {
-    let address = version.address()?;
-    let said = if version.deleted {
-        version.before
-    } else {
-        version.raw
-    };
-    let value = strict::strict(&said).ok()?;
-    let extracted = extract_former(address.kind, &value, Labels::from_bits(version.labels));
-    let (number, at) = (version.version, version.at);
-    let entry = Entry::of_former(address, version.rid, number, at, extracted, own, said);
-    let entry = permitted(reach, entry).ok()?;
-    let created = number == 1 || version.revived;
-    let outcome = match (version.deleted, created) {
-        (true, _) => Outcome::Deleted,
-        (false, true) => Outcome::Created,
-        (false, false) => Outcome::Updated,
-    };
-    Some(Past {
-        id_given_here: number == 1 && entry.address.id.is_fresh_of(entry.last_updated),
-        address: entry.address,
-        version: number,
-        at: entry.last_updated,
-        outcome,
-        raw: (!version.deleted).then_some(entry.raw),
-    })
+/// A version that is not judged yet.
+struct Told {
+    /// What it says; of a deletion, what was deleted.
+    entry: Entry,
+    outcome: Outcome,
+}
+
+impl Told {
+    /// `hides`: it is judged by all that marks it, and by what the resource is by now.
+    fn read(
+        connection: &mut HospitalConnection,
+        version: Version,
+        own: &str,
+        hides: bool,
+    ) -> Result<Option<Self>, RecordsError> {
+        let (marks, created) = (version.marks(), version.version == 1 || version.revived);
+        let outcome = match (version.deleted, created) {
+            (true, _) => Outcome::Deleted,
+            (false, true) => Outcome::Created,
+            (false, false) => Outcome::Updated,
+        };
+        let address = version.address();
+        let said = if version.deleted {
+            version.before
+        } else {
+            version.raw
+        };
+        let (Some(address), Ok(value)) = (address, strict::strict(&said)) else {
+            return Ok(None);
+        };
+        let (rid, number, at) = (version.rid, version.version, version.at);
+        let entry =
+            |extracted| Entry::of_former(address.clone(), rid, number, at, extracted, own, said);
+        let entry = if hides {
+            let extracted = store::read_former(connection, address.kind, &value, marks)?;
+            let Some(standing) = store::standing(connection, rid, own)? else {
+                return Ok(None);
+            };
+            entry(extracted).by_now(Some(standing))
+        } else {
+            entry(extract(address.kind, &value))
+        };
+        Ok(Some(Self { entry, outcome }))
+    }
+
+    /// The version, if the permit allows what it says; a deletion, if it allows what was deleted.
+    fn judged(self, reach: &impl Reach) -> Option<Past> {
+        let Self { entry, outcome } = self;
+        let entry = permitted(reach, entry).ok()?;
+        Some(Past {
+            id_given_here: entry.version == 1 && entry.address.id.is_fresh_of(entry.last_updated),
+            address: entry.address,
+            version: entry.version,
+            at: entry.last_updated,
+            outcome,
+            raw: (outcome != Outcome::Deleted).then_some(entry.raw),
+        })
+    }
 }
 
 /// A cursor's three numbers hold a history's place too: the commit where a search has its date.

@@ -1,18 +1,19 @@
 //! Reading one version of one resource.
 
+use std::sync::Arc;
+
 use crate::access::Permit;
 use crate::database::{HospitalConnection, Rid};
 
-use super::extract::extract_former;
 use super::search::Reach;
-use super::store::{self, Former, Stored};
-use super::{Address, DraftError, Entry, Records, RecordsError, permitted, strict, within_reach};
+use super::{Address, Entry, Records, RecordsError, permitted, store, within_reach};
 
 impl Records {
     /// The newest version.
     ///
     /// # Errors
-    /// `NotFound`, also where the permit does not reach; `Deleted`; `Database`.
+    /// `NotFound`, also where the permit does not reach; `Deleted`, where what was deleted might be
+    /// shown; `Database`.
     pub async fn read(&self, permit: &Permit, address: &Address) -> Result<Entry, RecordsError> {
         self.read_version(permit, address, None).await
     }
@@ -37,8 +38,9 @@ impl Records {
         version: Option<i32>,
     ) -> Result<Entry, RecordsError> {
         let wanted = address.clone();
-        let look = move |connection: &mut _| Seen::look(connection, &wanted, version);
-        self.database.read(look).await?.judged(permit, &self.own)
+        let own = Arc::clone(&self.own);
+        let look = move |connection: &mut _| Seen::look(connection, &wanted, version, &own);
+        self.database.read(look).await?.judged(permit)
     }
 
     /// [`Records::read_version`] on a connection that the caller already has, in its snapshot.
@@ -49,15 +51,17 @@ impl Records {
         address: &Address,
         version: Option<i32>,
     ) -> Result<Entry, RecordsError> {
-        Seen::look(connection, address, version)?.judged(reach, &self.own)
+        Seen::look(connection, address, version, &self.own)?.judged(reach)
     }
 }
 
-/// A version as it is stored, not yet judged.
-enum Seen {
-    Newest(Stored),
-    /// With the newest one, whose marks it has too.
-    Former(Stored, Former, i32),
+/// A version that is not judged yet.
+struct Seen {
+    /// Whose chart it was in.
+    chart: Rid,
+    deleted: bool,
+    /// What it says; of a deletion, what stood before it.
+    entry: Option<Entry>,
 }
 
 impl Seen {
@@ -65,48 +69,33 @@ impl Seen {
         connection: &mut HospitalConnection,
         address: &Address,
         version: Option<i32>,
+        own: &str,
     ) -> Result<Self, RecordsError> {
         let stored = store::read(connection, address)?.ok_or(RecordsError::NotFound)?;
-        match version {
-            Some(version) if version != stored.version => {
-                let former = store::read_version(connection, stored.rid, version)?;
-                let former = former.ok_or(RecordsError::NotFound)?;
-                Ok(Self::Former(stored, former, version))
-            }
-            _ => Ok(Self::Newest(stored)),
-        }
+        let version = version.unwrap_or(stored.version);
+        let (chart, deleted) = if version == stored.version {
+            (stored.patient, stored.deleted)
+        } else {
+            // It may have stood in another chart then.
+            let former = store::read_version(connection, stored.rid, version)?;
+            let former = former.ok_or(RecordsError::NotFound)?;
+            (former.patient, former.deleted)
+        };
+        let said = version.saturating_sub(i32::from(deleted));
+        Ok(Self {
+            chart: Rid(chart),
+            deleted,
+            entry: store::entry_at(connection, stored, said, own)?,
+        })
     }
 
-    fn judged(self, reach: &impl Reach, own: &str) -> Result<Entry, RecordsError> {
-        let (chart, deleted) = match &self {
-            Self::Newest(stored) => (stored.patient, stored.deleted),
-            // It may have stood in another chart then.
-            Self::Former(_, former, _) => (former.patient, former.deleted),
-        };
-        within_reach(reach, Rid(chart))?;
-        if deleted {
+    /// That something was deleted is told to whom it would be shown.
+    fn judged(self, reach: &impl Reach) -> Result<Entry, RecordsError> {
+        within_reach(reach, self.chart)?;
+        let entry = permitted(reach, self.entry.ok_or(RecordsError::NotFound)?)?;
+        if self.deleted {
             return Err(RecordsError::Deleted);
         }
-        let entry = match self {
-            Self::Newest(stored) => Entry::of_stored(stored, own),
-            Self::Former(newest, former, version) => {
-                Some(former_entry(&newest, former, version, own)?)
-            }
-        };
-        permitted(reach, entry.ok_or(RecordsError::NotFound)?)
+        Ok(entry)
     }
-}
-
-fn former_entry(
-    newest: &Stored,
-    former: Former,
-    version: i32,
-    own: &str,
-) -> Result<Entry, RecordsError> {
-    let address = newest.address().ok_or(RecordsError::NotFound)?;
-    let value = strict::strict(&former.raw).map_err(DraftError::from)?;
-    let extracted = extract_former(address.kind, &value, newest.facts().labels);
-    Ok(Entry::of_former(
-        address, newest.rid, version, former.at, extracted, own, former.raw,
-    ))
 }

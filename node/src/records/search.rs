@@ -10,7 +10,7 @@ use crate::database::{HospitalConnection, Rid};
 
 use super::classify::category_number;
 use super::cursor::{NO_TRAIL, Position, Seal};
-use super::extract::extract_former;
+use super::entry::Standing;
 use super::look::Subject;
 use super::query::condition::Condition;
 use super::query::{MOST_ENTRIES, SearchQuery};
@@ -34,16 +34,40 @@ pub(super) trait Reach {
         false
     }
 
-    /// The resource itself, and everything that it contains.
+    /// The resource itself, and everything that it contains; of a former version the resource as it
+    /// stands by now, too.
     fn allows_entry(&self, entry: &Entry) -> bool {
         let shown = |facts: &ResourceFacts| {
             self.allows(facts) && !self.holds_back(facts, entry.last_updated)
         };
-        shown(&entry.facts) && entry.inner.iter().all(shown)
+        let apart = || {
+            let all = || entry.apart().is_some_and(|all| all.iter().all(shown));
+            !self.judges_parts() || all()
+        };
+        shown(&entry.facts)
+            && entry.inner.iter().all(shown)
+            && apart()
+            && entry
+                .standing
+                .as_ref()
+                .is_none_or(|by_now| self.allows_standing(by_now))
+    }
+
+    /// What a resource was corrected to decides about what it said before.
+    fn allows_standing(&self, standing: &Standing) -> bool {
+        let Standing { entry, chart } = standing;
+        let charted = self.chart().is_none_or(|allowed| allowed == *chart);
+        let of_a_kind = |list: &[Category]| list.contains(&entry.facts.category);
+        charted && self.categories().is_none_or(of_a_kind) && self.allows_entry(entry)
     }
 
     /// Whether nothing here is hidden from its holder.
     fn sees_everything(&self) -> bool;
+
+    /// Whether dates and authors decide: those of what is contained, then, too.
+    fn judges_parts(&self) -> bool {
+        !self.sees_everything()
+    }
 }
 
 impl Reach for Permit {
@@ -66,6 +90,17 @@ impl Reach for Permit {
     fn sees_everything(&self) -> bool {
         Permit::sees_everything(self)
     }
+
+    fn judges_parts(&self) -> bool {
+        self.is_disclosure()
+    }
+}
+
+/// When the life of a further page's cursor begins. Who is shown a part of the house sees it as it was
+/// for a quarter of an hour from the first page on; who is shown everything may read on for as long as
+/// they ask.
+pub(super) fn lives_from(reach: &impl Reach, begun: Timestamp, now: Timestamp) -> Timestamp {
+    if reach.sees_everything() { now } else { begun }
 }
 
 /// A search under way: made at the door, fed with candidates, until the page is full.
@@ -80,6 +115,9 @@ pub(super) struct Search {
     as_of: Option<i64>,
     /// Where the links of its first page are kept; [`NO_TRAIL`] where nothing is.
     trail: i64,
+    /// When the first page was read.
+    begun: Option<Timestamp>,
+    hides: bool,
     entries: Vec<Entry>,
     withheld: usize,
     looked_at: usize,
@@ -145,6 +183,8 @@ pub(super) struct Question {
     as_before: bool,
     limit: usize,
     own: String,
+    /// Whether former versions are judged by what the resource is by now, too.
+    hides: bool,
 }
 
 impl Question {
@@ -259,7 +299,7 @@ impl Question {
             kind: self.kind,
             id,
         };
-        let extracted = extract_former(self.kind, &value, former.labels());
+        let extracted = store::read_former(connection, self.kind, &value, former.marks())?;
         let (date, rid) = (extracted.when.lo, former.rid);
         let behind = self
             .after
@@ -287,7 +327,15 @@ impl Question {
             }
         }
         let (version, at) = (former.version, former.at);
-        let entry = Entry::of_former(address, rid, version, at, extracted, &self.own, former.raw);
+        let standing = match self.hides {
+            true => store::standing(connection, rid, &self.own)?,
+            false => None,
+        };
+        if self.hides && standing.is_none() {
+            return Ok(None);
+        }
+        let entry = Entry::of_former(address, rid, version, at, extracted, &self.own, former.raw)
+            .by_now(standing);
         let found = Found::Then(Box::new(entry));
         Ok(Some(Candidate { date, rid, found }))
     }
@@ -301,16 +349,15 @@ impl Search {
         seal: &Seal,
         now: Timestamp,
     ) -> Result<Self, RecordsError> {
-        let (after, trail) = match &query.cursor {
-            Some(cursor) => {
-                let (after, trail) = seal.open_on(cursor, query.fingerprint, now)?;
-                (Some(after), trail)
-            }
-            None => (None, NO_TRAIL),
+        let opened = match &query.cursor {
+            Some(cursor) => Some(seal.opened(cursor, query.fingerprint, now)?),
+            None => None,
         };
         let count = query.count();
+        let after = opened.map(|opened| opened.position);
         Ok(Self {
-            trail,
+            trail: opened.map_or(NO_TRAIL, |opened| opened.trail),
+            begun: opened.map(|opened| lives_from(reach, opened.begun, now)),
             ..Self::resumed(query, count, reach, after)
         })
     }
@@ -334,6 +381,8 @@ impl Search {
             after,
             as_of: after.map(|position| position.txn),
             trail: NO_TRAIL,
+            begun: None,
+            hides: !reach.sees_everything(),
             entries: Vec::new(),
             withheld: 0,
             looked_at: 0,
@@ -365,6 +414,7 @@ impl Search {
             as_before: self.trail != NO_TRAIL,
             limit: limit.min(MOST_ENTRIES.saturating_add(1)),
             own: own.to_owned(),
+            hides: self.hides,
         })
     }
 
@@ -456,7 +506,8 @@ impl Search {
     pub(super) fn page(self, seal: &Seal, now: Timestamp) -> Result<Page, RecordsError> {
         let next = match self.position() {
             Some(position) => {
-                Some(seal.sealed(position, self.trail, self.query.fingerprint, now)?)
+                let begun = self.begun.unwrap_or(now);
+                Some(seal.sealed(position, self.trail, self.query.fingerprint, begun)?)
             }
             None => None,
         };

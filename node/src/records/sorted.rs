@@ -16,7 +16,7 @@ use super::cursor::{CursorError, LIFE_SECONDS, NO_TRAIL, Position};
 use super::fold::folded;
 use super::query::{SearchQuery, Sort, SortBy};
 use super::reads::Reads;
-use super::search::{Reach, Search};
+use super::search::{Reach, Search, lives_from};
 use super::strict::strict;
 use super::types::Parameter;
 use super::values::{self, Measure};
@@ -96,16 +96,18 @@ impl Records {
         query: SearchQuery,
     ) -> Result<Page, RecordsError> {
         let now = self.clock.now();
-        let (id, offset, list, mut withheld) = match &query.cursor {
+        let (id, offset, list, begun, mut withheld) = match &query.cursor {
             Some(cursor) => {
-                let at = self.seal.open(cursor, query.fingerprint, now)?;
+                let opened = self.seal.opened(cursor, query.fingerprint, now)?;
+                let (at, begun) = (opened.position, opened.begun);
                 let list = self.lists.0.get(&at.date).filter(|_| at.txn == IN_A_LIST);
                 let offset = usize::try_from(at.rid).map_err(|_negative| CursorError::Foreign)?;
-                (at.date, offset, list.ok_or(CursorError::Expired)?, 0)
+                let list = list.ok_or(CursorError::Expired)?;
+                (at.date, offset, list, lives_from(reach, begun, now), 0)
             }
             None => {
                 let (places, withheld) = self.in_order(reads, reach, &query).await?;
-                (self.seal.random()?, 0, Arc::new(places), withheld)
+                (self.seal.random()?, 0, Arc::new(places), now, withheld)
             }
         };
         let total = list.len();
@@ -121,11 +123,13 @@ impl Records {
                     rid,
                     txn: IN_A_LIST,
                 };
-                self.lists.0.insert(id, list);
-                Some(
-                    self.seal
-                        .sealed(position, NO_TRAIL, query.fingerprint, now)?,
-                )
+                if begun == now {
+                    self.lists.0.insert(id, list);
+                }
+                let sealed = self
+                    .seal
+                    .sealed(position, NO_TRAIL, query.fingerprint, begun);
+                Some(sealed?)
             }
             None => None,
         };

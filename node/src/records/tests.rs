@@ -10,10 +10,12 @@
 )]
 
 mod bench;
+mod contained;
 mod costly;
 mod differential;
 mod everything;
 mod finding;
+mod former;
 mod history;
 mod judging;
 mod leading;

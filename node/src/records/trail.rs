@@ -83,8 +83,12 @@ impl Records {
     ) -> Result<SearchQuery, RecordsError> {
         let cursor = query.cursor.as_deref().unwrap_or_default();
         let now = self.clock.now();
-        let (_, number) = self.seal.open_on(cursor, query.fingerprint, now)?;
-        let trail = self.trails.0.get(&number).ok_or(CursorError::Expired)?;
+        let opened = self.seal.opened(cursor, query.fingerprint, now)?;
+        let trail = self
+            .trails
+            .0
+            .get(&opened.trail)
+            .ok_or(CursorError::Expired)?;
         for entry in self.at_places(reads, trail.through.clone()).await? {
             let entry = entry.ok_or(CursorError::Expired)?;
             permitted(reach, entry).map_err(|_withheld| CursorError::Expired)?;

@@ -5,13 +5,16 @@
 //! has everything; for each decision another has what that decision shows, and nothing else.
 
 use federation_protocol::category::Category;
-use federation_protocol::consent::{Criteria, LabelTerms, Provision, ProvisionType};
+use federation_protocol::consent::{
+    Criteria, DataMeaning, DataReference, LabelTerms, Provision, ProvisionType,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
 use super::super::query::Question;
 use super::*;
+use crate::database::testing::runner;
 
 const FULL: usize = ANSWERER;
 const SECURITY: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
@@ -29,6 +32,8 @@ struct Made {
     /// Its own and those of what it contains.
     categories: Vec<Category>,
     psychiatric: bool,
+    /// By its date, its author, or by what it names.
+    reserved: bool,
 }
 
 /// What a person decided for one asker.
@@ -41,6 +46,7 @@ impl Decided {
     fn shows(&self, made: &Made, denied: Category) -> bool {
         let mut categories = made.categories.iter();
         made.whose == 0
+            && !made.reserved
             && categories.all(|one| *one != denied && self.categories.contains(*one))
             && (!made.psychiatric || self.psychiatric)
     }
@@ -74,18 +80,37 @@ fn charts(runner: &mut TestRunner) -> Vec<Made> {
     let one = (
         prop::sample::select(vec![0, 0, 0, 1]),
         select(&["a", "b", "c"][..]),
-        select(&["2026-01-01", "2026-02-01", "2026-03"][..]),
-        select(&["laboratory", "laboratory", "vital-signs", "social-history"][..]),
-        prop::bool::weighted(0.25),
-        (0..40_usize, 0..40_usize, 0..6_u8),
+        select(
+            &[
+                "2026-01-01",
+                "2026-02-01",
+                "2026-02-01",
+                "2026-03",
+                "2011-05-01",
+            ][..],
+        ),
+        select(
+            &[
+                "laboratory",
+                "laboratory",
+                "laboratory",
+                "vital-signs",
+                "social-history",
+            ][..],
+        ),
+        prop::bool::weighted(0.2),
+        (0..40_usize, 0..40_usize, 0..12_u8),
     );
-    let mut all = Vec::new();
-    for number in 0..36_usize {
+    let mut all: Vec<Made> = Vec::new();
+    for number in 0..54_usize {
         let (whose, code, date, category, mut psychiatric, (value, other, inside)) =
             sample(runner, &one);
         let patient = ["p", "q"][whose];
         let subject = json!({"reference": format!("Patient/{patient}")});
         let (kind, mut categories) = match number % 9 {
+            0 if number > 40 => ("AllergyIntolerance", vec![Category::Allergy]),
+            1 if number > 40 => ("Immunization", vec![Category::Procedure]),
+            2 if number > 40 => ("Procedure", vec![Category::Procedure]),
             0 => ("Specimen", vec![Category::Lab]),
             1 => ("Condition", vec![Category::Condition]),
             2 => ("MedicationRequest", vec![Category::Rx]),
@@ -109,6 +134,8 @@ fn charts(runner: &mut TestRunner) -> Vec<Made> {
             "Observation" => json!({
                 "category": [{"coding": [{"code": category}]}],
                 "effectiveDateTime": date, "valueQuantity": {"value": value, "unit": "mg"},
+                "component": [{"code": coded(code), "valueQuantity": {"value": other, "unit": "mg"}}],
+                "meta": {"tag": [{"system": "urn:t", "code": code}], "profile": ["urn:profile"]},
                 "hasMember": [refer("Observation", other)],
                 "derivedFrom": [refer("Observation", value)],
                 "focus": [refer("Condition", other), refer("MedicationRequest", value)],
@@ -128,6 +155,16 @@ fn charts(runner: &mut TestRunner) -> Vec<Made> {
             "MedicationRequest" => json!({
                 "status": "active", "intent": "order", "authoredOn": date,
                 "medicationCodeableConcept": coded(code),
+            }),
+            "AllergyIntolerance" => json!({"patient": subject, "recordedDate": date}),
+            "Immunization" => json!({
+                "patient": subject, "status": "completed", "occurrenceDateTime": date,
+                "vaccineCode": coded(code),
+            }),
+            "Procedure" => json!({
+                "status": "completed", "performedDateTime": date,
+                "reasonReference": [refer("Condition", other)],
+                "encounter": refer("Encounter", other / 9 * 9 + 3),
             }),
             "Encounter" => json!({
                 "status": "finished", "class": {"code": "AMB"},
@@ -166,17 +203,53 @@ fn charts(runner: &mut TestRunner) -> Vec<Made> {
                 resource["contained"] =
                     json!([{"resourceType": "Practitioner", "id": "in", "active": true}]);
             }
-            _ if psychiatric => {
-                resource["meta"] = json!({"security": [{"system": SECURITY, "code": "PSY"}]});
+            // Of the same category, perhaps of another time.
+            Some(4 | 5) => {
+                categories.push(Category::Lab);
+                let date = if other % 2 == 0 {
+                    "2011-02-01"
+                } else {
+                    "2026-02-01"
+                };
+                resource["contained"] = json!([{
+                    "resourceType": "Observation", "id": "in", "status": "final",
+                    "category": [{"coding": [{"code": "laboratory"}]}], "code": coded("b"),
+                    "effectiveDateTime": date,
+                }]);
             }
+            Some(6) => {
+                categories.push(Category::Other);
+                resource["contained"] = json!([{"resourceType": "Organization", "id": "in",
+                    "contained": [{"resourceType": "Condition", "id": "c", "code": coded("b")}]}]);
+            }
+            Some(7) => resource["performer"] = json!([{"reference": "Practitioner/9/_history/2"}]),
             _ => {}
         }
+        if psychiatric && inside != Some(0) {
+            resource["meta"]["security"] = json!([{"system": SECURITY, "code": "PSY"}]);
+        }
+        let text = resource.to_string();
+        let marks = ["\"2011-", "Practitioner/9", "\"Encounter/e30\""];
         all.push(Made {
+            reserved: number == 14 || marks.iter().any(|mark| text.contains(mark)),
             resource,
             whose,
             categories,
             psychiatric,
         });
+    }
+    let marking: Vec<Value> = all
+        .iter()
+        .filter(|one| one.psychiatric && one.resource["resourceType"] == "Encounter")
+        .map(|one| {
+            json!(format!(
+                "Encounter/{}",
+                one.resource["id"].as_str().unwrap()
+            ))
+        })
+        .collect();
+    for one in &mut all {
+        one.psychiatric |= marking.contains(&one.resource["encounter"]["reference"]);
     }
     let coverage = json!({
         "resourceType": "Coverage", "id": "c-p", "status": "active",
@@ -187,8 +260,42 @@ fn charts(runner: &mut TestRunner) -> Vec<Made> {
         whose: 0,
         categories: vec![Category::Other],
         psychiatric: false,
+        reserved: false,
     });
     all
+}
+
+/// What the hospital with everything keeps to itself: a category, a year, what one practitioner wrote,
+/// what belongs to one encounter, and one result.
+fn reservations(denied: Category) -> [Provision; 3] {
+    let deny = |criteria| {
+        let mut deny = Provision::any(ProvisionType::Deny);
+        deny.criteria = criteria;
+        deny
+    };
+    let year = json!({"start": "2011-01-01", "end": "2011-12-31"});
+    let named = |meaning, reference: &str| DataReference {
+        meaning,
+        reference: reference.to_owned(),
+    };
+    [
+        deny(Criteria {
+            classes: Some(scope(&[denied])),
+            ..Criteria::default()
+        }),
+        deny(Criteria {
+            data_period: Some(serde_json::from_value(year).unwrap()),
+            ..Criteria::default()
+        }),
+        deny(Criteria {
+            data: vec![
+                named(DataMeaning::Authoredby, "Practitioner/9"),
+                named(DataMeaning::Related, "Encounter/e30"),
+                named(DataMeaning::Instance, "Observation/o14"),
+            ],
+            ..Criteria::default()
+        }),
+    ]
 }
 
 type Asked = (&'static str, Vec<(String, String)>);
@@ -201,7 +308,42 @@ type Line = (
     &'static [(&'static str, &'static str)],
 );
 
-const ASKED: [Line; 5] = [
+const ASKED: [Line; 8] = [
+    (
+        "AllergyIntolerance",
+        &[("code", "a"), ("date", "ge2026-02"), ("code:not", "b")],
+        &["date", "-code", "_id"],
+        &[
+            ("_revinclude", "Observation:focus"),
+            ("_revinclude", "Condition:evidence-detail"),
+        ],
+    ),
+    (
+        "Immunization",
+        &[
+            ("vaccine-code", "a"),
+            ("date", "ge2026-02"),
+            ("status", "completed"),
+        ],
+        &["date", "-status", "_id"],
+        &[
+            ("_revinclude", "Observation:focus"),
+            ("_revinclude", "Condition:evidence-detail"),
+        ],
+    ),
+    (
+        "Procedure",
+        &[
+            ("code", "a"),
+            ("date", "ge2026-02"),
+            ("status", "completed"),
+        ],
+        &["date", "-code", "_id"],
+        &[
+            ("_revinclude", "Observation:focus"),
+            ("_revinclude", "Condition:evidence-detail"),
+        ],
+    ),
     (
         "Observation",
         &[
@@ -217,6 +359,14 @@ const ASKED: [Line; 5] = [
             ("value-quantity", "lt25||mg"),
             ("code-value-quantity", "a$gt5"),
             ("combo-code", "c"),
+            ("component-code", "a"),
+            ("component-value-quantity", "gt20"),
+            ("component-code-value-quantity", "a$lt25"),
+            ("combo-value-quantity", "gt30"),
+            ("combo-code-value-quantity", "b$gt5"),
+            ("_tag", "urn:t|b"),
+            ("_tag:not", "a"),
+            ("_profile", "urn:profile"),
             ("status:not", "amended"),
             ("specimen:missing", "false"),
             ("has-member", "Observation/o5"),
@@ -338,11 +488,14 @@ const ASKED: [Line; 5] = [
     ),
 ];
 
+/// Where results stand among the types.
+const RESULTS: usize = 3;
+
 fn question(runner: &mut TestRunner) -> Asked {
     use prop::sample::{select, subsequence};
     let line = sample(
         runner,
-        &prop_oneof![4 => Just(0_usize), 3 => 1..ASKED.len()],
+        &prop_oneof![4 => Just(RESULTS), 4 => 0..ASKED.len()],
     );
     let (kind, criteria, orders, beside) = ASKED[line];
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -457,18 +610,14 @@ async fn decided<'t>(
     full.charts(&[other]).await;
     full.charts(&texts.iter().map(String::as_str).collect::<Vec<_>>())
         .await;
-    let mut deny = Provision::any(ProvisionType::Deny);
-    deny.criteria = Criteria {
-        classes: Some(scope(&[denied])),
-        ..Criteria::default()
-    };
-    full.reserves(deny).await;
+    for reservation in reservations(denied) {
+        full.reserves(reservation).await;
+    }
     let mut askers = Vec::new();
     for (bare, decision) in (FULL + 1..).zip(decisions) {
         let shown = all.iter().zip(&texts);
         let shown = shown.filter(|(made, _)| decision.shows(made, denied));
         let shown: Vec<&str> = shown.map(|(_, text)| text.as_str()).collect();
-        assert!(shown.len() > 3, "{} are shown", shown.len());
         town.hospitals[bare].charts(&shown).await;
         let between = (ASKER, &[FULL, bare][..]);
         let code = town
@@ -508,7 +657,13 @@ async fn no_question_tells_of_what_a_decision_withholds() {
             psychiatric: false,
         },
         Decided {
-            categories: scope(&[Category::Lab, Category::Vital, Category::Condition]),
+            categories: scope(&[
+                Category::Lab,
+                Category::Vital,
+                Category::Condition,
+                Category::Allergy,
+                Category::Procedure,
+            ]),
             psychiatric: false,
         },
         Decided {
@@ -517,15 +672,28 @@ async fn no_question_tells_of_what_a_decision_withholds() {
         },
     ];
     Town::on_each(6, async |town| {
-        let mut runner = TestRunner::deterministic();
-        let all = charts(&mut runner);
+        let mut runner = runner();
         let denied = Category::Vital;
+        // Some draws show hardly anything.
+        let all = loop {
+            let all = charts(&mut runner);
+            let results = |decision: &Decided| {
+                let shown = all.iter().filter(|made| decision.shows(made, denied));
+                let results = shown.filter(|made| made.resource["resourceType"] == "Observation");
+                results.count()
+            };
+            if decisions.iter().all(|decision| results(decision) > 3) {
+                break all;
+            }
+        };
         let askers = decided(&town, &all, &decisions, denied).await;
         let (mut told, mut beside, mut further) = (0, 0, 0);
         for ((full, bare), decision) in askers.iter().zip(&decisions) {
             let asked = |kind| match kind {
                 "Condition" => decision.categories.contains(Category::Condition),
                 "MedicationRequest" => decision.categories.contains(Category::Rx),
+                "AllergyIntolerance" => decision.categories.contains(Category::Allergy),
+                "Immunization" | "Procedure" => decision.categories.contains(Category::Procedure),
                 _ => true,
             };
             let mut questions = Vec::new();
@@ -553,7 +721,7 @@ async fn no_question_tells_of_what_a_decision_withholds() {
             }
         }
         let seen = (told, beside, further);
-        let least = QUESTIONS / 6;
+        let least = QUESTIONS / 20;
         assert!(
             told > 2 * least && beside > least && further > least,
             "{seen:?}"

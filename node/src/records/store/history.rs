@@ -7,10 +7,11 @@
 //! chart it stands first of its commit, whatever its number.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, SmallInt, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
 
 use super::super::date::Span;
 use super::super::{Address, LogicalId, ResourceType};
+use super::marks::Marks;
 use super::statement::Statement;
 use crate::database::{DatabaseError, HospitalConnection};
 
@@ -48,8 +49,8 @@ pub(in crate::records) struct Version {
     pub(in crate::records) deleted: bool,
     /// Whether the version before it was a deletion.
     pub(in crate::records) revived: bool,
-    /// The marks of the newest version.
-    pub(in crate::records) labels: i64,
+    marked_now: i64,
+    marked_then: Option<i64>,
     pub(in crate::records) raw: String,
     /// What it said before it was deleted; empty for what is not.
     pub(in crate::records) before: String,
@@ -65,6 +66,7 @@ type ColumnTypes = (
     Bool,
     Bool,
     BigInt,
+    Nullable<BigInt>,
     Text,
     Text,
 );
@@ -78,6 +80,11 @@ impl Version {
             rid: if of_the_patient { 0 } else { self.rid },
             version: self.version,
         }
+    }
+
+    /// What marked it then, and marks the resource by now.
+    pub(in crate::records) fn marks(&self) -> Marks {
+        Marks::of(self.marked_then, self.marked_now)
     }
 
     /// `None` for a type that this program does not know.
@@ -116,7 +123,7 @@ const NEWEST: Part = Part {
     select: "SELECT r.rid, r.type, r.id, v.version, v.txn, v.at, v.deleted, \
          COALESCE((SELECT b.deleted FROM resource_version b \
              WHERE b.rid = v.rid AND b.version = v.version - 1), FALSE), \
-         r.labels, v.raw, \
+         r.labels, v.labels, v.raw, \
          CASE WHEN v.deleted THEN COALESCE((SELECT b.raw FROM resource_version b \
              WHERE b.rid = v.rid AND b.version = v.version - 1), '') ELSE '' END \
          FROM resource v JOIN resource r ON r.rid = v.rid WHERE v.version > 0",
@@ -128,7 +135,7 @@ const FORMER: Part = Part {
     select: "SELECT r.rid, r.type, r.id, v.version, v.txn, v.at, v.deleted, \
          COALESCE((SELECT b.deleted FROM resource_version b \
              WHERE b.rid = v.rid AND b.version = v.version - 1), FALSE), \
-         r.labels, v.raw, \
+         r.labels, v.labels, v.raw, \
          CASE WHEN v.deleted THEN COALESCE((SELECT b.raw FROM resource_version b \
              WHERE b.rid = v.rid AND b.version = v.version - 1), '') ELSE '' END \
          FROM resource_version v JOIN resource r ON r.rid = v.rid WHERE v.version > 0",

@@ -5,7 +5,7 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_types::BigInt;
 use federation_protocol::label::LABEL_TABLE_VERSION;
 
-use super::super::classify::{category_bits, category_number};
+use super::super::classify::{category_number, contained_bits};
 use super::super::extract::EXTRACTION_VERSION;
 use super::super::own::OwnParameters;
 use super::super::system::hash;
@@ -159,9 +159,7 @@ fn reindex_one(
     );
     let mut update = Statement::<()>::new("UPDATE resource SET patient = ");
     update.int(patient).sql(", category = ").int(category);
-    update
-        .sql(", contained = ")
-        .int(category_bits(&facts.contained));
+    update.sql(", contained = ").int(contained_bits(facts));
     update.sql(", labels = ").int(facts.labels.to_bits());
     for by in &extracted.marked_by {
         // A bit that is in both is added once: labels are a set.

@@ -4,7 +4,7 @@ use federation_protocol::label::Labels;
 use federation_protocol::time::Timestamp;
 
 use super::super::Address;
-use super::super::classify::{Facts, category_bits, category_number};
+use super::super::classify::{Facts, category_number, contained_bits};
 use super::super::date::Span;
 use super::statement::{Statement, insert_all};
 use crate::database::{DatabaseError, HospitalConnection};
@@ -46,7 +46,7 @@ impl ResourceRow {
     /// With what the decision looks at; `shared` are the labels of what marks it, as its encounter.
     pub(super) fn with_facts(mut self, facts: &Facts, when: Span, shared: Labels) -> Self {
         self.category = category_number(facts.category);
-        self.contained = category_bits(&facts.contained);
+        self.contained = contained_bits(facts);
         self.labels = facts.labels.or(shared).to_bits();
         self.when = when;
         self.authors = facts.authors.join("\n");
@@ -138,14 +138,14 @@ pub(super) fn overwrite(
     Ok(())
 }
 
-/// Copies the newest version to the former ones.
+/// Copies the newest version to the former ones, with what marked it.
 pub(super) fn keep_former(
     connection: &mut HospitalConnection,
     rid: i64,
 ) -> Result<(), DatabaseError> {
     let mut keep = Statement::<()>::new(
-        "INSERT INTO resource_version (rid, version, patient, txn, at, deleted, raw) \
-         SELECT rid, version, patient, txn, at, deleted, raw FROM resource WHERE rid = ",
+        "INSERT INTO resource_version (rid, version, patient, txn, at, deleted, raw, labels) \
+         SELECT rid, version, patient, txn, at, deleted, raw, labels FROM resource WHERE rid = ",
     );
     keep.int(rid).run(connection)?;
     Ok(())

@@ -1,9 +1,9 @@
 //! A resource's row, and reading one by its address.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, SmallInt, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
 
-use super::super::classify::{Facts, categories_of_bits, category_numbered};
+use super::super::classify::{Facts, categories_of_bits, category_numbered, is_apart_of_bits};
 use super::super::date::Span;
 use super::super::{Address, LogicalId, ResourceType};
 use super::statement::Statement;
@@ -76,10 +76,16 @@ impl Stored {
         Facts {
             category: category_numbered(self.category),
             contained: categories_of_bits(self.contained),
+            apart: Vec::new(),
             labels: Labels::from_bits(self.labels),
             authors: lines(&self.authors),
             related: lines(&self.related),
         }
+    }
+
+    /// Whether something that it contains says itself when it was, or who wrote it: its text tells.
+    pub(in crate::records) fn has_apart(&self) -> bool {
+        is_apart_of_bits(self.contained)
     }
 
     pub(in crate::records) fn when(&self) -> Span {
@@ -119,6 +125,8 @@ pub(in crate::records) struct Former {
     pub(in crate::records) deleted: bool,
     /// Whose chart it was in then.
     pub(in crate::records) patient: i64,
+    /// What marked it then; `None` of versions that an earlier program put aside.
+    pub(super) labels: Option<i64>,
 }
 
 /// A former version; `None` where there was none of that number.
@@ -127,8 +135,8 @@ pub(in crate::records) fn read_version(
     rid: i64,
     version: i32,
 ) -> Result<Option<Former>, DatabaseError> {
-    let mut statement = Statement::<(Text, BigInt, Bool, BigInt)>::new(
-        "SELECT v.raw, v.at, v.deleted, v.patient FROM resource_version v WHERE v.rid = ",
+    let mut statement = Statement::<(Text, BigInt, Bool, BigInt, Nullable<BigInt>)>::new(
+        "SELECT v.raw, v.at, v.deleted, v.patient, v.labels FROM resource_version v WHERE v.rid = ",
     );
     statement.int(rid).sql(" AND v.version = ").int(version);
     Ok(statement.get_result::<Former>(connection).optional()?)

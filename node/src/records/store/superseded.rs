@@ -1,12 +1,14 @@
 //! Versions that a search still shows: those that were the newest when its first page was read.
 
-use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Text};
-use federation_protocol::label::Labels;
+use std::sync::Arc;
 
-use super::super::extract::extract_former;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+
+use super::super::entry::Standing;
 use super::super::strict::strict;
 use super::super::{Entry, ResourceType};
+use super::marks::{Marks, read_former};
 use super::rows::{COLUMNS, ColumnTypes, Stored, read_version};
 use super::statement::Statement;
 use crate::database::{DatabaseError, HospitalConnection, Rid};
@@ -16,7 +18,8 @@ use crate::database::{DatabaseError, HospitalConnection, Rid};
 pub(in crate::records) struct Superseded {
     pub(in crate::records) rid: i64,
     pub(in crate::records) id: String,
-    labels: i64,
+    marked_now: i64,
+    marked_then: Option<i64>,
     pub(in crate::records) version: i32,
     /// Whose chart it was in.
     pub(in crate::records) patient: i64,
@@ -26,9 +29,9 @@ pub(in crate::records) struct Superseded {
 }
 
 impl Superseded {
-    /// What the resource is marked with by now.
-    pub(in crate::records) fn labels(&self) -> Labels {
-        Labels::from_bits(self.labels)
+    /// What marked it then, and marks the resource by now.
+    pub(in crate::records) fn marks(&self) -> Marks {
+        Marks::of(self.marked_then, self.marked_now)
     }
 }
 
@@ -41,12 +44,21 @@ pub(in crate::records) fn changed_since(
     as_of: i64,
     limit: usize,
 ) -> Result<Vec<Superseded>, DatabaseError> {
-    let mut statement =
-        Statement::<(BigInt, Text, BigInt, Integer, BigInt, BigInt, Bool, Text)>::new(
-            "SELECT r.rid, r.id, r.labels, v.version, v.patient, v.at, v.deleted, v.raw \
+    let mut statement = Statement::<(
+        BigInt,
+        Text,
+        BigInt,
+        Nullable<BigInt>,
+        Integer,
+        BigInt,
+        BigInt,
+        Bool,
+        Text,
+    )>::new(
+        "SELECT r.rid, r.id, r.labels, v.labels, v.version, v.patient, v.at, v.deleted, v.raw \
              FROM resource r JOIN resource_version v ON v.rid = r.rid AND v.version = \
              (SELECT MAX(w.version) FROM resource_version w WHERE w.rid = r.rid AND w.txn <= ",
-        );
+    );
     statement
         .int(as_of)
         // The sign keeps SQLite from walking every resource of the type: few have changed.
@@ -74,19 +86,23 @@ pub(in crate::records) fn at_place(
     version: i32,
     own: &str,
 ) -> Result<Option<Entry>, DatabaseError> {
+    match row(connection, rid)? {
+        Some(row) => entry_at(connection, row, version, own),
+        None => Ok(None),
+    }
+}
+
+fn row(connection: &mut HospitalConnection, rid: i64) -> Result<Option<Stored>, DatabaseError> {
     let mut statement = Statement::<ColumnTypes>::new("SELECT ");
     statement
         .sql(COLUMNS)
         .sql(" FROM resource r WHERE r.rid = ")
         .int(rid);
-    let Some(stored) = statement.get_result::<Stored>(connection).optional()? else {
-        return Ok(None);
-    };
-    entry_at(connection, stored, version, own)
+    Ok(statement.get_result::<Stored>(connection).optional()?)
 }
 
 /// One version of the row that was read; `None` where it is gone, or was a deletion.
-pub(super) fn entry_at(
+pub(in crate::records) fn entry_at(
     connection: &mut HospitalConnection,
     row: Stored,
     version: i32,
@@ -97,6 +113,46 @@ pub(super) fn entry_at(
             .filter(|row| !row.deleted)
             .and_then(|row| Entry::of_stored(row, own)));
     }
+    let former = former_at(connection, &row, version, own)?;
+    let Some(standing) = standing_of(connection, row, own)? else {
+        return Ok(None);
+    };
+    Ok(former.map(|entry| entry.by_now(Some(Arc::new(standing)))))
+}
+
+/// The resource as it stands by now or, where it is deleted, as it last stood.
+pub(in crate::records) fn standing(
+    connection: &mut HospitalConnection,
+    rid: i64,
+    own: &str,
+) -> Result<Option<Arc<Standing>>, DatabaseError> {
+    let standing = match row(connection, rid)? {
+        Some(row) => standing_of(connection, row, own)?,
+        None => None,
+    };
+    Ok(standing.map(Arc::new))
+}
+
+fn standing_of(
+    connection: &mut HospitalConnection,
+    row: Stored,
+    own: &str,
+) -> Result<Option<Standing>, DatabaseError> {
+    let chart = Rid(row.patient);
+    let entry = if row.deleted {
+        former_at(connection, &row, row.version.saturating_sub(1), own)?
+    } else {
+        Entry::of_stored(row, own)
+    };
+    Ok(entry.map(|entry| Standing { entry, chart }))
+}
+
+fn former_at(
+    connection: &mut HospitalConnection,
+    row: &Stored,
+    version: i32,
+    own: &str,
+) -> Result<Option<Entry>, DatabaseError> {
     let former = read_version(connection, row.rid, version)?.filter(|former| !former.deleted);
     let (Some(former), Some(address)) = (former, row.address()) else {
         return Ok(None);
@@ -104,7 +160,8 @@ pub(super) fn entry_at(
     let Ok(value) = strict(&former.raw) else {
         return Ok(None);
     };
-    let extracted = extract_former(address.kind, &value, row.facts().labels);
+    let marks = Marks::of(former.labels, row.facts().labels.to_bits());
+    let extracted = read_former(connection, address.kind, &value, marks)?;
     Ok(Some(Entry::of_former(
         address, row.rid, version, former.at, extracted, own, former.raw,
     )))

@@ -8,7 +8,7 @@ use proptest::test_runner::TestRunner;
 use super::differential::sample;
 use super::judging::Peer;
 use super::*;
-use crate::database::testing::on_each_async;
+use crate::database::testing::{on_each_async, runner};
 
 const QUESTIONS: usize = 400;
 const SECRET: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
@@ -147,10 +147,16 @@ async fn everything(
 
 #[tokio::test]
 async fn no_search_tells_of_what_is_withheld_by_match_order_count_or_what_stands_beside() {
-    let mut runner = TestRunner::deterministic();
-    let all = charts(&mut runner);
-    let shown = all.iter().filter(|one| is_shown(one)).count();
-    assert!((3..30).contains(&shown), "{shown} are shown");
+    let mut runner = runner();
+    let all = loop {
+        let all = charts(&mut runner);
+        let shown = all.iter().filter(|one| is_shown(one));
+        let results = shown.filter(|one| one["resourceType"] == "Observation");
+        // Some draws show hardly anything.
+        if results.count() > 2 {
+            break all;
+        }
+    };
     let questions: Vec<_> = (0..QUESTIONS)
         .map(|_| sample(&mut runner, &question()))
         .collect();
@@ -247,10 +253,14 @@ impl House {
 
 #[tokio::test]
 async fn neither_a_history_nor_everything_tells_by_its_order_of_what_is_withheld() {
-    let mut runner = TestRunner::deterministic();
-    let all = own_chart(&mut runner);
-    let told = all.iter().filter(|one| is_told(one)).count();
-    assert!((5..all.len() / 2).contains(&told), "{told} are told");
+    let mut runner = runner();
+    let (all, told) = loop {
+        let all = own_chart(&mut runner);
+        let told = all.iter().filter(|one| is_told(one)).count();
+        if (5..all.len() / 2).contains(&told) {
+            break (all, told);
+        }
+    };
     let emptied = crate::database::testing::sqlite();
     let bare = House::open(emptied.database.clone()).await;
     bare.transact_some(&all, is_told).await;

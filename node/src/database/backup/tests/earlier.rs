@@ -116,6 +116,10 @@ const ROWS: &[(&str, &str)] = &[
          INSERT INTO vital_token VALUES ('t', 'd', 'hana', 1, 'iPhone', 5, NULL, NULL)",
     ),
     (
+        "0033",
+        "INSERT INTO resource_version VALUES (1, 2, 1, 2, 5, FALSE, '{}', NULL)",
+    ),
+    (
         "0022",
         "INSERT INTO staff VALUES ('dr-1', 'h', 'physician', 'Sato', 5, NULL); \
          INSERT INTO session VALUES ('s', 'd', 'staff:dr-1', 'physician', NULL, 'passkey', 5, 5, 9, \
