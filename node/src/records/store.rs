@@ -18,7 +18,7 @@ mod superseded;
 mod target;
 mod write;
 
-pub(super) use compartment::{Compartment, Of, Place, members};
+pub(super) use compartment::{Compartment, Of, Place, kind_of, members};
 pub(super) use history::{Moment, Version, Versions, versions};
 pub(super) use own::{has_nothing_to_index, index_some, own_parameters};
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Versions that a search still shows: those that were the newest when its first page was read.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, SmallInt, Text};
 use federation_protocol::label::Labels;
 
 use super::super::extract::extract_former;
@@ -14,6 +14,7 @@ use crate::database::{DatabaseError, HospitalConnection, Rid};
 /// A version that has been superseded since some commit, and was the newest then.
 #[derive(Debug, Clone, Queryable)]
 pub(in crate::records) struct Superseded {
+    kind: i16,
     pub(in crate::records) rid: i64,
     pub(in crate::records) id: String,
     labels: i64,
@@ -26,35 +27,51 @@ pub(in crate::records) struct Superseded {
 }
 
 impl Superseded {
+    /// Its type; `None` for one that this program does not know.
+    pub(in crate::records) fn kind(&self) -> Option<ResourceType> {
+        ResourceType::coded(self.kind)
+    }
+
     /// What the resource is marked with by now.
     pub(in crate::records) fn labels(&self) -> Labels {
         Labels::from_bits(self.labels)
     }
 }
 
-/// What was there at a commit and has been changed or deleted since, as it was then: what stood in
-/// one chart, or at most `limit` of all.
+/// What was there at a commit and has been changed or deleted since, as it was then, of one type or
+/// of all: what stood in one chart, or at most `limit` of all.
 pub(in crate::records) fn changed_since(
     connection: &mut HospitalConnection,
-    kind: ResourceType,
+    kind: Option<ResourceType>,
     chart: Option<Rid>,
     as_of: i64,
     limit: usize,
 ) -> Result<Vec<Superseded>, DatabaseError> {
-    let mut statement =
-        Statement::<(BigInt, Text, BigInt, Integer, BigInt, BigInt, Bool, Text)>::new(
-            "SELECT r.rid, r.id, r.labels, v.version, v.patient, v.at, v.deleted, v.raw \
+    let mut statement = Statement::<(
+        SmallInt,
+        BigInt,
+        Text,
+        BigInt,
+        Integer,
+        BigInt,
+        BigInt,
+        Bool,
+        Text,
+    )>::new(
+        "SELECT r.type, r.rid, r.id, r.labels, v.version, v.patient, v.at, v.deleted, v.raw \
              FROM resource r JOIN resource_version v ON v.rid = r.rid AND v.version = \
              (SELECT MAX(w.version) FROM resource_version w WHERE w.rid = r.rid AND w.txn <= ",
-        );
-    statement
-        .int(as_of)
-        // The sign keeps SQLite from walking every resource of the type: few have changed.
-        .sql(") WHERE +r.type = ")
-        .int(kind.code());
+    );
     // What has changed has more than one version: the index by commit says so, without the row of
     // all that an import has brought since.
-    statement.sql(" AND r.version > 1 AND r.txn > ").int(as_of);
+    statement
+        .int(as_of)
+        .sql(") WHERE r.version > 1 AND r.txn > ")
+        .int(as_of);
+    if let Some(kind) = kind {
+        // The sign keeps SQLite from walking every resource of the type: few have changed.
+        statement.sql(" AND +r.type = ").int(kind.code());
+    }
     statement.sql(" AND r.born <= ").int(as_of);
     if let Some(Rid(chart)) = chart {
         statement.sql(" AND v.patient = ").int(chart);
