@@ -309,9 +309,9 @@ async function batch() {
 
 async function everything() {
   const { resourceType, id } = made.patient;
-  const operation = { name: '$everything', resourceType, id, method: 'GET' };
+  const input = { resourceType: 'Parameters', parameter: [{ name: '_count', valueInteger: 10 }] };
   const found = new Set();
-  let page = await client.operation({ ...operation, input: { _count: 10 } });
+  let page = await client.operation({ name: '$everything', resourceType, id, input });
   for (; page; page = await client.nextPage({ bundle: page })) {
     for (const one of resources(page)) found.add(reference(one));
   }

@@ -10,8 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::{ExportError, Exports, FileName, JobId, Scope};
 use crate::identity::Caller;
-use crate::records::LogicalId;
-use answer::Failure;
+use crate::records::{Failure, LogicalId, base, only};
 
 type Answer = Result<HttpResponse, Failure>;
 
@@ -19,25 +18,33 @@ type Answer = Result<HttpResponse, Failure>;
 /// take these paths for types and ids. The application has `Data` of [`Exports`], and stands behind
 /// the door that makes [`Caller`]s.
 pub fn configure(routes: &mut ServiceConfig) {
-    let patients = web::resource("/fhir/Patient/$export");
-    let group = web::resource("/fhir/Group/{id}/$export");
     routes
         .service(
-            patients
+            web::resource("/fhir/Patient/$export")
                 .route(web::get().to(everyone))
-                .route(web::post().to(everyone)),
+                .route(web::post().to(everyone))
+                // A HEAD would begin an export as a GET does.
+                .default_service(only("GET, POST")),
         )
         .service(
-            group
+            web::resource("/fhir/Group/{id}/$export")
                 .route(web::get().to(members))
-                .route(web::post().to(members)),
+                .route(web::post().to(members))
+                .default_service(only("GET, POST")),
         )
         .service(
             web::resource("/fhir/$export/{job}")
                 .route(web::get().to(status))
-                .route(web::delete().to(cancel)),
+                .route(web::head().to(status))
+                .route(web::delete().to(cancel))
+                .default_service(only("GET, HEAD, DELETE")),
         )
-        .service(web::resource("/fhir/$export/{job}/{file}").route(web::get().to(download)));
+        .service(
+            web::resource("/fhir/$export/{job}/{file}")
+                .route(web::get().to(download))
+                .route(web::head().to(download))
+                .default_service(only("GET, HEAD")),
+        );
 }
 
 /// `GET` or `POST /fhir/Patient/$export`: every chart.
@@ -70,9 +77,9 @@ async fn kick_off(
     scope: Scope,
 ) -> Answer {
     let asked = question::asked(request, payload).await?;
-    let url = answer::as_sent(request);
+    let url = as_sent(request);
     let job = exports.accept(caller, scope, asked, url).await?;
-    Ok(answer::accepted(request, &job))
+    Ok(answer::accepted(&place_of(request, &job)))
 }
 
 /// `GET /fhir/$export/{job}`: how far it is, then what it gave.
@@ -84,7 +91,7 @@ async fn status(
 ) -> Answer {
     let job = JobId::parse(&job).ok_or(ExportError::NotFound)?;
     let status = exports.status(&caller, &job).await?;
-    answer::status(&request, &job, status)
+    answer::status(&place_of(&request, &job), status)
 }
 
 /// `DELETE /fhir/$export/{job}`: it is not wanted any more.
@@ -105,4 +112,16 @@ async fn download(
     let name = FileName::parse(&name).ok_or(ExportError::NotFound)?;
     let file = exports.download(&caller, &job, name).await?;
     Ok(answer::file(file))
+}
+
+/// Where one export is asked after.
+fn place_of(request: &HttpRequest, job: &JobId) -> String {
+    format!("{}/$export/{job}", base::base(request))
+}
+
+/// The URL of the request, as the caller sent it.
+fn as_sent(request: &HttpRequest) -> String {
+    let path = request.uri().path_and_query();
+    let path = path.map_or("/", |path| path.as_str());
+    format!("{}{path}", base::origin(request))
 }

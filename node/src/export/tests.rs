@@ -11,6 +11,7 @@ mod asking;
 mod giving;
 mod going_on;
 mod keeping;
+mod served;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

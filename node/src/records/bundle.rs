@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::date;
+use super::everything;
 use super::interaction::{Conditions, Interaction};
 use super::patch::{Patch, PatchError};
 use super::strict::{self, JsonError};
@@ -183,8 +184,14 @@ impl BundleEntry {
             if_none_exist: request.if_none_exist.clone(),
             if_modified_since: since.transpose()?,
         };
-        let interaction = Interaction::of_url(method, url, conditions)?;
+        let mut interaction = Interaction::of_url(method, url, conditions)?;
+        if let (Interaction::Everything { pairs, .. }, "POST", Some(raw)) =
+            (&mut interaction, method, entry.resource)
+        {
+            pairs.extend(everything::pairs_of(raw.get())?);
+        }
         let content = match (&interaction, entry.resource) {
+            (Interaction::Everything { .. }, _) if method == "POST" => Content::Nothing,
             (Interaction::Create { .. } | Interaction::Update { .. }, Some(raw)) => {
                 Content::Resource(raw.get().into())
             }

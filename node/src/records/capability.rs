@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use federation_protocol::time::Timestamp;
+use fhir_search_parameters::ParameterType;
 use serde_json::{Value, json};
 
-use super::types::Role;
+use super::types::{Parameter, Role};
 use super::{ResourceType, Validator};
 
 /// Who may ask: staff and systems, or a person for their own chart.
@@ -119,6 +120,14 @@ fn resource(door: Door, kind: ResourceType, profiles: Option<&BTreeSet<String>>)
         return told;
     };
     let mut tell = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    let includes = includes(kind);
+    if !includes.is_empty() {
+        tell("searchInclude", json!(includes));
+    }
+    let including = including(kind);
+    if !including.is_empty() {
+        tell("searchRevInclude", json!(including));
+    }
     tell("updateCreate", json!(door == Door::Hospital));
     if door == Door::Hospital {
         tell("conditionalCreate", json!(true));
@@ -134,6 +143,29 @@ fn resource(door: Door, kind: ResourceType, profiles: Option<&BTreeSet<String>>)
         tell("operation", json!(operations));
     }
     told
+}
+
+/// What `_include` takes for matches of a type.
+fn includes(kind: ResourceType) -> Vec<String> {
+    let each = references(kind).map(|by| format!("{kind}:{}", by.definition.code()));
+    each.collect()
+}
+
+/// What `_revinclude` takes for matches of a type.
+fn including(kind: ResourceType) -> Vec<String> {
+    let leads_here = |by: &&Parameter| by.definition.targets().contains(&kind.name());
+    let each = ResourceType::all().flat_map(|from| {
+        let references = references(from).filter(leads_here);
+        references.map(move |by| format!("{from}:{}", by.definition.code()))
+    });
+    each.collect()
+}
+
+fn references(kind: ResourceType) -> impl Iterator<Item = &'static Parameter> {
+    let served = |by: &&Parameter| {
+        by.role != Role::Refused && by.definition.kind() == ParameterType::Reference
+    };
+    kind.parameters().iter().filter(served)
 }
 
 /// Directives, which the consent room keeps: to read, whoever asks.

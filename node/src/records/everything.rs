@@ -2,110 +2,47 @@
 //!
 //! Source: FHIR R4 operations `Patient/$everything` and `Encounter/$everything`.
 
+mod asked;
+mod gathering;
+
 use std::collections::HashSet;
 
 use crate::access::Permit;
 use crate::database::{DatabaseError, HospitalConnection, Rid};
 
 use super::cursor::Position;
-use super::date::Span;
-use super::history::{MOST_ENTRIES, Paging, moment, once};
-use super::search::Reach;
-use super::store::{self, Compartment, Of, Place, Stored};
-use super::{Address, Entry, QueryError, Records, RecordsError, ResourceType, permitted};
+use super::search::Reach as _;
+use super::store::{self, Compartment, Of, Place};
+use super::{Address, CursorError, Entry, Records, RecordsError, ResourceType, permitted};
+use gathering::Gathering;
 
-/// The most resources outside the chart that one page brings along.
-const MOST_INCLUDED: usize = 500;
+pub use asked::EverythingQuery;
+pub(super) use asked::pairs_of;
 
-/// `$everything` as it was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EverythingQuery {
-    of: Address,
-    /// `start` and `end`.
-    during: Option<Span>,
-    /// Microseconds UTC.
-    since: Option<i64>,
-    /// Empty: every type.
-    kinds: Vec<ResourceType>,
-    count: usize,
-    cursor: Option<String>,
-    fingerprint: i64,
-}
+/// The most resources that one page refers to: it ends before the one that refers to more.
+const MOST_INCLUDED: usize = 1_000;
 
 /// One page of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Everything {
     /// The patient or encounter first, then what belongs to it, by type, newest first.
     pub entries: Vec<Entry>,
-    /// What these refer to and that is in no chart: practitioners, organizations, medications. A
-    /// later page may bring the same again.
+    /// What these refer to and that is in no chart: practitioners, organizations, medications; of an
+    /// encounter, what stands in the same chart and does not belong to it, its patient too. A later
+    /// page may bring the same again.
     pub included: Vec<Entry>,
+    /// One resource alone refers to more than a page carries.
+    pub cut: bool,
     /// The `_cursor` of the next page; `None` when no permitted member is left.
     pub next: Option<String>,
 }
 
-impl EverythingQuery {
-    /// Reads `start`, `end` (of a Patient alone), `_since`, `_type`, `_count` and `_cursor`.
-    ///
-    /// # Errors
-    /// `Query` for a value that is none, `Unsupported` for anything else.
-    pub fn parse<N: AsRef<str>, V: AsRef<str>>(
-        of: Address,
-        pairs: &[(N, V)],
-    ) -> Result<Self, RecordsError> {
-        let mut asked = Paging::default();
-        let (mut start, mut end, mut since) = (None, None, None);
-        let mut kinds = Vec::new();
-        let of_patient = of.kind.name() == "Patient";
-        for (name, value) in pairs {
-            let (name, value) = (name.as_ref(), value.as_ref());
-            match name {
-                "start" if of_patient => once(&mut start, "start", moment("start", value)?)?,
-                "end" if of_patient => once(&mut end, "end", moment("end", value)?)?,
-                "_since" => once(&mut since, "_since", moment("_since", value)?.lo)?,
-                "_type" => {
-                    for name in value.split(',') {
-                        kinds.push(ResourceType::named(name).ok_or(QueryError::Value {
-                            parameter: "_type",
-                            reason: "wanted: types that are served here",
-                        })?);
-                    }
-                }
-                _ if asked.takes(name, value)? => continue,
-                _ => {
-                    return Err(RecordsError::Unsupported(
-                        "a parameter of $everything that is not start, end, _since, _type or _count",
-                    ));
-                }
-            }
-            asked.mark(name, value);
-        }
-        if kinds.len() > ResourceType::all().count() {
-            return Err(QueryError::TooMuch.into());
-        }
-        Ok(Self {
-            during: Span::between(start, end),
-            since,
-            kinds,
-            count: asked.count(),
-            fingerprint: asked.fingerprint(&format!("{of}/$everything")),
-            cursor: asked.cursor,
-            of,
-        })
-    }
-
-    fn wants(&self, entry: &Entry) -> bool {
-        let listed = self.kinds.is_empty() || self.kinds.contains(&entry.address.kind);
-        listed
-            && self
-                .since
-                .is_none_or(|since| entry.last_updated.micros() >= since)
-    }
-}
+/// No row has this number.
+const BEFORE_ALL: i64 = i64::MAX;
 
 impl Records {
-    /// Everything of one patient or encounter that the permit allows. Pages after the first show
-    /// nothing that came to be later.
+    /// Everything of one patient or encounter that the permit allows. Later pages show what was there
+    /// at the first: nothing that came to be later, and what was changed since as it was then.
     ///
     /// # Errors
     /// As [`Records::read`] of the patient or encounter; `Cursor`, `Database`.
@@ -120,76 +57,97 @@ impl Records {
             None => None,
         };
         let focus = self.read(permit, &query.of).await?;
-        let wanted = query.of.clone();
-        let look = move |connection: &mut _| store::rid_of(connection, &wanted);
-        let whose = self.database.read::<_, DatabaseError, _>(look).await?;
-        let whose = whose.ok_or(RecordsError::NotFound)?;
-        let mut gathering = Gathering {
-            wanted: query.compartment(whose, permit.chart(), after),
-            count: query.count,
-            as_of: after.map(|position| position.txn),
-            entries: Vec::new(),
-            last: None,
-            more: false,
-        };
+        let (whose, place) = self.standing_of(query, after).await?;
+        let mut gathering = Gathering::new(query, permit, after.map(|position| position.txn));
         if after.is_none() && query.wants(&focus) {
-            gathering.entries.push(focus);
+            gathering.begin_with(focus);
         }
-        self.gather(permit, &mut gathering).await?;
-        let next = match gathering.last.filter(|_| gathering.more) {
+        for compartment in query.compartments(whose, permit.chart(), place) {
+            gathering.wanted(compartment);
+            self.gather(permit, &mut gathering).await?;
+        }
+        let next = match gathering.next() {
             Some(last) => Some(self.seal_position(last, query.fingerprint, now)?),
             None => None,
         };
-        let included = self.included(permit, query, &gathering.entries).await?;
+        let entries = gathering.entries();
+        let (included, cut) = self.included(permit, query, &entries).await?;
         Ok(Everything {
-            entries: gathering.entries,
+            entries,
             included,
+            cut,
             next,
         })
     }
 
-    async fn gather(&self, permit: &Permit, gathering: &mut Gathering) -> Result<(), RecordsError> {
+    /// The row of whom it is about, and where the page before ended.
+    async fn standing_of(
+        &self,
+        query: &EverythingQuery,
+        after: Option<Position>,
+    ) -> Result<(Rid, Option<Place>), RecordsError> {
+        let of = query.of.clone();
+        let after = after.filter(|position| position.rid != BEFORE_ALL);
+        let look = move |connection: &mut HospitalConnection| {
+            let whose = store::rid_of(connection, &of)?;
+            let kind = match after {
+                Some(after) => store::kind_of(connection, after.rid)?,
+                None => None,
+            };
+            Ok::<_, DatabaseError>((whose, kind))
+        };
+        let (whose, kind) = self.database.read(look).await?;
+        let whose = whose.ok_or(RecordsError::NotFound)?;
+        let place = match (after, kind) {
+            (None, _) => None,
+            (Some(Position { date, rid, .. }), Some(kind)) => Some(Place { kind, date, rid }),
+            (Some(_), None) => return Err(CursorError::Expired.into()),
+        };
+        Ok((whose, place))
+    }
+
+    async fn gather(
+        &self,
+        permit: &Permit,
+        gathering: &mut Gathering<'_>,
+    ) -> Result<(), RecordsError> {
         for round in 0_u32.. {
-            let missing = gathering.count.saturating_sub(gathering.entries.len());
-            let limit = missing
-                .saturating_add(1)
-                .saturating_mul(1 << round.min(8))
-                .min(MOST_ENTRIES.saturating_add(1));
-            let asked = gathering.wanted.clone();
-            let rows = self
-                .database
-                .read(move |connection| {
-                    Ok::<_, RecordsError>(store::members(connection, &asked, limit)?)
-                })
-                .await?;
-            let exhausted = rows.len() < limit;
-            gathering.take(rows, permit, &self.own);
-            if exhausted || gathering.more {
+            let Some(question) = gathering.question(round, &self.own) else {
                 break;
-            }
+            };
+            let ask = move |connection: &mut HospitalConnection| question.ask(connection);
+            let round = self.database.read(ask).await?;
+            gathering.take(round, permit);
         }
         Ok(())
     }
 
-    /// What the entries refer to and that stands in no chart. Who is limited to one chart sees none
-    /// of it, as by reading it.
+    /// What the entries refer to beside the compartment, and whether that was more than is brought.
+    /// Who is limited to one chart sees nothing that stands outside of it, as by reading.
     async fn included(
         &self,
         permit: &Permit,
         query: &EverythingQuery,
         entries: &[Entry],
-    ) -> Result<Vec<Entry>, RecordsError> {
-        if permit.chart().is_some() {
-            return Ok(Vec::new());
+    ) -> Result<(Vec<Entry>, bool), RecordsError> {
+        if !query.brings_along(permit) {
+            return Ok((Vec::new(), false));
         }
         let mut seen: HashSet<Address> =
             entries.iter().map(|entry| entry.address.clone()).collect();
-        let related = entries.iter().flat_map(|entry| &entry.facts.related);
-        let related = related.filter_map(|reference| Address::parse(reference));
-        let wanted: Vec<Address> = related
-            .filter(|address| address.kind.name() != "Patient" && seen.insert(address.clone()))
-            .take(MOST_INCLUDED)
-            .collect();
+        let mut wanted: Vec<Address> = Vec::new();
+        for address in entries.iter().flat_map(|entry| query.leads_to(entry)) {
+            if seen.insert(address.clone()) {
+                wanted.push(address);
+            }
+        }
+        let cut = wanted.len() > MOST_INCLUDED;
+        wanted.truncate(MOST_INCLUDED);
+        let of_encounter = query.of.kind.name() == "Encounter";
+        let chart = match of_encounter {
+            true => self.chart_of(&query.of).await?,
+            false => None,
+        };
         let look = move |connection: &mut HospitalConnection| {
             let mut found = Vec::new();
             for address in &wanted {
@@ -197,80 +155,64 @@ impl Records {
             }
             Ok::<_, RecordsError>(found)
         };
-        let rows = self.database.read(look).await?;
-        let outside = rows
-            .into_iter()
-            .filter(|row| row.patient == 0 && !row.deleted);
-        let read = outside.filter_map(|row| Entry::of_stored(row, &self.own));
+        let rows = self.database.read(look).await?.into_iter();
+        let beside = rows.filter(|row| {
+            let outside = row.patient == 0 && permit.chart().is_none();
+            !row.deleted && (outside || chart == Some(Rid(row.patient)))
+        });
+        let read = beside.filter_map(|row| Entry::of_stored(row, &self.own));
         let allowed = read.filter_map(|entry| permitted(permit, entry).ok());
-        let listed =
-            |entry: &Entry| query.kinds.is_empty() || query.kinds.contains(&entry.address.kind);
-        Ok(allowed.filter(listed).collect())
+        let of = query.of.to_string();
+        // What belongs to the encounter is an entry of its own, on this page or another.
+        let belongs = |entry: &Entry| of_encounter && entry.facts.related.contains(&of);
+        let wanted = allowed.filter(|entry| query.lists(entry) && !belongs(entry));
+        Ok((wanted.collect(), cut))
     }
 }
 
 impl EverythingQuery {
-    fn compartment(&self, whose: Rid, chart: Option<Rid>, after: Option<Position>) -> Compartment {
-        let of = match self.of.kind.name() {
-            "Encounter" => Of::Encounter(whose),
-            _ => Of::Patient(whose),
+    /// What is walked through, one after another, from `after` on. What names a patient and stands in
+    /// no chart names others too: it is for those alone who are not limited to one chart.
+    fn compartments(
+        &self,
+        whose: Rid,
+        chart: Option<Rid>,
+        after: Option<Place>,
+    ) -> Vec<Compartment> {
+        let mut parts = match self.of.kind.name() {
+            "Encounter" => vec![Of::Encounter(whose)],
+            _ if chart.is_some() => vec![Of::Patient(whose)],
+            _ => vec![Of::Patient(whose), Of::Naming(whose)],
         };
-        Compartment {
+        let reached = after.and_then(|place| ResourceType::coded(place.kind));
+        if reached.is_some_and(|kind| !kind.naming_slots().is_empty()) && parts.len() > 1 {
+            parts.remove(0);
+        }
+        let mut after = after;
+        let each = parts.into_iter().map(|of| Compartment {
             of,
             chart,
             kinds: self.kinds.clone(),
             during: self.during,
             since: self.since,
-            after: after
-                .filter(|position| position.rid != BEFORE_ALL)
-                .map(|Position { date, rid, .. }| Place { date, rid }),
-        }
+            after: after.take(),
+        });
+        each.collect()
     }
-}
 
-/// No row has this number.
-const BEFORE_ALL: i64 = i64::MAX;
+    /// Whether a page brings along what its entries refer to.
+    fn brings_along(&self, permit: &Permit) -> bool {
+        permit.chart().is_none() || self.of.kind.name() == "Encounter"
+    }
 
-/// A page that is being filled.
-struct Gathering {
-    wanted: Compartment,
-    count: usize,
-    /// The commit that the first page saw; `None` until the first rows come.
-    as_of: Option<i64>,
-    entries: Vec<Entry>,
-    last: Option<Position>,
-    more: bool,
-}
-
-impl Gathering {
-    fn take(&mut self, rows: Vec<Stored>, reach: &impl Reach, own: &str) {
-        for row in rows {
-            let as_of = *self.as_of.get_or_insert(row.newest_txn);
-            let place = Place {
-                date: row.date,
-                rid: row.rid,
-            };
-            let new = row.born > as_of;
-            let entry = Entry::of_stored(row, own).filter(|_| !new);
-            if let Some(entry) = entry.and_then(|entry| permitted(reach, entry).ok()) {
-                if self.entries.len() >= self.count {
-                    self.more = true;
-                    // A page of the patient alone ends before the first member.
-                    self.last.get_or_insert(Position {
-                        date: 0,
-                        rid: BEFORE_ALL,
-                        txn: as_of,
-                    });
-                    return;
-                }
-                self.entries.push(entry);
-            }
-            self.wanted.after = Some(place);
-            self.last = Some(Position {
-                date: place.date,
-                rid: place.rid,
-                txn: as_of,
-            });
-        }
+    /// What an entry refers to and a page may bring along.
+    fn leads_to(&self, entry: &Entry) -> impl Iterator<Item = Address> {
+        let of_patient = self.of.kind.name() == "Patient";
+        let related = entry.facts.related.iter();
+        let addresses = related.filter_map(|reference| Address::parse(reference));
+        // Other patients are no part of a patient's chart; an encounter brings its own.
+        addresses.filter(move |address| {
+            *address != self.of && !(of_patient && address.kind.name() == "Patient")
+        })
     }
 }

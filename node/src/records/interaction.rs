@@ -141,16 +141,22 @@ impl Interaction {
                 pairs,
             }),
             ([_, "_search"], _) => Err(RecordsError::Method("POST")),
-            (
-                ["_history"]
-                | [_, "_history"]
-                | [_, _, "_history" | "$everything"]
-                | [_, _, "_history", _],
-                _,
-            ) => match reads {
-                true => Self::look_around(&parts, pairs, &conditions),
-                false => Err(RecordsError::Method(READS)),
-            },
+            // An operation is asked by either, with its parameters in the address or as Parameters.
+            ([kind @ ("Patient" | "Encounter"), id, "$everything"], _) => {
+                match reads || method == "POST" {
+                    true => Ok(Self::Everything {
+                        of: address_of(kind, id)?,
+                        pairs,
+                    }),
+                    false => Err(RecordsError::Method(AT_OPERATIONS)),
+                }
+            }
+            (["_history"] | [_, "_history"] | [_, _, "_history"] | [_, _, "_history", _], _) => {
+                match reads {
+                    true => Self::look_around(&parts, pairs, &conditions),
+                    false => Err(RecordsError::Method(READS)),
+                }
+            }
             // An operation that is not done here, or not on this type.
             ([_, name], _) if name.starts_with('$') => Err(RecordsError::NotFound),
             ([kind], _) => Self::of_kind(method, kind_of(kind)?, pairs, &conditions),
@@ -159,7 +165,7 @@ impl Interaction {
         }
     }
 
-    /// Histories, former versions, `$everything`.
+    /// Histories and former versions.
     fn look_around(
         parts: &[&str],
         pairs: Pairs,
@@ -187,10 +193,6 @@ impl Interaction {
                     pairs,
                 })
             }
-            [kind @ ("Patient" | "Encounter"), id, "$everything"] => Ok(Self::Everything {
-                of: address_of(kind, id)?,
-                pairs,
-            }),
             _ => Err(RecordsError::NotFound),
         }
     }
@@ -225,10 +227,10 @@ impl Interaction {
             )),
             "POST" => Ok(Self::Create {
                 kind,
-                unless: conditions.unless(written_here(kind)?)?,
+                unless: conditions.unless(kind)?,
             }),
             "PUT" | "PATCH" | "DELETE" => {
-                let criteria = Criteria::of_pairs(written_here(kind)?, pairs)?;
+                let criteria = Criteria::of_pairs(kind, pairs)?;
                 Self::change(method, Target::Matching(criteria), conditions)
             }
             _ => Err(RecordsError::Method(AT_TYPES)),
@@ -249,7 +251,6 @@ impl Interaction {
                 pairs,
             });
         }
-        written_here(address.kind)?;
         Self::change(method, Target::At(address), conditions)
     }
 
@@ -308,6 +309,7 @@ impl Conditions {
 }
 
 const READS: &str = "GET, HEAD";
+const AT_OPERATIONS: &str = "GET, HEAD, POST";
 const AT_TYPES: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const AT_RESOURCES: &str = "GET, HEAD, PUT, PATCH, DELETE";
 
@@ -319,15 +321,6 @@ fn address_of(kind: &str, id: &str) -> Result<Address, RecordsError> {
     let kind = kind_of(kind)?;
     let id = LogicalId::parse(id).ok_or(DraftError::Id)?;
     Ok(Address { kind, id })
-}
-
-/// Directives are written through the consent room alone.
-fn written_here(kind: ResourceType) -> Result<ResourceType, RecordsError> {
-    if kind.name() == "Consent" {
-        Err(RecordsError::Method(READS))
-    } else {
-        Ok(kind)
-    }
 }
 
 #[cfg(test)]
@@ -360,6 +353,12 @@ mod tests {
             ("GET", "Patient?name=x", "Search"),
             ("POST", "Patient/_search", "Search"),
             ("GET", "Patient/1/$everything", "Everything"),
+            ("POST", "Patient/1/$everything", "Everything"),
+            ("POST", "Encounter/1/$everything", "Everything"),
+            ("PUT", "Patient/1/$everything", "405"),
+            ("POST", "Observation/1/$everything", "404"),
+            // Directives are the consent room's: no type of these records.
+            ("PUT", "Consent/1", "404"),
             ("POST", "Patient", "Create"),
             ("POST", "Patient?identifier=urn:x|1", "400"),
             ("PUT", "Patient/1", "Update"),

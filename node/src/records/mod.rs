@@ -94,7 +94,7 @@ pub use own::DefinitionRefused;
 pub(crate) use own::Indexing;
 pub use patch::PatchError;
 pub use query::{Handling, QueryError, SearchQuery};
-pub(crate) use routes::asking;
+pub(crate) use routes::{Failure, Manner, asking, base, only};
 pub use routes::{configure, configure_own_chart};
 pub use strict::JsonError;
 pub use transaction::{Done, Transacted};

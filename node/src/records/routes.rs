@@ -6,7 +6,7 @@
 
 mod answer;
 pub(crate) mod asking;
-mod base;
+pub(crate) mod base;
 mod batch;
 mod consent;
 mod desk;
@@ -27,9 +27,11 @@ use crate::identity::Caller;
 use super::capability::{Door, statement};
 use super::interaction::Interaction;
 use super::{Records, RecordsError};
-use answer::{Failure, Fhir};
+use answer::Fhir;
 use desk::Desk;
-use manner::Manner;
+
+pub(crate) use answer::{Failure, only};
+pub(crate) use manner::Manner;
 
 type Answer = Result<HttpResponse, Failure>;
 
@@ -42,10 +44,17 @@ pub fn configure(routes: &mut ServiceConfig) {
     let metadata = |request, records| metadata(Door::Hospital, request, records);
     routes.service(
         web::scope("/fhir")
-            .route("", web::post().to(bundle))
-            .route("/", web::post().to(bundle))
-            .route("/metadata", web::get().to(metadata))
-            .route("/metadata", web::head().to(metadata))
+            .service(
+                web::resource(["", "/"])
+                    .route(web::post().to(bundle))
+                    .default_service(only("POST")),
+            )
+            .service(
+                web::resource("/metadata")
+                    .route(web::get().to(metadata))
+                    .route(web::head().to(metadata))
+                    .default_service(only("GET, HEAD")),
+            )
             .configure(consent::configure)
             .configure(matching::configure)
             .configure(validate::configure)
@@ -62,8 +71,12 @@ pub fn configure_own_chart(routes: &mut ServiceConfig) {
     let metadata = |request, records| metadata(Door::OwnChart, request, records);
     routes.service(
         web::scope("/fhir")
-            .route("/metadata", web::get().to(metadata))
-            .route("/metadata", web::head().to(metadata))
+            .service(
+                web::resource("/metadata")
+                    .route(web::get().to(metadata))
+                    .route(web::head().to(metadata))
+                    .default_service(only("GET, HEAD")),
+            )
             .configure(consent::configure)
             .route("/{tail:.*}", web::to(interact))
             .default_service(web::to(nothing_here)),
@@ -95,11 +108,10 @@ async fn interact(
     let mut pairs = question::pairs(request.query_string().as_bytes())?;
     let mut body = Some(payload);
     if method == "POST"
-        && tail.ends_with("/_search")
+        && let Some(place) = question::Body::at(tail)
         && let Some(payload) = body.take()
     {
-        let form = question::form(&request, payload).await?;
-        pairs.splice(0..0, question::pairs(&form)?);
+        pairs.splice(0..0, place.pairs(&request, payload).await?);
     }
     let conditions = question::conditions(&request)?;
     let interaction = Interaction::parse(method, tail, pairs, conditions)?;

@@ -275,7 +275,8 @@ impl Question {
         let Some(as_of) = self.as_of else {
             return Ok(Vec::new());
         };
-        let formers = store::changed_since(connection, self.kind, self.chart, as_of, MOST_CHANGED)?;
+        let formers =
+            store::changed_since(connection, Some(self.kind), self.chart, as_of, MOST_CHANGED)?;
         // Within one chart all are read: a limit would tell of changes to what is withheld.
         if self.chart.is_none() && formers.len() >= MOST_CHANGED {
             return Err(super::CursorError::Expired.into());

@@ -19,7 +19,7 @@ mod superseded;
 mod target;
 mod write;
 
-pub(super) use compartment::{Compartment, Of, Place, members};
+pub(super) use compartment::{Compartment, Of, Place, kind_of, members};
 pub(super) use history::{Moment, Version, Versions, versions};
 #[cfg(test)]
 pub(super) use marks::forget_marks;

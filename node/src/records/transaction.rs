@@ -46,6 +46,8 @@ pub enum Done {
     MatchedNothing,
     /// It read a resource.
     Read(Entry),
+    /// It would have read this, which who asks has already.
+    Known(Entry),
     /// It searched: the type, the parameters, the first page.
     Found(ResourceType, Vec<(String, String)>, Page),
 }
@@ -62,7 +64,7 @@ impl Done {
         match self {
             Self::Read(entry) => entry.raw.len(),
             Self::Found(_, _, page) => page.entries.iter().map(|entry| entry.raw.len()).sum(),
-            Self::Wrote(_) | Self::MatchedNothing => 0,
+            Self::Wrote(_) | Self::MatchedNothing | Self::Known(_) => 0,
         }
     }
 

@@ -232,6 +232,19 @@ impl ResourceType {
         self.0.name == "Patient" || self.0.parameters.iter().any(Parameter::names_the_patient)
     }
 
+    /// The slots under which resources of this type, which stand in no chart, are found by the
+    /// patients whose compartment they are in; empty for every other type.
+    ///
+    /// Source: FHIR R4, CompartmentDefinition `patient`.
+    pub(super) fn naming_slots(self) -> Vec<i16> {
+        if !charts::names_patients_in_no_chart(self.name()) {
+            return Vec::new();
+        }
+        let codes = Catalogue::patient_compartment(self.name()).iter();
+        let parameters = codes.filter_map(|code| self.parameter(code));
+        parameters.flat_map(Parameter::slots).collect()
+    }
+
     /// Whether any resource of this type can be of a category that a person can let out: every other
     /// type never leaves a hospital. See `Category::of`.
     #[must_use]

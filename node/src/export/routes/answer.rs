@@ -1,47 +1,26 @@
-//! Answers: where an export is, how far it is, its manifest, its files; and refusals.
+//! Answers: where an export is, how far it is, its manifest, its files.
 
-use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use actix_web::HttpResponse;
 use actix_web::body::SizedStream;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LOCATION, EXPIRES, HttpDate, RETRY_AFTER};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use federation_protocol::time::Timestamp;
 use futures_util::{Stream, stream};
 use serde_json::{Value, json};
 
-use crate::export::{Download, ExportError, JobId, Manifest, Part, Status};
-use crate::records::Told;
+use crate::export::{Download, ExportError, Manifest, Part, Status};
+use crate::records::{Failure, Told};
 
-const MEDIA_TYPE: &str = "application/fhir+json; charset=utf-8";
 const NDJSON: &str = "application/fhir+ndjson";
 
 /// Seconds until it is worth asking again how far an export is.
 const ASK_AGAIN: &str = "5";
-/// Seconds until another export may have ended.
-const TRY_AGAIN: &str = "120";
 /// Bytes of a file that are read at a time.
 const CHUNK: usize = 256 * 1024;
-
-/// A refusal on its way out. Says nothing that was not meant for outsiders.
-#[derive(Debug)]
-pub(super) struct Failure(Told);
-
-impl Failure {
-    pub(super) fn of(status: u16, code: &'static str, diagnostics: &str) -> Self {
-        Self(Told::refusal(status, code, diagnostics))
-    }
-}
-
-impl From<Told> for Failure {
-    fn from(told: Told) -> Self {
-        Self(told)
-    }
-}
 
 impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Self {
@@ -49,62 +28,26 @@ impl From<ExportError> for Failure {
         if told.status >= 500 && told.status != 507 {
             tracing::error!(%error, "an export cannot be served");
         }
-        Self(told)
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Told {
-            status,
-            code,
-            diagnostics,
-            ..
-        } = &self.0;
-        write!(f, "{status} {code}: {diagnostics}")
-    }
-}
-
-impl ResponseError for Failure {
-    fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let issue = json!({
-            "severity": "error", "code": self.0.code, "diagnostics": self.0.diagnostics
-        });
-        let outcome = json!({"resourceType": "OperationOutcome", "issue": [issue]});
-        let mut response = HttpResponse::build(self.status_code());
-        match self.0.status {
-            429 => response.insert_header((RETRY_AFTER, TRY_AGAIN)),
-            503 => response.insert_header((RETRY_AFTER, "1")),
-            _ => &mut response,
-        };
-        response.content_type(MEDIA_TYPE).body(outcome.to_string())
+        told.into()
     }
 }
 
 /// 202: it has begun, and is asked after there.
-pub(super) fn accepted(request: &HttpRequest, job: &JobId) -> HttpResponse {
+pub(super) fn accepted(place: &str) -> HttpResponse {
     HttpResponse::Accepted()
-        .insert_header((CONTENT_LOCATION, place_of(request, job)))
+        .insert_header((CONTENT_LOCATION, place))
         .finish()
 }
 
-/// How an export stands.
-pub(super) fn status(
-    request: &HttpRequest,
-    job: &JobId,
-    status: Status,
-) -> Result<HttpResponse, Failure> {
+/// How the export at `place` stands.
+pub(super) fn status(place: &str, status: Status) -> Result<HttpResponse, Failure> {
     match status {
         Status::Running(progress) => Ok(HttpResponse::Accepted()
             .insert_header(("X-Progress", progress))
             .insert_header((RETRY_AFTER, ASK_AGAIN))
             .finish()),
         Status::Complete(manifest) => {
-            let told = told(&place_of(request, job), &manifest);
+            let told = told(place, &manifest);
             Ok(HttpResponse::Ok()
                 .insert_header((EXPIRES, http_date(manifest.expires_at)))
                 .content_type("application/json")
@@ -113,7 +56,7 @@ pub(super) fn status(
         Status::Ended { full: true } => Err(ExportError::Full.into()),
         Status::Ended { full: false } => {
             let told = "the export ended without files; the node's operator can read why";
-            Err(Failure::of(500, "exception", told))
+            Err(Told::refusal(500, "exception", told).into())
         }
     }
 }
@@ -170,27 +113,4 @@ fn http_date(at: Timestamp) -> HttpDate {
     let seconds = u64::try_from(at.unix_seconds()).unwrap_or(0);
     let at: SystemTime = UNIX_EPOCH + Duration::from_secs(seconds);
     HttpDate::from(at)
-}
-
-fn place_of(request: &HttpRequest, job: &JobId) -> String {
-    format!("{}/fhir/$export/{job}", origin(request))
-}
-
-/// The URL of the request, as the caller sent it.
-pub(super) fn as_sent(request: &HttpRequest) -> String {
-    let path = request.uri().path_and_query();
-    let path = path.map_or("/", |path| path.as_str());
-    format!("{}{path}", origin(request))
-}
-
-/// Where this node is, as the caller called it.
-fn origin(request: &HttpRequest) -> String {
-    let scheme = match request.app_config().secure() {
-        true => "https",
-        false => "http",
-    };
-    let host = request.headers().get("host");
-    let host = host.and_then(|value| value.to_str().ok());
-    let host = host.unwrap_or_else(|| request.app_config().host());
-    format!("{scheme}://{host}")
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpResponse, ResponseError, Route, web};
 use serde_json::{Value, json};
 
 use fhir_validation::Issue;
@@ -30,9 +30,17 @@ impl Fhir {
     }
 }
 
+/// Seconds until what others keep busy may be free again.
+const TRY_AGAIN: &str = "120";
+
+/// What a path answers to every method that is none of `allow`.
+pub(crate) fn only(allow: &'static str) -> Route {
+    web::to(move || async move { Err::<HttpResponse, Failure>(RecordsError::Method(allow).into()) })
+}
+
 /// A refusal on its way out. Says nothing that was not meant for outsiders.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     told: Told,
     /// The methods that are served there, to who used another.
     allow: Option<&'static str>,
@@ -91,9 +99,11 @@ impl ResponseError for Failure {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status());
-        if self.told.status == 503 {
-            response.insert_header((RETRY_AFTER, "1"));
-        }
+        match self.told.status {
+            429 => response.insert_header((RETRY_AFTER, TRY_AGAIN)),
+            503 => response.insert_header((RETRY_AFTER, "1")),
+            _ => &mut response,
+        };
         if let Some(allow) = self.allow {
             response.insert_header((ALLOW, allow));
         }
@@ -163,10 +173,11 @@ pub(super) fn searchset(manner: &Manner, kind: ResourceType, pairs: &Pairs, page
         .collect();
     if !page.notes.is_empty() {
         let said = page.notes.join("; ");
-        let outcome = said_outcome("warning", "not-supported", &said);
-        entries.push(format!(
-            "{{\"resource\":{outcome},\"search\":{{\"mode\":\"outcome\"}}}}"
-        ));
+        entries.push(outcome_entry(&said_outcome(
+            "warning",
+            "not-supported",
+            &said,
+        )));
     }
     let mut head = links.of(page.next.as_deref());
     if let Some(total) = page.total {
@@ -188,11 +199,19 @@ pub(super) fn everything(
     };
     let own = page.entries.iter().map(|entry| (entry, "match"));
     let included = page.included.iter().map(|entry| (entry, "include"));
-    let entries: Vec<String> = own
+    let mut entries: Vec<String> = own
         .chain(included)
         .map(|(entry, mode)| found_entry(manner, entry, mode))
         .collect();
+    if page.cut {
+        let said = "one of them refers to more resources than a page brings along";
+        entries.push(outcome_entry(&said_outcome("warning", "incomplete", said)));
+    }
     bundle("searchset", &links.of(page.next.as_deref()), &entries)
+}
+
+fn outcome_entry(outcome: &str) -> String {
+    format!("{{\"resource\":{outcome},\"search\":{{\"mode\":\"outcome\"}}}}")
 }
 
 /// A page of a history; `address` is empty, a type's name, or a resource's address.

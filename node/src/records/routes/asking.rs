@@ -20,26 +20,41 @@ pub(crate) const RESOURCE: &[&str] = &["application/fhir+json", "application/jso
 pub(crate) fn takes_json(request: &HttpRequest) -> Result<(), Told> {
     let pairs = form_pairs(request.query_string());
     let format = pairs.iter().find(|(name, _)| name == "_format");
-    let taken = match format {
-        Some((_, format)) => is_json(format),
-        None => accepts_json(request),
-    };
+    match format {
+        Some((_, format)) => takes_format(format),
+        None if accepts_json(request) => Ok(()),
+        None => Err(not_spoken()),
+    }
+}
+
+/// Whether a `_format` is one that is spoken here.
+///
+/// # Errors
+/// 406 where it is none.
+pub(crate) fn takes_format(format: &str) -> Result<(), Told> {
+    let mut parts = format.split(';');
+    let json = is_json(parts.next().unwrap_or_default()) && parts.all(is_of_r4);
+    json.then_some(()).ok_or_else(not_spoken)
+}
+
+fn not_spoken() -> Told {
     let told = "only application/fhir+json is spoken here";
-    taken
-        .then_some(())
-        .ok_or_else(|| Told::refusal(406, "not-supported", told))
+    Told::refusal(406, "not-supported", told)
 }
 
 /// A format's name or media type. An unescaped `+` of `fhir+json` arrives as a space.
 fn is_json(format: &str) -> bool {
-    matches!(
-        format.split(';').next().unwrap_or_default().trim(),
-        "json"
-            | "text/json"
-            | "application/json"
-            | "application/fhir+json"
-            | "application/fhir json"
-    )
+    let format = format.trim().to_ascii_lowercase();
+    format == "json" || RESOURCE.contains(&format.replace(' ', "+").as_str())
+}
+
+/// Whether a media type's parameter leaves it a version of FHIR that is spoken here.
+///
+/// Source: FHIR R4 http, section "version-parameter".
+fn is_of_r4(parameter: &str) -> bool {
+    let (name, version) = parameter.split_once('=').unwrap_or((parameter, ""));
+    !name.trim().eq_ignore_ascii_case("fhirVersion")
+        || matches!(version.trim().trim_matches('"'), "4.0" | "4.0.1")
 }
 
 fn accepts_json(request: &HttpRequest) -> bool {
@@ -53,12 +68,12 @@ fn accepts_json(request: &HttpRequest) -> bool {
     ranges.any(|range| {
         let mut parts = range.split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default();
-        let json = matches!(media_type, "*/*" | "application/*") || is_json(media_type);
-        json && parts.all(|parameter| match parameter.split_once('=') {
-            Some(("q", weight)) => weight.parse() != Ok(0.0),
-            Some(("fhirVersion", version)) => version == "4.0",
-            _ => true,
-        })
+        let any = media_type == "*/*" || media_type.eq_ignore_ascii_case("application/*");
+        (any || is_json(media_type))
+            && parts.all(|parameter| match parameter.split_once('=') {
+                Some(("q" | "Q", weight)) => weight.parse() != Ok(0.0),
+                _ => is_of_r4(parameter),
+            })
     })
 }
 
@@ -75,30 +90,59 @@ pub(crate) fn preferences(request: &HttpRequest) -> impl Iterator<Item = (&str, 
     })
 }
 
-/// The media type of the body, without its parameters; empty where none is said.
-pub(crate) fn media_type(request: &HttpRequest) -> &str {
+/// Whether it is said what the body is.
+pub(crate) fn has_media_type(request: &HttpRequest) -> bool {
+    !content_type(request).trim().is_empty()
+}
+
+fn content_type(request: &HttpRequest) -> &str {
     let value = request.headers().get(CONTENT_TYPE);
     let value = value.and_then(|value| value.to_str().ok());
-    let value = value.unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim()
+    value.unwrap_or_default()
 }
 
 /// The body, of one of these media types, whole.
 ///
 /// # Errors
-/// 415 for another media type (the first is named) or a content coding, 413 for more than `limit`
-/// bytes, 400 for a body that broke off.
+/// 415 for another media type (the first is named), another version of FHIR or a content coding,
+/// 413 for more than `limit` bytes, 400 for a body that broke off.
 pub(crate) async fn body(
     request: &HttpRequest,
     payload: Payload,
     taken: &[&str],
     limit: usize,
 ) -> Result<Bytes, Told> {
+    is_taken(request, taken)?;
+    whole(payload, limit).await
+}
+
+/// The same where there may be none: an empty body is none, whatever it is said to be.
+///
+/// # Errors
+/// As [`body`].
+pub(crate) async fn body_if_any(
+    request: &HttpRequest,
+    payload: Payload,
+    taken: &[&str],
+    limit: usize,
+) -> Result<Option<Bytes>, Told> {
+    let bytes = whole(payload, limit).await?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    is_taken(request, taken)?;
+    Ok(Some(bytes))
+}
+
+fn is_taken(request: &HttpRequest, taken: &[&str]) -> Result<(), Told> {
     let unsupported = |wanted: &str| {
         let told = format!("the body must be {wanted}");
         Told::refusal(415, "not-supported", &told)
     };
-    if !taken.contains(&media_type(request)) {
+    let mut parts = content_type(request).split(';');
+    let media_type = parts.next().unwrap_or_default().trim();
+    let named = taken.iter().any(|one| one.eq_ignore_ascii_case(media_type));
+    if !(named && parts.all(is_of_r4)) {
         return Err(unsupported(taken.first().unwrap_or(&"")));
     }
     // What is packed could unpack to anything.
@@ -106,6 +150,10 @@ pub(crate) async fn body(
     if coding.is_some_and(|coding| coding != "identity") {
         return Err(unsupported("without a content coding"));
     }
+    Ok(())
+}
+
+async fn whole(payload: Payload, limit: usize) -> Result<Bytes, Told> {
     match payload.to_bytes_limited(limit).await {
         Err(_larger) => {
             let told = "the body is larger than is taken here";

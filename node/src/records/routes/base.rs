@@ -1,16 +1,21 @@
-//! Where `/fhir` is, as the caller called it: the beginning of every absolute link.
+//! Where this node is, as the caller called it: the beginning of every absolute link.
 
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
 
-/// The base, without a slash at its end.
+/// Where `/fhir` is, without a slash at its end.
+pub(crate) fn base(request: &HttpRequest) -> String {
+    format!("{}/fhir", origin(request))
+}
+
+/// Scheme, host and port.
 ///
 /// Who calls names the host, so it is taken only if it looks like one. A proxy's
 /// `X-Forwarded-Proto` and `-Host` count only where the connection is plain and comes from this
 /// machine: a listener without TLS is bound to loopback (see the settings), so what comes from
 /// elsewhere was not forwarded by a proxy of ours.
-pub(super) fn base(request: &HttpRequest) -> String {
+pub(crate) fn origin(request: &HttpRequest) -> String {
     let secure = request.app_config().secure();
     let local = request
         .peer_addr()
@@ -30,7 +35,7 @@ pub(super) fn base(request: &HttpRequest) -> String {
             is_host(authority).then_some(authority)
         })
         .unwrap_or_else(|| request.app_config().host());
-    format!("{scheme}://{host}/fhir")
+    format!("{scheme}://{host}")
 }
 
 fn is_loopback(ip: IpAddr) -> bool {

@@ -8,7 +8,7 @@ use actix_web::web::{self, Data, Path, ServiceConfig};
 use super::answer::{Failure, searchset_of};
 use super::manner::Manner;
 use super::question::{self, patient_of};
-use super::{Answer, Fhir};
+use super::{Answer, Fhir, only};
 use crate::access::{Access, Act};
 use crate::consent::{Consents, DirectiveId, Subject};
 use crate::database::Rid;
@@ -17,10 +17,18 @@ use crate::records::{Records, RecordsError};
 
 pub(super) fn configure(routes: &mut ServiceConfig) {
     routes
-        .route("/Consent", web::get().to(search))
-        .route("/Consent", web::head().to(search))
-        .route("/Consent/{id}", web::get().to(read))
-        .route("/Consent/{id}", web::head().to(read));
+        .service(
+            web::resource("/Consent")
+                .route(web::get().to(search))
+                .route(web::head().to(search))
+                .default_service(only("GET, HEAD")),
+        )
+        .service(
+            web::resource("/Consent/{id}")
+                .route(web::get().to(read))
+                .route(web::head().to(read))
+                .default_service(only("GET, HEAD")),
+        );
 }
 
 async fn read(

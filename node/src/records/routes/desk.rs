@@ -168,6 +168,7 @@ impl Desk<'_> {
                 _ => Body::Nothing,
             })),
             Done::Read(entry) => Ok(Reply::read(entry.clone())),
+            Done::Known(entry) => Ok(Reply::read(entry.clone()).not_modified()),
             Done::Found(kind, pairs, page) => {
                 let bundle = answer::searchset(self.manner, *kind, pairs, page);
                 Ok(Reply::found(bundle))

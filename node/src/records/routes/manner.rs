@@ -12,10 +12,11 @@ use crate::records::form::form_pairs;
 
 /// What a request says of its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     pub(super) base: String,
     pub(super) returns: Returns,
-    pub(super) handling: Handling,
+    /// Whether what is not known is refused.
+    pub(crate) handling: Handling,
     /// `_pretty=true`.
     pretty: bool,
 }
@@ -38,7 +39,7 @@ impl Manner {
     /// 406 for whoever takes no JSON.
     ///
     /// Source: FHIR R4 http, sections "mime-type" and "ops"; RFC 7240.
-    pub(super) fn of(request: &HttpRequest) -> Result<Self, Failure> {
+    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Failure> {
         Self::with(request, Returns::Representation)
     }
 
@@ -69,17 +70,29 @@ impl Manner {
     }
 }
 
+const RETURNS: [(&str, Returns); 3] = [
+    ("minimal", Returns::Minimal),
+    ("representation", Returns::Representation),
+    ("OperationOutcome", Returns::Outcome),
+];
+const HANDLINGS: [(&str, Handling); 2] =
+    [("strict", Handling::Strict), ("lenient", Handling::Lenient)];
+
 fn preferences(request: &HttpRequest) -> (Option<Returns>, Handling) {
     let (mut returns, mut handling) = (None, None);
     for preference in asking::preferences(request) {
+        let is = |name: &str, value: &str| {
+            preference.0.eq_ignore_ascii_case(name) && preference.1.eq_ignore_ascii_case(value)
+        };
         // The first of a name counts; what is not known is as if it were not there.
-        match preference {
-            ("return", "minimal") => drop(returns.get_or_insert(Returns::Minimal)),
-            ("return", "representation") => drop(returns.get_or_insert(Returns::Representation)),
-            ("return", "OperationOutcome") => drop(returns.get_or_insert(Returns::Outcome)),
-            ("handling", "strict") => drop(handling.get_or_insert(Handling::Strict)),
-            ("handling", "lenient") => drop(handling.get_or_insert(Handling::Lenient)),
-            _ => {}
+        if let Some((_, one)) = RETURNS.into_iter().find(|(value, _)| is("return", value)) {
+            returns.get_or_insert(one);
+        }
+        if let Some((_, one)) = HANDLINGS
+            .into_iter()
+            .find(|(value, _)| is("handling", value))
+        {
+            handling.get_or_insert(one);
         }
     }
     (returns, handling.unwrap_or_default())

@@ -5,13 +5,17 @@ use actix_web::web::{self, Data, Payload, ServiceConfig};
 
 use super::manner::Manner;
 use super::question::resource;
-use super::{Answer, Fhir};
+use super::{Answer, Fhir, only};
 use crate::access::{Access, Act};
 use crate::identity::Caller;
 use crate::records::{MatchQuestion, Records, matching};
 
 pub(super) fn configure(routes: &mut ServiceConfig) {
-    routes.route("/Patient/$match", web::post().to(patients));
+    routes.service(
+        web::resource("/Patient/$match")
+            .route(web::post().to(patients))
+            .default_service(only("POST")),
+    );
 }
 
 async fn patients(

@@ -16,7 +16,7 @@ use crate::records::bundle::Content;
 use crate::records::form::form_pairs;
 use crate::records::interaction::{Conditions, Interaction, Pairs};
 use crate::records::patch::Patch;
-use crate::records::{Address, DraftError, RecordsError, strict, writing};
+use crate::records::{Address, DraftError, RecordsError, everything, strict, writing};
 
 /// The largest body: a transaction Bundle with images in it.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
@@ -25,9 +25,15 @@ const PATCH: &[&str] = &["application/json-patch+json"];
 const FORM: &[&str] = &["application/x-www-form-urlencoded"];
 
 /// Decoded parameters, without those that [`super::manner::Manner`] reads.
+///
+/// # Errors
+/// 400 for what is not UTF-8, 406 for a `_format` but JSON: that of a form is read nowhere else.
 pub(super) fn pairs(form: &[u8]) -> Result<Pairs, Failure> {
     let form = std::str::from_utf8(form).map_err(|_not| Failure::bad("the form is not UTF-8"))?;
     let mut pairs = form_pairs(form);
+    for (_, format) in pairs.iter().filter(|(name, _)| name == "_format") {
+        asking::takes_format(format)?;
+    }
     pairs.retain(|(name, _)| name != "_format" && name != "_pretty");
     Ok(pairs)
 }
@@ -89,14 +95,53 @@ pub(super) async fn content(
     }
 }
 
+/// A body that says parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Body {
+    /// The form of a search.
+    Form,
+    /// The Parameters of `$everything`.
+    Parameters,
+}
+
+impl Body {
+    /// What a POST to this path brings along, if it is parameters.
+    pub(super) fn at(path: &str) -> Option<Self> {
+        match path.rsplit_once('/') {
+            Some((_, "_search")) => Some(Self::Form),
+            Some((_, "$everything")) => Some(Self::Parameters),
+            _ => None,
+        }
+    }
+
+    pub(super) async fn pairs(
+        self,
+        request: &HttpRequest,
+        payload: Payload,
+    ) -> Result<Pairs, Failure> {
+        match self {
+            Self::Form => pairs(&form(request, payload).await?),
+            Self::Parameters => {
+                let taken = asking::RESOURCE;
+                let body = asking::body_if_any(request, payload, taken, LARGEST_FORM).await?;
+                let read = body.map(|body| {
+                    let text = strict::text(&body).map_err(DraftError::from)?;
+                    everything::pairs_of(text)
+                });
+                Ok(read.transpose()?.unwrap_or_default())
+            }
+        }
+    }
+}
+
 /// A resource or Bundle, whole.
 pub(super) async fn resource(request: &HttpRequest, payload: Payload) -> Result<Bytes, Failure> {
     Ok(asking::body(request, payload, asking::RESOURCE, LARGEST_BODY).await?)
 }
 
 /// The form of a search.
-pub(super) async fn form(request: &HttpRequest, payload: Payload) -> Result<Bytes, Failure> {
-    if asking::media_type(request).is_empty() {
+async fn form(request: &HttpRequest, payload: Payload) -> Result<Bytes, Failure> {
+    if !asking::has_media_type(request) {
         return Ok(Bytes::new());
     }
     Ok(asking::body(request, payload, FORM, LARGEST_FORM).await?)

@@ -5,7 +5,7 @@ use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 
 use super::answer::verdict;
 use super::manner::Manner;
-use super::{Answer, Fhir, question};
+use super::{Answer, Fhir, only, question};
 use crate::access::{Access, Act};
 use crate::identity::Caller;
 use crate::records::validation::Asked;
@@ -13,9 +13,18 @@ use crate::records::{Address, DraftError, LogicalId, Records, RecordsError, Reso
 
 pub(super) fn configure(routes: &mut ServiceConfig) {
     routes
-        .route("/{kind}/$validate", web::post().to(given))
-        .route("/{kind}/{id}/$validate", web::post().to(given_for_one))
-        .route("/{kind}/{id}/$validate", web::get().to(stored));
+        .service(
+            web::resource("/{kind}/$validate")
+                .route(web::post().to(given))
+                .default_service(only("POST")),
+        )
+        .service(
+            web::resource("/{kind}/{id}/$validate")
+                .route(web::post().to(given_for_one))
+                .route(web::get().to(stored))
+                .route(web::head().to(stored))
+                .default_service(only("GET, HEAD, POST")),
+        );
 }
 
 /// A resource of a type.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
 
 use super::super::entry::Standing;
 use super::super::strict::strict;
@@ -16,6 +16,7 @@ use crate::database::{DatabaseError, HospitalConnection, Rid};
 /// A version that has been superseded since some commit, and was the newest then.
 #[derive(Debug, Clone, Queryable)]
 pub(in crate::records) struct Superseded {
+    kind: i16,
     pub(in crate::records) rid: i64,
     pub(in crate::records) id: String,
     marked_now: i64,
@@ -29,22 +30,28 @@ pub(in crate::records) struct Superseded {
 }
 
 impl Superseded {
+    /// Its type; `None` for one that this program does not know.
+    pub(in crate::records) fn kind(&self) -> Option<ResourceType> {
+        ResourceType::coded(self.kind)
+    }
+
     /// What marked it then, and marks the resource by now.
     pub(in crate::records) fn marks(&self) -> Marks {
         Marks::of(self.marked_then, self.marked_now)
     }
 }
 
-/// What was there at a commit and has been changed or deleted since, as it was then: what stood in
-/// one chart, or at most `limit` of all.
+/// What was there at a commit and has been changed or deleted since, as it was then, of one type or
+/// of all: what stood in one chart, or at most `limit` of all.
 pub(in crate::records) fn changed_since(
     connection: &mut HospitalConnection,
-    kind: ResourceType,
+    kind: Option<ResourceType>,
     chart: Option<Rid>,
     as_of: i64,
     limit: usize,
 ) -> Result<Vec<Superseded>, DatabaseError> {
     let mut statement = Statement::<(
+        SmallInt,
         BigInt,
         Text,
         BigInt,
@@ -55,18 +62,20 @@ pub(in crate::records) fn changed_since(
         Bool,
         Text,
     )>::new(
-        "SELECT r.rid, r.id, r.labels, v.labels, v.version, v.patient, v.at, v.deleted, v.raw \
+        "SELECT r.type, r.rid, r.id, r.labels, v.labels, v.version, v.patient, v.at, v.deleted, v.raw \
              FROM resource r JOIN resource_version v ON v.rid = r.rid AND v.version = \
              (SELECT MAX(w.version) FROM resource_version w WHERE w.rid = r.rid AND w.txn <= ",
     );
-    statement
-        .int(as_of)
-        // The sign keeps SQLite from walking every resource of the type: few have changed.
-        .sql(") WHERE +r.type = ")
-        .int(kind.code());
     // What has changed has more than one version: the index by commit says so, without the row of
     // all that an import has brought since.
-    statement.sql(" AND r.version > 1 AND r.txn > ").int(as_of);
+    statement
+        .int(as_of)
+        .sql(") WHERE r.version > 1 AND r.txn > ")
+        .int(as_of);
+    if let Some(kind) = kind {
+        // The sign keeps SQLite from walking every resource of the type: few have changed.
+        statement.sql(" AND +r.type = ").int(kind.code());
+    }
     statement.sql(" AND r.born <= ").int(as_of);
     if let Some(Rid(chart)) = chart {
         statement.sql(" AND v.patient = ").int(chart);

@@ -304,7 +304,7 @@ impl<'c> Writer<'c> {
         let address = &change.address;
         self.flush()?;
         let old = rows::read(self.connection, address)?.filter(|old| !old.deleted);
-        if !change.expect.holds(old.as_ref()) {
+        if !change.expect.holds(old.as_ref().map(|old| old.version)) {
             return Ok(Changed::Conflict);
         }
         let Some(old) = old else {
@@ -369,11 +369,11 @@ impl<'c> Writer<'c> {
 }
 
 impl Expect {
-    /// Whether a change may be made over what is there, deleted resources left out.
-    fn holds(self, living: Option<&Stored>) -> bool {
+    /// Whether a change may be made over the version that is there, deleted resources left out.
+    pub(in crate::records) fn holds(self, living: Option<i32>) -> bool {
         match (self, living) {
             (Self::Anything | Self::Difference, _) => true,
-            (Self::Version(version), Some(there)) => there.version == version,
+            (Self::Version(version), Some(there)) => there == version,
             (Self::Version(_), None) => false,
             (Self::Something, there) => there.is_some(),
             (Self::Nothing, there) => there.is_none(),
@@ -384,7 +384,7 @@ impl Expect {
 /// Why a change is not made, if it is not.
 fn unexpected(change: &Change, draft: &Draft, old: Option<&Stored>) -> Option<Changed> {
     let living = old.filter(|old| !old.deleted);
-    if !change.expect.holds(living) {
+    if !change.expect.holds(living.map(|old| old.version)) {
         return Some(Changed::Conflict);
     }
     let old = living.filter(|_| change.expect == Expect::Difference)?;

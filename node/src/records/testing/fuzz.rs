@@ -10,6 +10,7 @@ use federation_protocol::time::Timestamp;
 use crate::records::bundle::Bundle;
 use crate::records::cursor::Seal;
 use crate::records::draft::Draft;
+use crate::records::everything;
 use crate::records::form::{form_pairs, version_of_etag};
 use crate::records::interaction::{Conditions, Interaction};
 use crate::records::json::{Document, places_of};
@@ -182,6 +183,7 @@ pub fn resource(data: &[u8]) {
         stores(&draft, &LogicalId::fresh(NOW));
     }
     let _ = MatchQuestion::parse(data);
+    let _ = everything::pairs_of(text);
 }
 
 /// What is stored of a draft is JSON with our id, and says to the index what the draft said.

@@ -174,21 +174,17 @@ async fn thirty_two_conditional_creates_at_once_make_one_resource() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn updates_at_once_under_if_match_lose_none() {
+async fn thirty_two_updates_at_once_under_if_match_lose_none() {
     on_each_async(async |database| {
         let house = Arc::new(House::open(database).await);
         let at = address("Patient/p");
         let mut counted = patient("p");
         counted["multipleBirthInteger"] = json!(0);
         house.put(&counted).await;
-        let jobs: Vec<_> = (0..8)
+        let jobs: Vec<_> = (0..32)
             .map(|_| {
                 let (house, at) = (Arc::clone(&house), at.clone());
-                tokio::spawn(async move {
-                    for _ in 0..4 {
-                        raise(&house, &at).await;
-                    }
-                })
+                tokio::spawn(async move { raise(&house, &at).await })
             })
             .collect();
         for job in jobs {

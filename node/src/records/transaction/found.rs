@@ -113,7 +113,12 @@ impl Look<'_> {
             (_, Verb::Patch) => {
                 let address = there.matched.as_ref().or(write.address.as_ref());
                 let address = address.ok_or(RecordsError::NotFound)?;
-                there.base = Some(self.base(address)?);
+                let base = self.base(address)?;
+                // Who knows another version is told so, whatever the patch makes of this one.
+                if !write.expect.holds(Some(base.version)) {
+                    return Err(RecordsError::VersionConflict);
+                }
+                there.base = Some(base);
             }
             _ => {}
         }

@@ -6,7 +6,7 @@ use super::super::bundle::{BundleEntry, Content};
 use super::super::criteria::WholeHouse;
 use super::super::draft::Draft;
 use super::super::dress::Dress;
-use super::super::interaction::{Interaction, Pairs, Target};
+use super::super::interaction::{Interaction, Known, Pairs, Target};
 use super::super::json::Document;
 use super::super::own::Asked;
 use super::super::patch::Patch;
@@ -32,6 +32,7 @@ pub(super) enum Deed {
     Read {
         address: Address,
         version: Option<i32>,
+        known: Known,
         dress: Dress,
     },
     Search {
@@ -117,12 +118,13 @@ impl Deed {
                 address,
                 version,
                 pairs,
-                known: _,
+                known,
             } => {
                 let dress = Dress::of_read(address.kind, &pairs, Handling::Strict)?;
                 Ok(Self::Read {
                     address,
                     version,
+                    known,
                     dress,
                 })
             }
@@ -131,7 +133,7 @@ impl Deed {
                 Ok(Self::Search { kind, pairs, query })
             }
             _ => Err(RecordsError::Unsupported(
-                "in a transaction, a GET that is no read and no search; a batch takes it",
+                "in a transaction, what reads but is no read and no search; a batch takes it",
             )),
         }
     }
@@ -146,10 +148,15 @@ impl Deed {
             Self::Read {
                 address,
                 version,
+                known,
                 dress,
-            } => records
-                .read_on(connection, &WholeHouse, address, *version)
-                .map(|entry| Done::Read(entry.dressed(dress))),
+            } => {
+                let entry = records.read_on(connection, &WholeHouse, address, *version)?;
+                Ok(match known.covers(entry.version, entry.last_updated) {
+                    true => Done::Known(entry),
+                    false => Done::Read(entry.dressed(dress)),
+                })
+            }
             Self::Search { kind, pairs, query } => {
                 let query = query.read(connection, *kind, pairs)?;
                 let page = records.search_on_within(connection, &WholeHouse, query)?;

@@ -14,6 +14,11 @@ pub(in crate::records) struct Chart {
     pub(in crate::records) authors: &'static [&'static str],
 }
 
+/// Whether resources of this type stand in no chart, though they may name patients.
+pub(super) fn names_patients_in_no_chart(kind: &str) -> bool {
+    IN_NO_CHART.contains(&kind)
+}
+
 /// Their `patient` parameter may name several people, or people whom the resource only mentions.
 const IN_NO_CHART: [&str; 7] = [
     "Appointment",

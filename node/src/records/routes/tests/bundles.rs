@@ -132,3 +132,24 @@ async fn a_transaction_tells_what_was_preferred_and_undoes_all_for_one_failure()
     })
     .await;
 }
+
+#[actix_web::test]
+async fn a_read_in_a_transaction_says_nothing_to_who_has_it_already() {
+    on_each_async(async |database| {
+        let site = Site::on(database);
+        site.put(&patient("p")).await;
+        let read = |known: &str| {
+            json!({"request": {"method": "GET", "url": "Patient/p", "ifNoneMatch": known}})
+        };
+        for kind in ["batch", "transaction"] {
+            let entries = json!([read("W/\"1\""), read("W/\"7\"")]);
+            let done = site.system(bundle(kind, entries)).await;
+            assert_eq!(statuses(&done), ["304", "200"], "{kind}");
+            let told = done.json();
+            assert!(told["entry"][0]["resource"].is_null(), "{kind}");
+            assert_eq!(told["entry"][0]["response"]["etag"], "W/\"1\"");
+            assert_eq!(told["entry"][1]["resource"]["id"], "p");
+        }
+    })
+    .await;
+}

@@ -50,6 +50,14 @@ async fn a_patch_changes_what_it_names_and_no_other_byte() {
 
         let stale = patch("/fhir/Patient/p", &add).insert_header(("if-match", "W/\"1\""));
         assert_eq!(site.system(stale).await.status, 412);
+        // Who knows another version is not told what the patch would find in this one.
+        let test = json!([{"op": "test", "path": "/gender", "value": "male"}]);
+        for (name, value) in [("if-match", "W/\"1\""), ("if-none-match", "*")] {
+            let both = patch("/fhir/Patient/p", &test).insert_header((name, value));
+            assert_eq!(site.system(both).await.status, 412);
+        }
+        let newest = patch("/fhir/Patient/p", &test).insert_header(("if-match", "W/\"2\""));
+        assert_eq!(site.system(newest).await.status, 422);
         for (status, uri, operations) in [
             (
                 422,
