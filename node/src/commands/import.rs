@@ -8,11 +8,13 @@ use std::sync::Arc;
 use federation_service::shutdown;
 use ssmix2::Institution;
 
+use super::cli::ConfigArgs;
 use super::cli::import::{
-    ImportArgs, ImportCommand, ImportFormat, QuarantineCommand, QuarantineListArgs,
+    ImportArgs, ImportCommand, ImportFormat, QuarantineClearArgs, QuarantineCommand,
+    QuarantineListArgs,
 };
 use super::failure::{Exit, Failure, OrFailure as _};
-use super::output::{Listing, note, progress};
+use super::output::{Listing, line, note, progress};
 use super::{rooms, run, wait};
 use crate::access::{Act, Permit};
 use crate::app::Rooms;
@@ -21,8 +23,11 @@ use crate::import::{IMPORTER, Import, ImportError, Manner, Report};
 use screen::Screen;
 
 pub(super) fn import(args: &ImportArgs) -> Result<(), Failure> {
-    if let Some(ImportCommand::Quarantine(QuarantineCommand::List(list))) = &args.command {
-        return quarantine(list);
+    if let Some(ImportCommand::Quarantine(command)) = &args.command {
+        return match command {
+            QuarantineCommand::List(list) => quarantine(list),
+            QuarantineCommand::Clear(clear) => clear_quarantine(clear),
+        };
     }
     let what = Source::of(args)?;
     let rooms = rooms(&args.node)?;
@@ -180,13 +185,25 @@ fn failure(error: &ImportError) -> Failure {
     Failure::new(exit, error, next)
 }
 
-fn quarantine(args: &QuarantineListArgs) -> Result<(), Failure> {
-    let rooms = rooms(&args.node)?;
-    let import = Import::new(
+fn import_of(node: &ConfigArgs) -> Result<Import, Failure> {
+    let rooms = rooms(node)?;
+    Ok(Import::new(
         rooms.database.clone(),
         Arc::clone(&rooms.clock),
         rooms.records.clone(),
-    );
+    ))
+}
+
+fn clear_quarantine(args: &QuarantineClearArgs) -> Result<(), Failure> {
+    let import = import_of(&args.node)?;
+    let cleared = wait(import.clear_quarantine(args.source.as_deref()));
+    let cleared = cleared.or_failure(Exit::TryAgain, "try again")?;
+    line(&format!("{cleared} line(s) or file(s) forgotten"));
+    Ok(())
+}
+
+fn quarantine(args: &QuarantineListArgs) -> Result<(), Failure> {
+    let import = import_of(&args.node)?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let listed = wait(import.quarantine(limit)).or_failure(Exit::TryAgain, "try again")?;
     let mut listing = Listing::new(&["at", "source", "place", "reason", "detail"]);
@@ -203,6 +220,12 @@ fn quarantine(args: &QuarantineListArgs) -> Result<(), Failure> {
             refusal.reason,
             detail,
         ]);
+    }
+    let unlisted = wait(import.unlisted()).or_failure(Exit::TryAgain, "try again")?;
+    for (source, more) in unlisted {
+        let nothing = || "-".to_owned();
+        let place = format!("and {more} more line(s)");
+        listing.row([nothing(), source, place, nothing(), nothing()]);
     }
     listing.print(args.output.output)
 }

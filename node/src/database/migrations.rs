@@ -130,32 +130,34 @@ fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> DatabaseError {
     DatabaseError::Migration(error.to_string())
 }
 
-/// Brings new tables to where a program stood that knew the first `count` migrations.
+/// Brings new tables to where a program stood that knew these migrations.
 #[cfg(test)]
-pub(super) fn migrate_first(
+pub(super) fn migrate_these(
     connection: &mut HospitalConnection,
-    count: usize,
+    versions: &[String],
 ) -> Result<(), DatabaseError> {
-    fn first<DB: diesel::backend::Backend>(
+    fn these<DB: diesel::backend::Backend>(
         harness: &mut impl MigrationHarness<DB>,
         source: &impl MigrationSource<DB>,
-        count: usize,
+        versions: &[String],
     ) -> Result<(), DatabaseError> {
         let mut all: Vec<Box<dyn Migration<DB>>> = source.migrations().map_err(failed)?;
         all.sort_by_key(|migration| migration.name().version().as_owned());
-        for migration in all.iter().take(count) {
-            harness.run_migration(migration).map_err(failed)?;
+        for migration in all {
+            if versions.contains(&migration.name().version().to_string()) {
+                harness.run_migration(&migration).map_err(failed)?;
+            }
         }
         Ok(())
     }
     match connection {
         HospitalConnection::Sqlite(connection) => {
             connection.applied_migrations().map_err(failed)?;
-            first(connection, &SQLITE, count)
+            these(connection, &SQLITE, versions)
         }
         HospitalConnection::Postgres(connection) => {
             connection.applied_migrations().map_err(failed)?;
-            first(connection, &POSTGRES, count)
+            these(connection, &POSTGRES, versions)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Transaction Bundles and single resources, one a file.
+//! Bundles and single resources, one a file.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,12 +8,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::database::HospitalConnection;
 use crate::records::{
-    Done, Incoming, Intake, RecordsError, Transacted, Validator, files_below, is_bundle,
+    Done, Incoming, Intake, Outcome, RecordsError, Transacted, Validator, files_below, is_bundle,
 };
 
 use super::error::Ended;
 use super::job::hexadecimal;
-use super::{Became, ImportError, Refusal, Run, store, take_in};
+use super::parcel::Parcel;
+use super::{Became, ImportError, Refusal, Run, fault, store, take_in};
 
 /// The largest file, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -36,11 +37,13 @@ async fn import_file(run: &mut Run<'_>, file: &Path) -> Result<(), ImportError> 
         file: file.to_owned(),
         error,
     })?;
+    run.sources.push(source.clone());
     let digest = hexadecimal(&Sha256::digest(&body));
     let wanted = digest.clone();
     let taken = move |connection: &mut _| store::is_bundle_taken(connection, &wanted);
     if run.import.database.read(taken).await? {
         run.report.left += 1;
+        run.given += 1;
         return release(run, source).await;
     }
     run.report.files += 1;
@@ -83,6 +86,10 @@ async fn bundle(
     body: &[u8],
     digest: String,
 ) -> Result<Result<Vec<Became>, String>, ImportError> {
+    let parcel = match Parcel::read(body) {
+        Ok(parcel) => parcel,
+        Err(reason) => return Ok(Err(reason)),
+    };
     let (source, now, rehearses) = (source.to_owned(), run.now(), run.rehearses());
     let also = move |connection: &mut HospitalConnection, done: Transacted| {
         store::remember_bundle(connection, &digest, now)?;
@@ -90,9 +97,13 @@ async fn bundle(
         Ended::unless(rehearses, done)
     };
     let records = &run.import.records;
-    let done = records.take_in_bundle(&run.permit, body, also).await;
+    let text = parcel.transaction.as_bytes();
+    let done = records.take_in_bundle(&run.permit, text, also).await;
     match Ended::result(done) {
-        Ok(done) => Ok(Ok(done.entries.iter().filter_map(became).collect())),
+        Ok(done) => {
+            let entries = done.entries.iter().zip(parcel.profiles);
+            Ok(Ok(entries.filter_map(became).collect()))
+        }
         Err(ImportError::Records(error)) if !is_ours(&error) => Ok(Err(error.to_string())),
         Err(error) => Err(error),
     }
@@ -103,10 +114,19 @@ fn is_ours(error: &RecordsError) -> bool {
     matches!(error, RecordsError::Database(_) | RecordsError::ReadOnly)
 }
 
-fn became(done: &Done) -> Option<Became> {
+fn became((done, profile): (&Done, Option<String>)) -> Option<Became> {
     let written = done.written()?;
+    if matches!(written.outcome, Outcome::Deleted | Outcome::Absent) {
+        return Some(Became {
+            profile: None,
+            fault: None,
+            outcome: written.outcome,
+        });
+    }
+    let profile = profile.unwrap_or_else(|| written.address.kind.to_string());
     Some(Became {
-        profile: Some(written.address.kind.to_string()),
+        fault: fault::first(&profile, &written.issues),
+        profile: Some(profile),
         outcome: written.outcome,
     })
 }

@@ -24,7 +24,10 @@ pub(super) enum Deed {
     },
     /// A file cannot be read. If it could be once, what it said stays.
     Refused { file: SeenFile, refusal: Refusal },
-    /// A file was renamed: it no longer speaks.
+    /// A file was renamed to 2: it no longer speaks, and what it said stays until the file that
+    /// replaces it was read.
+    Retired(SeenFile),
+    /// A file was renamed to 0: it no longer speaks.
     Silent(SeenFile),
     /// The unit's file is gone, and this is the next that speaks for it.
     Settled(Saying),
@@ -38,9 +41,21 @@ impl Deed {
         match self {
             Self::Heard { before, saying, .. } => [before.as_deref(), Some(&saying.unit)],
             Self::Refused { .. } => [None, None],
-            Self::Silent(file) => [file.unit.as_deref(), None],
+            Self::Retired(file) | Self::Silent(file) => [file.unit.as_deref(), None],
             Self::Settled(saying) => [Some(&saying.unit), None],
             Self::Withdrawn(unit) => [Some(unit), None],
+        }
+    }
+
+    /// Whether a retired file need not be remembered any longer.
+    fn replaces(&self, retired: &SeenFile) -> bool {
+        match self {
+            Self::Heard { file, saying, .. } => {
+                retired.unit.as_ref() == Some(&saying.unit) && file.slot() == retired.slot()
+            }
+            Self::Settled(saying) => retired.unit.as_ref() == Some(&saying.unit),
+            Self::Withdrawn(unit) => retired.unit.as_ref() == Some(unit),
+            Self::Refused { .. } | Self::Retired(_) | Self::Silent(_) => false,
         }
     }
 }
@@ -81,6 +96,14 @@ pub(super) fn carry_out(
                 store::release(connection, &source, &file.place())?;
             }
             Deed::Refused { file, .. } => store::remember_file(connection, institution, file)?,
+            Deed::Retired(file) => {
+                store::forget_file(connection, institution, &file.stem)?;
+                if let Some(unit) = &file.unit {
+                    ledger.fall_silent(unit, &file.stem);
+                    store::remember_file(connection, institution, file)?;
+                }
+                store::release(connection, &source, &file.place())?;
+            }
             Deed::Silent(file) => {
                 if let Some(unit) = &file.unit {
                     ledger.fall_silent(unit, &file.stem);
@@ -97,6 +120,11 @@ pub(super) fn carry_out(
     }
     for key in ledger.withdrawn() {
         store::forget_unit(connection, institution, key)?;
+    }
+    for file in store::retired(connection, institution, &keys)? {
+        if deeds.iter().any(|deed| deed.replaces(&file)) {
+            store::forget_file(connection, institution, &file.stem)?;
+        }
     }
     take_in(records, permit, connection, ledger.into_intakes())
 }

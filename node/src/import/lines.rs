@@ -29,15 +29,41 @@ pub(super) async fn import(run: &mut Run<'_>, path: &Path) -> Result<(), ImportE
             return Err(ImportError::NotResumable);
         }
         let input = BufReader::with_capacity(1 << 20, std::io::stdin());
-        return Lines::anew("-", Box::new(input)).all(run).await;
+        let whole = Part {
+            before: 0,
+            of: None,
+        };
+        return Lines::anew("-", Box::new(input)).all(run, whole).await;
     }
-    for file in files_below(path, &["ndjson", "jsonl"])? {
-        import_file(run, file).await?;
+    let files = files_below(path, &["ndjson", "jsonl"])?;
+    let sizes = files.iter().map(|file| size_of(file));
+    let mut part = Part {
+        before: 0,
+        of: Some(sizes.sum()),
+    };
+    for file in files {
+        let size = size_of(&file);
+        import_file(run, file, part).await?;
+        part.before += size;
     }
     Ok(())
 }
 
-async fn import_file(run: &mut Run<'_>, file: PathBuf) -> Result<(), ImportError> {
+/// Which part of all the bytes a file is.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Bytes of the files before it.
+    before: u64,
+    /// Bytes of all files, where that is known.
+    of: Option<u64>,
+}
+
+/// Of a file that is gone, nothing: opening it says so.
+fn size_of(file: &Path) -> u64 {
+    std::fs::metadata(file).map_or(0, |found| found.len())
+}
+
+async fn import_file(run: &mut Run<'_>, file: PathBuf, part: Part) -> Result<(), ImportError> {
     let failed = |error| ImportError::File {
         file: file.clone(),
         error,
@@ -48,13 +74,15 @@ async fn import_file(run: &mut Run<'_>, file: PathBuf) -> Result<(), ImportError
     run.sources.push(source.clone());
     let Some(job) = begin(run, Job::new(source.clone(), FORMAT, identity), &file).await? else {
         run.report.left += 1;
+        run.given += size_of(&file);
         return Ok(());
     };
     let mut opened = File::open(&whole).map_err(failed)?;
     opened.seek(SeekFrom::Start(job.place)).map_err(failed)?;
     let mut lines = Lines::anew(&source, Box::new(BufReader::with_capacity(1 << 20, opened)));
+    run.given += job.place;
     lines.job = Some(job);
-    lines.all(run).await
+    lines.all(run, part).await
 }
 
 /// Where the import of a file begins; nowhere if it is done and to be resumed.
@@ -119,9 +147,8 @@ impl Lines {
         }
     }
 
-    async fn all(mut self, run: &mut Run<'_>) -> Result<(), ImportError> {
-        let size = self.job.as_ref().map(|job| job.identity.size);
-        let mut done = self.job.as_ref().map_or(0, |job| job.place);
+    async fn all(mut self, run: &mut Run<'_>, part: Part) -> Result<(), ImportError> {
+        let mut done = part.before + self.job.as_ref().map_or(0, |job| job.place);
         self.line = self.job.as_ref().map_or(0, |job| job.line);
         if self.job.is_none() {
             let source = self.source.clone();
@@ -139,7 +166,7 @@ impl Lines {
                 })?;
             done += batch.bytes;
             self.store(run, batch).await?;
-            run.tell(done, size);
+            run.tell(done, part.of);
         }
         run.report.files += 1;
         Ok(())
@@ -207,13 +234,14 @@ impl Lines {
         }
         let (records, permit) = (run.import.records.clone(), run.permit.clone());
         let (job, kept, now) = (self.job.clone(), refused.clone(), run.now());
+        let source = self.source.clone();
         let rehearses = run.rehearses();
         let work = move |connection: &mut _| {
             records.take_turn(&permit, connection)?;
             if let Some(job) = job.as_ref().filter(|_| !rehearses) {
                 job.advance(connection, now)?;
             }
-            store::keep_in_quarantine(connection, &kept, now)?;
+            store::keep_some(connection, &source, &kept, now)?;
             take_in(&records, &permit, connection, taken.clone())
         };
         let became = run.transact(work).await?;

@@ -1,4 +1,4 @@
-//! Taking files in: NDJSON, transaction Bundles, SS-MIX2 storage trees.
+//! Taking files in: NDJSON, Bundles, SS-MIX2 storage trees.
 //!
 //! Owns how far each file came, what each SS-MIX2 file put into the records, and the quarantine.
 //! What is written to the records, the rows here that speak of it, and the place that was reached
@@ -9,8 +9,10 @@
 mod bundles;
 mod deed;
 mod error;
+mod fault;
 mod job;
 mod lines;
+mod parcel;
 mod report;
 mod seen;
 mod settling;
@@ -97,9 +99,10 @@ impl Import {
         run.end().await
     }
 
-    /// Imports transaction Bundles and single resources, one a file: a file, the `.json` files of a
-    /// folder, or standard input (`-`). Each is taken whole or not at all, and a Bundle that was
-    /// taken before is left: its bytes tell. That is why there is nothing to resume.
+    /// Imports Bundles (transaction, batch, collection, searchset) and single resources, one a file:
+    /// a file, the `.json` files of a folder, or standard input (`-`). Each is taken whole or not at
+    /// all, and a Bundle that was taken before is left: its bytes tell. That is why there is nothing
+    /// to resume.
     ///
     /// # Errors
     /// `File`, `Records`.
@@ -142,6 +145,26 @@ impl Import {
         let listed = move |connection: &mut _| store::quarantined(connection, limit);
         self.database.read(listed).await
     }
+
+    /// How many lines more than are listed were refused, by file.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub async fn unlisted(&self) -> Result<Vec<(String, u64)>, DatabaseError> {
+        self.database.read(store::unlisted).await
+    }
+
+    /// Empties the quarantine, of one source or of all; how much was in it. An SS-MIX2 file that is
+    /// taken out is not read again before it is written again.
+    ///
+    /// # Errors
+    /// The database could not be written.
+    pub async fn clear_quarantine(&self, source: Option<&str>) -> Result<u64, DatabaseError> {
+        let source = source.map(str::to_owned);
+        let clear =
+            move |connection: &mut _| store::clear_quarantine(connection, source.as_deref());
+        self.database.transact(clear).await
+    }
 }
 
 /// One import at work.
@@ -152,6 +175,8 @@ struct Run<'r> {
     report: Report,
     /// Whose quarantine is counted in the end.
     sources: Vec<String>,
+    /// How much was done before this import began, in what [`Reached`] counts.
+    given: u64,
     watcher: &'r mut dyn Watcher,
 }
 
@@ -168,6 +193,7 @@ impl<'r> Run<'r> {
             manner,
             report: Report::default(),
             sources: Vec::new(),
+            given: 0,
             watcher,
         }
     }
@@ -196,7 +222,12 @@ impl<'r> Run<'r> {
 
     /// Counts what became of each resource.
     fn count(&mut self, became: &[Became]) {
-        for Became { profile, outcome } in became {
+        for Became {
+            profile,
+            fault,
+            outcome,
+        } in became
+        {
             let count = match outcome {
                 Outcome::Created => &mut self.report.created,
                 Outcome::Updated => &mut self.report.updated,
@@ -205,6 +236,10 @@ impl<'r> Run<'r> {
                 Outcome::Absent => continue,
             };
             *count += 1;
+            let is_new = matches!(outcome, Outcome::Created | Outcome::Updated);
+            if let Some(fault) = fault.as_ref().filter(|_| is_new) {
+                self.report.find_fault(fault);
+            }
             if let Some(profile) = profile {
                 *self.report.profiles.entry(profile.clone()).or_default() += 1;
             }
@@ -218,8 +253,13 @@ impl<'r> Run<'r> {
 
     /// Tells how far it is, of `of` where that is known.
     fn tell(&mut self, done: u64, of: Option<u64>) {
-        let report = &self.report;
-        self.watcher.reached(&Reached { report, done, of });
+        let (report, given) = (&self.report, self.given);
+        self.watcher.reached(&Reached {
+            report,
+            done,
+            given,
+            of,
+        });
     }
 
     /// Writes the line that witnesses what was done, if anything was.
@@ -253,6 +293,7 @@ impl<'r> Run<'r> {
             .detail("updated", self.report.updated)
             .detail("deleted", self.report.deleted)
             .detail("unchanged", self.report.unchanged)
+            .detail("not_conforming", self.report.not_conforming())
             .detail("refused", self.report.refused)
     }
 }
@@ -261,6 +302,8 @@ impl<'r> Run<'r> {
 #[derive(Debug, Clone)]
 struct Became {
     profile: Option<String>,
+    /// Why it does not conform, if it does not.
+    fault: Option<String>,
     outcome: Outcome,
 }
 
@@ -272,17 +315,26 @@ fn take_in(
     intakes: Vec<Intake>,
 ) -> Result<Vec<Became>, ImportError> {
     let intakes = unit::last_of_each(intakes);
-    let profiles: Vec<Option<String>> = intakes.iter().map(profile).collect();
+    let told: Vec<_> = intakes.iter().map(told).collect();
     let outcomes = records.take_in(permit, connection, intakes)?;
-    let became = profiles.into_iter().zip(outcomes);
+    let became = told.into_iter().zip(outcomes);
     Ok(became
-        .map(|(profile, outcome)| Became { profile, outcome })
+        .map(|((profile, fault), outcome)| Became {
+            profile,
+            fault,
+            outcome,
+        })
         .collect())
 }
 
-fn profile(intake: &Intake) -> Option<String> {
+/// The profile that a resource counts under, and its fault.
+fn told(intake: &Intake) -> (Option<String>, Option<String>) {
     match intake {
-        Intake::Put(incoming) => Some(incoming.profile()),
-        Intake::Delete(_) => None,
+        Intake::Put(incoming) => {
+            let profile = incoming.profile();
+            let fault = fault::first(&profile, incoming.issues());
+            (Some(profile), fault)
+        }
+        Intake::Delete(_) => (None, None),
     }
 }

@@ -5,12 +5,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ssmix2::{Flag, Precedence, State, StoredFile};
 
-/// A file that speaks for a unit, or is in quarantine. Files with other flags are not remembered:
-/// they say nothing.
+/// A file that speaks for a unit, or is in quarantine; or one that spoke until it was renamed to 2,
+/// as long as the file that replaces it was not read. Files with other flags are not remembered: they
+/// say nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SeenFile {
     /// Its name without the flag.
     pub(super) stem: String,
+    /// 1, or 2.
+    pub(super) flag: Flag,
     /// Its folder below the root.
     pub(super) folder: String,
     pub(super) size: u64,
@@ -28,6 +31,7 @@ impl SeenFile {
         let folder = file.path.parent().and_then(|at| at.strip_prefix(root).ok());
         Self {
             stem: file.name.stem(),
+            flag: Flag::Current,
             folder: folder.unwrap_or(Path::new("")).display().to_string(),
             size: state.size,
             modified: state.modified.and_then(nanoseconds),
@@ -42,7 +46,7 @@ impl SeenFile {
     /// Its state when it was seen.
     pub(super) fn state(&self) -> State {
         State {
-            flag: Flag::Current,
+            flag: self.flag,
             size: self.size,
             modified: self.modified.and_then(moment),
         }
@@ -60,6 +64,19 @@ impl SeenFile {
         }
     }
 
+    /// This file, renamed to 2.
+    pub(super) fn retired(self) -> Self {
+        Self {
+            flag: Flag::History,
+            ..self
+        }
+    }
+
+    /// Patient, day, kind and order: the file that replaces this one has the same.
+    pub(super) fn slot(&self) -> &str {
+        slot(&self.stem)
+    }
+
     /// Where it lay, with flag 1.
     pub(super) fn path(&self, root: &Path) -> PathBuf {
         root.join(&self.folder).join(self.name())
@@ -74,6 +91,12 @@ impl SeenFile {
     pub(super) fn place(&self) -> String {
         format!("{}/{}", self.folder, self.stem)
     }
+}
+
+/// What a stem says before its occurrence and its department.
+pub(super) fn slot(stem: &str) -> &str {
+    let end = stem.rmatch_indices('_').nth(1).map(|(at, _)| at);
+    end.and_then(|end| stem.get(..end)).unwrap_or(stem)
 }
 
 fn nanoseconds(at: SystemTime) -> Option<i64> {
@@ -97,6 +120,16 @@ fn moment(nanoseconds: i64) -> Option<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_update_has_the_slot_of_what_it_replaces() {
+        let (old, new) = (
+            "0079013_-_PPR-01_000000011000354_20260401103000000_01",
+            "0079013_-_PPR-01_000000011000354_20260402090000000_-",
+        );
+        assert_eq!(slot(old), "0079013_-_PPR-01_000000011000354");
+        assert_eq!(slot(old), slot(new));
+    }
 
     #[test]
     fn a_time_of_change_is_kept_to_the_nanosecond() {

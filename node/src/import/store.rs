@@ -9,10 +9,11 @@ use crate::database::DatabaseError;
 pub(super) use jobs::{advance_job, claim_job, is_bundle_taken, job, remember_bundle};
 pub use quarantine::Quarantined;
 pub(super) use quarantine::{
-    count_quarantined, forget_quarantine, keep_in_quarantine, quarantined, release,
+    clear_quarantine, count_quarantined, forget_quarantine, keep_in_quarantine, keep_some,
+    quarantined, release, unlisted,
 };
 pub(super) use storage::{
-    forget_file, forget_unit, orphans, remember_file, remember_unit, seen, speakers, units,
+    forget_file, forget_unit, orphans, remember_file, remember_unit, retired, seen, speakers, units,
 };
 
 /// A value that this room did not write like this: only an edited table holds one.

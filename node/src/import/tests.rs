@@ -12,6 +12,8 @@
 mod bundles;
 mod following;
 mod lines;
+mod progress;
+mod replaced;
 mod synthetic;
 mod trees;
 
@@ -55,15 +57,24 @@ const TYPES: [&str; 11] = [
 
 impl House {
     async fn open(database: Database) -> Self {
+        Self::judging(database, Validator::off()).await
+    }
+
+    /// Holds what comes in against what ships, and takes it all the same.
+    async fn warning(database: Database) -> Self {
+        let definitions = Arc::new(fhir_validation::Definitions::shipped());
+        let validator = Validator::new(definitions, crate::config::Validation::Warn);
+        Self::judging(database, validator).await
+    }
+
+    async fn judging(database: Database, validator: Validator) -> Self {
         let clock = ManualClock::at(Timestamp::from_unix_seconds(1_782_864_000));
         let own: MemberId = "urn:musubi:member:0110000001".parse().unwrap();
         let records = {
             let (database, clock) = (database.clone(), Arc::clone(&clock));
-            std::thread::spawn(move || {
-                Records::open(database, clock, &own, Validator::off()).unwrap()
-            })
-            .join()
-            .unwrap()
+            std::thread::spawn(move || Records::open(database, clock, &own, validator).unwrap())
+                .join()
+                .unwrap()
         };
         let access = Access::new(Audit::new(database.clone()), clock.clone());
         let importer = Caller::System {
@@ -167,11 +178,14 @@ struct Heard {
     batches: usize,
     breaks_off_after: Option<usize>,
     refused: Vec<Refusal>,
+    /// How far it was after each batch: done, given, of.
+    reached: Vec<(u64, u64, Option<u64>)>,
 }
 
 impl Watcher for Heard {
-    fn reached(&mut self, _: &Reached<'_>) {
+    fn reached(&mut self, reached: &Reached<'_>) {
         self.batches += 1;
+        self.reached.push((reached.done, reached.given, reached.of));
         // As a power cut does: nothing that stands behind a commit is done.
         assert_ne!(self.breaks_off_after, Some(self.batches), "broken off");
     }

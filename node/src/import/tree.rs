@@ -1,6 +1,6 @@
 //! SS-MIX2 storage: one scan of a tree, from what each file was to what it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ssmix2::{Chapter, Found, Institution, Quarantine, Step, StoredFile, Tree};
@@ -17,6 +17,9 @@ use super::{ImportError, Refusal, Run, settling, store};
 const BATCH: usize = if cfg!(test) { 16 } else { 400 };
 /// Bytes of files of one commit.
 const BATCH_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What [`Tree::millionths`] counts to.
+const MILLION: u64 = 1_000_000;
 
 pub(super) const FORMAT: &str = "ss-mix2";
 
@@ -44,7 +47,10 @@ pub(super) async fn scan(
         let deeds = scan.judge(run, files).await?;
         scan.commit(run, deeds).await?;
         scan.met += met;
-        run.tell(scan.met, scan.expected);
+        match scan.expected {
+            Some(expected) => run.tell(scan.met, Some(expected)),
+            None => run.tell(walk.millionths(), Some(MILLION)),
+        }
     }
     settling::settle(&mut scan, run).await?;
     scan.end(run).await
@@ -73,8 +79,12 @@ pub(super) struct Rehearsed {
     pub(super) silent: BTreeSet<String>,
     /// Units that some file was heard about.
     pub(super) heard: BTreeSet<String>,
-    /// Files that are gone.
+    /// Files that fell silent.
     pub(super) gone: BTreeSet<String>,
+    /// Files that were renamed to 2, by stem.
+    pub(super) retired: BTreeMap<String, SeenFile>,
+    /// Files that were read.
+    pub(super) read: BTreeSet<String>,
 }
 
 impl Scan {
@@ -158,7 +168,8 @@ impl Scan {
             let state = before.as_ref().map(SeenFile::state);
             match (file.state().step_from(state), before) {
                 (Step::Read, before) => deeds.extend(self.read(run, &file, before)),
-                (Step::Retire | Step::Withdraw, Some(before)) => deeds.push(Deed::Silent(before)),
+                (Step::Retire, Some(before)) => deeds.push(Deed::Retired(before.retired())),
+                (Step::Withdraw, Some(before)) => deeds.push(Deed::Silent(before)),
                 (Step::Leave | Step::Retire | Step::Withdraw, _) => run.report.left += 1,
             }
         }
@@ -253,7 +264,15 @@ impl Rehearsed {
     fn remember(&mut self, deeds: &[Deed]) {
         for deed in deeds {
             match deed {
-                Deed::Heard { saying, .. } => drop(self.heard.insert(saying.unit.clone())),
+                Deed::Heard { file, saying, .. } => {
+                    self.read.insert(file.stem.clone());
+                    self.heard.insert(saying.unit.clone());
+                }
+                Deed::Retired(file) => {
+                    self.gone.insert(file.stem.clone());
+                    self.silent.extend(file.unit.clone());
+                    self.retired.insert(file.stem.clone(), file.clone());
+                }
                 Deed::Silent(file) => {
                     self.gone.insert(file.stem.clone());
                     self.silent.extend(file.unit.clone());

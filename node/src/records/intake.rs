@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use fhir_validation::Issue;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -60,6 +61,12 @@ impl Incoming {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.draft.rows()
+    }
+
+    /// What is to be said about it, though it is taken.
+    #[must_use]
+    pub fn issues(&self) -> &[Issue] {
+        &self.draft.issues
     }
 
     /// The first profile that it claims; its type's name where it claims none.

@@ -52,13 +52,14 @@ fn put(
     let device = rxr.map_or(Element::Nothing, |rxr| dosage::device(reading, rxr));
     let tq1 = first(group, "TQ1");
     let said = dosage::injection(reading, Said { rxe, tq1, rxr });
+    let form = fhir! {"form": reading.concept(rxe.field(6))};
     let notes = reading.annotations(group);
     let kinds = [
         reading.concept(orc.field(29)),
         reading.concept(rxe.field(2)),
     ];
     let body = fhir! {
-        "contained": Element::list([medication.0, device]),
+        "contained": Element::list([medication.0.and(form), device]),
         "identifier": Element::list(position.identifiers(false, orc.text(2))),
         "status": order::request_status(Some(orc), "cancelled"),
         "intent": "order",

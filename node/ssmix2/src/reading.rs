@@ -1,6 +1,8 @@
 //! One message being read: who and where it is about, what was made of it so far. The rooms share
 //! it; it knows none of their segments but PV1 and the departments of ORC.
 
+mod words;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
@@ -9,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::chapter::{Chapter, Note, Oddity, Precedence, Quarantine, Reason, Resource, UnitKey};
 use crate::coded;
 use crate::element::{Element, fhir};
-use crate::hl7::{Message, Piece, Segment, all};
+use crate::hl7::{Message, Piece, Segment};
 use crate::institution::Institution;
 use crate::moment::Moment;
 use crate::name::FileName;
@@ -188,44 +190,6 @@ impl<'m, 't> Reading<'m, 't> {
         end
     }
 
-    /// The texts of every NTE of a run of segments.
-    pub(crate) fn texts(&mut self, run: &[Segment<'_>]) -> Vec<String> {
-        let [notes, _] = &mut self.placed;
-        let texts = all(run, "NTE").map(text_of);
-        let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
-        *notes = notes.saturating_add(texts.len());
-        texts
-    }
-
-    /// As [`Reading::texts`], as FHIR's annotations.
-    pub(crate) fn annotations(&mut self, run: &[Segment<'_>]) -> Vec<Element> {
-        let texts = self.texts(run).into_iter();
-        texts.map(|text| fhir! {"text": text}).collect()
-    }
-
-    /// Says that so many OBX were read.
-    pub(crate) fn took_results(&mut self, count: usize) {
-        let [_, results] = &mut self.placed;
-        *results = results.saturating_add(count);
-    }
-
-    /// Notes what the message says and nothing was made of. A message that takes everything back
-    /// need not be kept.
-    fn note_what_is_left_out(&mut self) {
-        if self.cancels {
-            return;
-        }
-        let [notes, results] = self.placed;
-        let segments = self.message.segments();
-        let said = all(segments, "NTE").filter(|nte| !text_of(*nte).is_empty());
-        if said.count() > notes {
-            self.note(Oddity::LeftOut, "NTE");
-        }
-        if all(segments, "OBX").count() > results {
-            self.note(Oddity::LeftOut, "OBX");
-        }
-    }
-
     /// The first of several times for an element that must have one; none only if the file's name
     /// has no care date either.
     pub(crate) fn some_time(
@@ -311,12 +275,6 @@ impl<'m, 't> Reading<'m, 't> {
             notes: self.notes,
         })
     }
-}
-
-/// NTE-3, a line each repetition.
-fn text_of(nte: Segment<'_>) -> String {
-    let lines = nte.field(3).repeats().filter_map(Piece::text);
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The code of table 0069 that a code of three signs belongs to: `021` is a part of `02`.

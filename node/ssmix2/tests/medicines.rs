@@ -129,6 +129,7 @@ fn an_injection_is_one_request_of_a_mixture() {
         "雪見輸液５００ｍＬ"
     );
     assert_eq!(ingredients[1]["strength"]["numerator"]["code"], "AMP");
+    assert_eq!(request["contained"][0]["form"]["text"], "注射剤");
     assert_eq!(request["contained"][1]["resourceType"], "Device");
     assert_eq!(request["category"][1]["text"], "一般");
     assert!(

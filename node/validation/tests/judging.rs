@@ -79,6 +79,66 @@ fn a_version_that_is_claimed_is_the_one_that_counts() {
     assert_eq!(issues[0].expression, "Observation.meta.profile[0]");
 }
 
+/// What JP Core 1.2.0 demands and 1.1.2 did not: the resource, and where which issue is.
+fn broken_by_the_newest() -> Vec<(Value, &'static str)> {
+    let rule = "http://jpfhir.jp/fhir/core/StructureDefinition/";
+    let mut common = observation();
+    common["meta"]["profile"] = json!([format!("{rule}JP_Observation_Common")]);
+    let mut unsorted = common.clone();
+    unsorted.as_object_mut().unwrap().remove("category");
+    let mut missorted = common.clone();
+    missorted["category"][0]["coding"][0]["code"] = json!("no-such-category");
+    let systems = [
+        "http://jpfhir.jp/fhir/core/mhlw/IdSystem/Medication-RPGroupNumber",
+        "http://jpfhir.jp/fhir/core/mhlw/IdSystem/MedicationAdministrationIndex",
+    ];
+    let mut nowhere = prescription(systems);
+    let numbers = nowhere["identifier"].as_array_mut().unwrap();
+    // Prefecture 48.
+    numbers.push(json!({"system": "urn:oid:1.2.392.100495.20.3.11.14810000001", "value": "7"}));
+    let unit = "http://jpfhir.jp/fhir/core/mhlw/CodeSystem/MedicationUnitMERIT9Code";
+    let twice = json!({"value": 2, "unit": "回", "system": unit, "code": "TIME"});
+    let medicine = json!({"resourceType": "Medication",
+        "meta": {"profile": [format!("{rule}JP_Medication")]}, "status": "active",
+        "ingredient": [{"itemCodeableConcept": {"text": "結び錠"}, "strength": {
+            "numerator": {"value": 1, "unit": "錠", "system": unit, "code": "TAB"},
+            "denominator": twice}}]});
+    vec![
+        (unsorted, "required Observation"),
+        (missorted, "code-invalid Observation.category[0]"),
+        (nowhere, "invariant MedicationRequest.identifier[2]"),
+        (
+            medicine,
+            "value Medication.ingredient[0].strength.denominator",
+        ),
+    ]
+}
+
+#[test]
+fn what_only_the_newest_version_demands_is_demanded_by_its_claim_alone() {
+    let definitions = Definitions::shipped();
+    let mut missed = Vec::new();
+    for (mut resource, fault) in broken_by_the_newest() {
+        let url = resource["meta"]["profile"][0].as_str().unwrap().to_owned();
+        let hinted = validate(&definitions, &resource);
+        assert_eq!(errors(&hinted), Vec::<String>::new(), "{fault}");
+        let [hint] = &hinted[..] else {
+            unreachable!("one hint: {hinted:?}");
+        };
+        assert_eq!(hint.severity, Severity::Information);
+        assert!(hint.message.contains("1.2.0"), "{hint}");
+
+        resource["meta"]["profile"] = json!([format!("{url}|1.1.2")]);
+        assert_eq!(validate(&definitions, &resource), [], "{fault}");
+        resource["meta"]["profile"] = json!([format!("{url}|1.2.0")]);
+        let said = errors(&validate(&definitions, &resource));
+        if !said.iter().any(|one| one == fault) {
+            missed.push(format!("{fault}, but {said:?}"));
+        }
+    }
+    assert_eq!(missed, Vec::<String>::new());
+}
+
 #[test]
 fn a_profile_of_another_type_or_of_nobody_is_told() {
     let mut resource = patient();

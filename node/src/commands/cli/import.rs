@@ -12,7 +12,7 @@ use super::{ConfigArgs, OutputArgs};
 pub(crate) enum ImportFormat {
     /// One FHIR resource a line
     Ndjson,
-    /// One transaction Bundle, or one resource, a file
+    /// One Bundle (transaction, batch, collection, searchset), or one resource, a file
     Bundle,
     /// A tree of SS-MIX2 standardised storage
     SsMix2,
@@ -28,7 +28,8 @@ pub(crate) enum ImportFormat {
         musubi-node import export.ndjson --format ndjson --resume     (after it was stopped)\n  \
         musubi-node import bundles/ --format bundle --dry-run\n  \
         musubi-node import /srv/ssmix2 --format ss-mix2 --watch --every 30s\n  \
-        musubi-node import quarantine list\n\n\
+        musubi-node import quarantine list\n  \
+        musubi-node import quarantine clear /srv/export.ndjson\n\n\
         What was counted is stored, whatever stops the import, and running it again repeats \
         nothing: a resource that says nothing new, a bundle that was taken, and an SS-MIX2 file \
         that was read are left. SS-MIX2: files are followed when they are renamed (1, 2, 0); the \
@@ -80,6 +81,8 @@ pub(crate) enum ImportCommand {
 pub(crate) enum QuarantineCommand {
     /// The newest first. Names of SS-MIX2 files contain patients' numbers
     List(QuarantineListArgs),
+    /// Forget what was not taken, of one source or of all. It is not imported by this
+    Clear(QuarantineClearArgs),
 }
 
 #[derive(Debug, Args)]
@@ -91,6 +94,15 @@ pub(crate) struct QuarantineListArgs {
     pub(crate) limit: u32,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineClearArgs {
+    #[command(flatten)]
+    pub(crate) node: ConfigArgs,
+    /// As the list names it: a file, or "ss-mix2 NUMBER" [default: all]
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: Option<String>,
 }
 
 /// `30s`, `5m`, `1h`: at least a second, at most a day.

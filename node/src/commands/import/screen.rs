@@ -1,5 +1,6 @@
 //! What an import shows: its pace, what was not taken, what was.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
@@ -18,12 +19,18 @@ use crate::import::{Reached, Refusal, Report, Watcher};
 /// So many refusals are kept to be printed; the quarantine has them all.
 const PRINTED: usize = 100;
 
+/// So many refusals of one scan are remembered at the next: what does not belong in a tree is met
+/// again at each, and need not be told again.
+const REMEMBERED: usize = 10_000;
+
 /// Standard error, standard output, and the file of what was not taken.
 pub(super) struct Screen {
     errors: Option<(PathBuf, BufWriter<File>)>,
     failed: Option<std::io::Error>,
     began: Timestamp,
     refused: Vec<Refusal>,
+    /// What was refused at the last scan and at this one.
+    told: [HashSet<Refusal>; 2],
 }
 
 impl Screen {
@@ -42,12 +49,15 @@ impl Screen {
             failed: None,
             began: SystemClock.now(),
             refused: Vec::new(),
+            told: Default::default(),
         })
     }
 
     pub(super) fn begin(&mut self) {
         self.began = SystemClock.now();
         self.refused.clear();
+        let [before, now] = &mut self.told;
+        *before = std::mem::take(now);
     }
 
     /// What is not taken is on disk when the report is printed.
@@ -73,6 +83,9 @@ impl Screen {
         }
         for (profile, count) in &report.profiles {
             line(&format!("{count:>9}  {profile}"));
+        }
+        for (fault, count) in &report.not_conforming {
+            line(&format!("{count:>9}  does not conform: {fault}"));
         }
         for (kind, count) in &report.skipped {
             line(&format!("{count:>9}  skipped: {kind}"));
@@ -121,8 +134,10 @@ impl Screen {
             "unchanged": report.unchanged,
             "deleted": report.deleted,
             "profiles": report.profiles,
+            "not_conforming": report.not_conforming,
             "skipped": report.skipped,
             "oddities": report.oddities,
+            "waiting": report.waiting,
             "refused": report.refused,
             "quarantined": report.quarantined,
             "refusals": refused.collect::<Vec<Value>>(),
@@ -132,7 +147,7 @@ impl Screen {
     pub(super) fn verdict(&self, report: &Report) -> Result<(), Failure> {
         let (refused, kept) = (report.refused, report.quarantined);
         if refused + kept == 0 {
-            return Ok(());
+            return waiting(report);
         }
         Err(Failure::new(
             Exit::CheckFailed,
@@ -151,6 +166,13 @@ impl Watcher for Screen {
     }
 
     fn refused(&mut self, refusal: &Refusal) {
+        let [before, now] = &mut self.told;
+        if now.len() < REMEMBERED {
+            now.insert(refusal.clone());
+        }
+        if before.contains(refusal) {
+            return;
+        }
         if let (Some((_, file)), None) = (&mut self.errors, &self.failed) {
             self.failed = file.write_all(row(refusal).as_bytes()).err();
         }
@@ -158,6 +180,22 @@ impl Watcher for Screen {
             self.refused.push(refusal.clone());
         }
     }
+}
+
+/// Files that were replaced by none that can be read: what they said stands for now.
+fn waiting(report: &Report) -> Result<(), Failure> {
+    if report.waiting == 0 {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::CheckFailed,
+        format!(
+            "{} unit(s) keep what they had: their file was renamed to 2, and none that can be read \
+             has come in its place",
+            report.waiting
+        ),
+        "run the same command again when the storage is complete",
+    ))
 }
 
 fn unprinted(report: &Report, printed: &[Refusal]) -> Option<u64> {
@@ -180,8 +218,19 @@ fn said(refusal: &Refusal) -> String {
 }
 
 fn summed(report: &Report) -> String {
+    let counted = [
+        (
+            report.not_conforming(),
+            "taken although they do not conform",
+        ),
+        (report.waiting, "waiting for a file that can be read"),
+    ];
+    let more = counted.into_iter().filter(|(count, _)| *count > 0);
+    let more: String = more
+        .map(|(count, what)| format!(", {count} {what}"))
+        .collect();
     format!(
-        "{} created, {} updated, {} unchanged, {} deleted, {} refused, {} file(s), {} left",
+        "{} created, {} updated, {} unchanged, {} deleted, {} refused, {} file(s), {} left{more}",
         report.created,
         report.updated,
         report.unchanged,
@@ -205,9 +254,13 @@ fn paced(reached: &Reached<'_>, elapsed: Duration) -> String {
         return said;
     };
     let done = reached.done.clamp(1, of);
-    let left = milliseconds.saturating_mul(of - done) / done / 1_000;
     let percent = done.saturating_mul(100) / of;
-    format!("{percent}% {said}, {} left", clock_face(left))
+    // What was done before this import began tells nothing of its pace.
+    let own = done.saturating_sub(reached.given);
+    match milliseconds.saturating_mul(of - done).checked_div(own) {
+        Some(left) => format!("{percent}% {said}, {} left", clock_face(left / 1_000)),
+        None => format!("{percent}% {said}"),
+    }
 }
 
 /// `1:02:03`, `2:03`.
@@ -244,6 +297,7 @@ mod tests {
         let reached = |done, of| Reached {
             report: &report,
             done,
+            given: 0,
             of,
         };
         assert_eq!(
@@ -256,6 +310,18 @@ mod tests {
         );
         // More than there were at the last scan.
         assert!(paced(&reached(9, Some(3)), Duration::ZERO).ends_with("0:00 left"));
+        // Half of it was done when this import began: only the other half tells its pace.
+        let resumed = Reached {
+            given: 50,
+            ..reached(75, Some(100))
+        };
+        let said = paced(&resumed, Duration::from_secs(10));
+        assert_eq!(said, "75% 1000 resources, 100/s, 0 refused, 0:10 left");
+        let left = Reached {
+            given: 75,
+            ..resumed
+        };
+        assert!(paced(&left, Duration::ZERO).ends_with("0 refused"));
         assert_eq!(clock_face(3_723), "1:02:03");
     }
 

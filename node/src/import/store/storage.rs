@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use ssmix2::{Institution, Precedence};
+use ssmix2::{Flag, Institution, Precedence};
 
 use super::{counted, stored, unreadable};
 use crate::database::{DatabaseError, HospitalConnection};
@@ -15,6 +15,7 @@ diesel::table! {
     import_file (institution, stem) {
         institution -> Text,
         stem -> Text,
+        flag -> Text,
         folder -> Text,
         size -> BigInt,
         modified -> Nullable<BigInt>,
@@ -38,6 +39,7 @@ diesel::table! {
 type FileRow = (
     String,
     String,
+    String,
     i64,
     Option<i64>,
     Option<String>,
@@ -46,15 +48,22 @@ type FileRow = (
 );
 
 fn read_file(row: FileRow) -> Result<SeenFile, DatabaseError> {
-    let (stem, folder, size, modified, unit, step, occurrence) = row;
+    let (stem, flag, folder, size, modified, unit, step, occurrence) = row;
     Ok(SeenFile {
         stem,
+        flag: flag_of(&flag)?,
         folder,
         size: counted(size),
         modified,
         unit,
         precedence: precedence(step, occurrence)?,
     })
+}
+
+fn flag_of(text: &str) -> Result<Flag, DatabaseError> {
+    let remembered = [Flag::Current, Flag::History];
+    let found = remembered.into_iter().find(|flag| flag.as_str() == text);
+    found.ok_or_else(|| unreadable("a flag"))
 }
 
 fn precedence(step: i16, occurrence: String) -> Result<Precedence, DatabaseError> {
@@ -66,6 +75,7 @@ macro_rules! file_columns {
     () => {
         (
             import_file::stem,
+            import_file::flag,
             import_file::folder,
             import_file::size,
             import_file::modified,
@@ -76,7 +86,7 @@ macro_rules! file_columns {
     };
 }
 
-/// The files with these stems as they were last seen with flag 1.
+/// The files with these stems as they were last seen.
 pub(in crate::import) fn seen(
     connection: &mut HospitalConnection,
     institution: &Institution,
@@ -102,11 +112,28 @@ pub(in crate::import) fn speakers(
     let rows: Vec<FileRow> = import_file::table
         .filter(import_file::institution.eq(institution.as_str()))
         .filter(import_file::unit.eq(unit))
+        .filter(import_file::flag.eq(Flag::Current.as_str()))
         .order((
             import_file::step.desc(),
             import_file::occurrence.desc(),
             import_file::stem.asc(),
         ))
+        .select(file_columns!())
+        .load(connection)?;
+    rows.into_iter().map(read_file).collect()
+}
+
+/// The files that spoke for one of these units until they were renamed to 2.
+pub(in crate::import) fn retired(
+    connection: &mut HospitalConnection,
+    institution: &Institution,
+    units: &[&str],
+) -> Result<Vec<SeenFile>, DatabaseError> {
+    let rows: Vec<FileRow> = import_file::table
+        .filter(import_file::institution.eq(institution.as_str()))
+        .filter(import_file::unit.eq_any(units))
+        .filter(import_file::flag.eq(Flag::History.as_str()))
+        .order(import_file::stem.asc())
         .select(file_columns!())
         .load(connection)?;
     rows.into_iter().map(read_file).collect()
@@ -122,6 +149,7 @@ pub(in crate::import) fn remember_file(
         .values((
             import_file::institution.eq(institution.as_str()),
             import_file::stem.eq(&file.stem),
+            import_file::flag.eq(file.flag.as_str()),
             import_file::folder.eq(&file.folder),
             import_file::size.eq(stored(file.size)),
             import_file::modified.eq(file.modified),

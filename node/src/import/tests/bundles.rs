@@ -67,3 +67,67 @@ async fn a_rehearsed_bundle_is_not_remembered() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_report_of_bundles_tells_profiles_and_quarantine() {
+    on_each_async(async |database| {
+        let house = House::warning(database).await;
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
+        write(
+            "a.json",
+            &bundle("PUT", &["x", "y"]).replace("final", "done"),
+        )
+        .unwrap();
+        for name in ["b.json", "c.json"] {
+            write(name, &bundle("TRACE", &["z"])).unwrap();
+        }
+        let (report, _) = house.bundles(folder.path(), Manner::Anew).await;
+        assert_eq!(report.profiles, BTreeMap::from([("urn:lab".to_owned(), 2)]));
+        assert_eq!(report.not_conforming(), 2);
+        assert_eq!((report.refused, report.quarantined), (2, 2));
+        let (again, _) = house.bundles(folder.path(), Manner::Anew).await;
+        assert_eq!((again.left, again.not_conforming()), (1, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_another_server_found_or_collected_is_taken_and_a_history_is_not() {
+    on_each_async(async |database| {
+        let house = House::open(database).await;
+        let folder = tempfile::tempdir().unwrap();
+        let typed = |kind: &str, text: String| {
+            let file = folder.path().join(format!("{kind}.json"));
+            let kind = format!("\"type\":\"{kind}\"");
+            std::fs::write(file, text.replace("\"type\":\"transaction\"", &kind)).unwrap();
+        };
+        let held = |ids: &[&str]| {
+            let entries: Vec<Value> = ids
+                .iter()
+                .map(|id| {
+                    let url = format!("https://yukimi.example/fhir/Observation/{id}");
+                    json!({"fullUrl": url, "resource": lab(id, 7)})
+                })
+                .collect();
+            json!({"resourceType": "Bundle", "type": "transaction", "entry": entries}).to_string()
+        };
+        typed("batch", bundle("PUT", &["a", "b"]));
+        typed("collection", held(&["c"]));
+        typed("searchset", held(&["d", "e"]));
+        typed("history", held(&["f"]));
+        typed("document", held(&["g"]));
+        let (report, heard) = house.bundles(folder.path(), Manner::Anew).await;
+        assert_eq!((report.created, report.refused), (5, 2));
+        let told = heard.refused.iter().map(|one| one.reason.as_str());
+        for reason in told {
+            assert!(reason.contains("NDJSON"), "{reason}");
+        }
+        let held: Vec<String> = house.held().await.into_keys().collect();
+        let there = ["a", "b", "c", "d", "e"].map(|id| format!("Observation/{id}"));
+        assert_eq!(held, there);
+        let (again, _) = house.bundles(folder.path(), Manner::Anew).await;
+        assert_eq!((again.left, again.created), (3, 0));
+    })
+    .await;
+}

@@ -76,6 +76,15 @@ impl Storage {
         std::fs::write(path, all.collect::<String>()).unwrap();
     }
 
+    /// Writes a message with flag 1 that holds a sign of the hospital's own making.
+    pub(super) fn write_unreadable(&self, file: &Filed, event: &str) {
+        self.write(file, event, &[]);
+        let place = self.place(file, 1);
+        let mut bytes = std::fs::read(&place).unwrap();
+        bytes.extend_from_slice(b"NTE|1||\x1b$B\x7f\x21\x1b(B\r");
+        std::fs::write(place, bytes).unwrap();
+    }
+
     pub(super) fn rename(&self, file: &Filed, from: u8, to: u8) {
         std::fs::rename(self.place(file, from), self.place(file, to)).unwrap();
     }

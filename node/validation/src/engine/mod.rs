@@ -3,6 +3,7 @@
 //! Owns the walk over a resource: first by its base type, then by each profile it claims. It never
 //! looks beyond the resource: a reference is judged by what it says, not by what it points to.
 
+mod choice;
 mod coded;
 mod discriminate;
 mod invariant;
