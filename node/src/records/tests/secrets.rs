@@ -333,3 +333,64 @@ async fn what_was_referred_to_before_it_was_written_is_found_by_its_references_e
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_withheld_counts_towards_no_limit() {
+    // More than may stand beside a page, and more than a link may lead to.
+    const WITHHELD: usize = 1_100;
+    on_each_async(async |database| {
+        let house = House::open(database).await;
+        house.put(&patient(READ)).await;
+        let mut all = vec![lab("o", READ, "o", "2026-01-01")];
+        for number in 0..WITHHELD + 2 {
+            let mut one = lab(&format!("r{number}"), READ, "r", "2026-02-01");
+            one["hasMember"] = json!([{"reference": "Observation/o"}]);
+            if number < WITHHELD {
+                one["meta"] = json!({"security": [{"system": SECRET, "code": "PSY"}]});
+            }
+            all.push(one);
+        }
+        for some in all.chunks(400) {
+            let entries = some.iter().map(|one| {
+                let request = json!({"method": "PUT", "url": address_of(one).to_string()});
+                json!({"resource": one, "request": request})
+            });
+            let entries: Vec<Value> = entries.collect();
+            let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": entries});
+            let body = bundle.to_string();
+            let done = house.records.transaction(&house.permit, body.as_bytes());
+            done.await.unwrap();
+        }
+        let at = address(&format!("Patient/{READ}"));
+        let chart = house.records.chart_of(&at).await;
+        let peer = Peer {
+            chart: chart.unwrap().unwrap(),
+            categories: vec![Category::Lab],
+        };
+        for (name, value, matches, beside) in [
+            ("_revinclude", "Observation:has-member", 3, 0),
+            ("_has:Observation:has-member:code", "r", 1, 0),
+            ("has-member:Observation.code", "r", 0, 0),
+            ("has-member:Observation.code", "o", 2, 0),
+            ("_sort", "code", 3, 0),
+        ] {
+            let kind = ResourceType::named("Observation").unwrap();
+            let query = SearchQuery::parse(kind, &[(name, value)]).unwrap();
+            let page = house.records.search_as(&peer, query).await.unwrap();
+            let seen = (page.entries.len(), page.included.len(), page.cut);
+            assert_eq!(seen, (matches, beside, false), "{name}={value}");
+        }
+        let asked = [("_id", "o"), ("_revinclude", "Observation:has-member")];
+        let query = SearchQuery::parse(ResourceType::named("Observation").unwrap(), &asked);
+        let page = house
+            .records
+            .search_as(&peer, query.unwrap())
+            .await
+            .unwrap();
+        assert_eq!((page.included.len(), page.cut), (2, false));
+        // To whom all is shown it is too much.
+        let too_wide = house.page("Observation", &asked).await.unwrap();
+        assert!(too_wide.cut);
+    })
+    .await;
+}
