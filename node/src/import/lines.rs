@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::database::DatabaseError;
 use crate::records::{Incoming, Intake, Validator, files_below};
 
 use super::job::{Identity, Job, JobState};
@@ -33,7 +36,8 @@ pub(super) async fn import(run: &mut Run<'_>, path: &Path) -> Result<(), ImportE
             before: 0,
             of: None,
         };
-        return Lines::anew("-", Box::new(input)).all(run, whole).await;
+        let reader = Reader::anew("-", Box::new(input));
+        return Lines { job: None }.all(reader, run, whole).await;
     }
     let files = files_below(path, &["ndjson", "jsonl"])?;
     let sizes = files.iter().map(|file| size_of(file));
@@ -79,10 +83,10 @@ async fn import_file(run: &mut Run<'_>, file: PathBuf, part: Part) -> Result<(),
     };
     let mut opened = File::open(&whole).map_err(failed)?;
     opened.seek(SeekFrom::Start(job.place)).map_err(failed)?;
-    let mut lines = Lines::anew(&source, Box::new(BufReader::with_capacity(1 << 20, opened)));
+    let mut reader = Reader::anew(&source, Box::new(BufReader::with_capacity(1 << 20, opened)));
+    reader.line = job.line;
     run.given += job.place;
-    lines.job = Some(job);
-    lines.all(run, part).await
+    Lines { job: Some(job) }.all(reader, run, part).await
 }
 
 /// Where the import of a file begins; nowhere if it is done and to be resumed.
@@ -115,12 +119,10 @@ async fn claim(run: &Run<'_>, job: Job) -> Result<Job, ImportError> {
     .await
 }
 
-/// The lines of one source.
-pub(super) struct Lines {
+/// Reads the lines of one source.
+pub(super) struct Reader {
     source: String,
     input: Box<dyn BufRead + Send>,
-    /// None of standard input, which is not resumed.
-    job: Option<Job>,
     pub(super) ended: bool,
     /// Lines before the next.
     line: u64,
@@ -134,42 +136,20 @@ pub(super) struct Batch {
     rows: usize,
     pub(super) taken: Vec<Intake>,
     pub(super) refused: Vec<Refusal>,
+    /// The number of its last line.
+    line: u64,
+    /// Nothing comes after it.
+    last: bool,
 }
 
-impl Lines {
+impl Reader {
     pub(super) fn anew(source: &str, input: Box<dyn BufRead + Send>) -> Self {
         Self {
             source: source.to_owned(),
             input,
-            job: None,
             ended: false,
             line: 0,
         }
-    }
-
-    async fn all(mut self, run: &mut Run<'_>, part: Part) -> Result<(), ImportError> {
-        let mut done = part.before + self.job.as_ref().map_or(0, |job| job.place);
-        self.line = self.job.as_ref().map_or(0, |job| job.line);
-        if self.job.is_none() {
-            let source = self.source.clone();
-            let forget =
-                move |connection: &mut _| Ok(store::forget_quarantine(connection, &source)?);
-            run.transact(forget).await?;
-        }
-        while !self.ended {
-            let validator = Validator::of(&run.import.records);
-            let batch = self
-                .next_batch(validator)
-                .map_err(|error| ImportError::File {
-                    file: PathBuf::from(&self.source),
-                    error,
-                })?;
-            done += batch.bytes;
-            self.store(run, batch).await?;
-            run.tell(done, part.of);
-        }
-        run.report.files += 1;
-        Ok(())
     }
 
     /// Reads until a batch is full or the source is at its end.
@@ -205,6 +185,7 @@ impl Lines {
                 }
             }
         }
+        (batch.line, batch.last) = (self.line, self.ended);
         Ok(batch)
     }
 
@@ -216,25 +197,113 @@ impl Lines {
             detail: String::new(),
         }
     }
+}
 
-    async fn store(&mut self, run: &mut Run<'_>, batch: Batch) -> Result<(), ImportError> {
+/// The next batch of a source.
+enum Next {
+    /// Is read while the one before it is stored.
+    Ahead(JoinHandle<(Reader, std::io::Result<Batch>)>),
+    /// Is read when it is wanted.
+    Later(Reader),
+}
+
+impl Next {
+    fn after(mut reader: Reader, validator: &Validator, ahead: bool) -> Self {
+        if !ahead {
+            return Self::Later(reader);
+        }
+        let validator = validator.clone();
+        Self::Ahead(spawn_blocking(move || {
+            let batch = reader.next_batch(&validator);
+            (reader, batch)
+        }))
+    }
+
+    async fn read(
+        self,
+        validator: &Validator,
+    ) -> Result<(Reader, std::io::Result<Batch>), DatabaseError> {
+        match self {
+            Self::Ahead(reading) => reading.await.map_err(|_broken| DatabaseError::Closed),
+            Self::Later(mut reader) => {
+                let batch = reader.next_batch(validator);
+                Ok((reader, batch))
+            }
+        }
+    }
+}
+
+/// How far the lines of one source are stored.
+struct Lines {
+    /// None of standard input, which is not resumed.
+    job: Option<Job>,
+}
+
+impl Lines {
+    /// Stores batch after batch; of a file the next one is read meanwhile.
+    async fn all(
+        mut self,
+        reader: Reader,
+        run: &mut Run<'_>,
+        part: Part,
+    ) -> Result<(), ImportError> {
+        let mut done = part.before + self.job.as_ref().map_or(0, |job| job.place);
+        let source = reader.source.clone();
+        if self.job.is_none() {
+            let source = source.clone();
+            let forget =
+                move |connection: &mut _| Ok(store::forget_quarantine(connection, &source)?);
+            run.transact(forget).await?;
+        }
+        let validator = Validator::of(&run.import.records).clone();
+        let failed = |error| ImportError::File {
+            file: PathBuf::from(&source),
+            error,
+        };
+        // Who types on standard input is not read behind their back.
+        let ahead = self.job.is_some();
+        let mut next = Next::Later(reader);
+        loop {
+            let (reader, batch) = next.read(&validator).await?;
+            let batch = batch.map_err(failed)?;
+            let (last, bytes) = (batch.last, batch.bytes);
+            next = Next::after(reader, &validator, ahead && !last);
+            self.store(&source, run, batch).await?;
+            done += bytes;
+            run.tell(done, part.of);
+            if last {
+                break;
+            }
+        }
+        run.report.files += 1;
+        Ok(())
+    }
+
+    async fn store(
+        &mut self,
+        source: &str,
+        run: &mut Run<'_>,
+        batch: Batch,
+    ) -> Result<(), ImportError> {
         let Batch {
             bytes,
             lines,
             taken,
             refused,
+            line,
+            last,
             rows: _,
         } = batch;
         if let Some(job) = &mut self.job {
             job.place += bytes;
-            job.line = self.line;
-            if self.ended {
+            job.line = line;
+            if last {
                 job.state = JobState::Done;
             }
         }
         let (records, permit) = (run.import.records.clone(), run.permit.clone());
         let (job, kept, now) = (self.job.clone(), refused.clone(), run.now());
-        let source = self.source.clone();
+        let source = source.to_owned();
         let rehearses = run.rehearses();
         let work = move |connection: &mut _| {
             records.take_turn(&permit, connection)?;

@@ -6,12 +6,12 @@ use std::io::Cursor;
 
 use crate::records::Validator;
 
-use super::lines::Lines;
+use super::lines::Reader;
 
 /// NDJSON: every byte is accounted for, and every line is taken, refused or empty.
 pub fn lines(data: &[u8]) {
     let validator = Validator::off();
-    let mut lines = Lines::anew("-", Box::new(Cursor::new(data.to_vec())));
+    let mut lines = Reader::anew("-", Box::new(Cursor::new(data.to_vec())));
     let (mut bytes, mut count) = (0, 0);
     while !lines.ended {
         let Ok(batch) = lines.next_batch(&validator) else {
