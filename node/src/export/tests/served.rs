@@ -65,7 +65,7 @@ async fn exported(served: &Served, client: &Client, by: &[(&str, &str)]) -> (Str
     let begun = begun.send().await.unwrap();
     assert_eq!(begun.status(), 202);
     let place = header(&begun, "content-location").to_owned();
-    let path = place.get(place.find("/fhir").unwrap()..).unwrap();
+    let path = place.get(place.find("/fhir/").unwrap()..).unwrap();
     loop {
         let status = named(served.request(client, "GET", path));
         let status = status.send().await.unwrap();
