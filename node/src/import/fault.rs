@@ -43,7 +43,7 @@ mod tests {
         };
         let hint = issue(Severity::Information, "Patient.meta.profile[0]");
         let error = issue(Severity::Error, "Patient.name[12].given[0]");
-        assert_eq!(first("p", &[hint.clone()]), None);
+        assert_eq!(first("p", std::slice::from_ref(&hint)), None);
         assert_eq!(
             first("p", &[hint, error]).as_deref(),
             Some("p: Patient.name.given: wrong")

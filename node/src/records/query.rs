@@ -62,7 +62,9 @@ pub enum Handling {
 #[non_exhaustive]
 pub enum QueryError {
     /// The type has no such parameter here.
-    #[error("unknown search parameter `{parameter}` of {kind}")]
+    #[error(
+        "unknown search parameter `{parameter}` of {kind}; /fhir/metadata lists what can be asked"
+    )]
     UnknownParameter {
         /// The type searched.
         kind: ResourceType,
@@ -95,7 +97,9 @@ pub enum QueryError {
     #[error("a question between members never asks for `{0}`")]
     NotBetweenMembers(&'static str),
     /// More conditions, values or links than one query may have.
-    #[error("too many conditions, values or links in one search")]
+    #[error(
+        "too many conditions, values or links in one search: at most 24 parameters, 256 values of one"
+    )]
     TooMuch,
 }
 

@@ -47,6 +47,8 @@ pub struct FileName {
     kind: Kind,
     order: String,
     occurrence: String,
+    /// How many digits of it stand in the name.
+    digits: usize,
     department: Option<String>,
     flag: Flag,
 }
@@ -166,6 +168,7 @@ impl FromStr for FileName {
             kind: kind.parse().map_err(|_unknown| FileNameError::Kind)?,
             order: order.to_owned(),
             occurrence: format!("{occurrence:0<17}"),
+            digits: occurrence.len(),
             department: (department != "-").then(|| department.to_owned()),
             flag: match flag {
                 "1" => Flag::Current,
@@ -204,7 +207,7 @@ impl fmt::Display for FileName {
             self.care_date().unwrap_or("-"),
             self.kind,
             self.order,
-            self.occurrence,
+            self.occurrence.get(..self.digits).unwrap_or_default(),
             self.department().unwrap_or("-"),
             self.flag.as_str()
         )
@@ -235,6 +238,8 @@ mod tests {
             "7775629477_-_ADT-00_999999999999999_20211103124124917_-_2",
             "1_-_PPR-01_7_20210616090000000_105_0",
             "1_20240229_OMD_7_20210616090000000_105_0",
+            "1_-_PPR-01_7_20210616090000_105_0",
+            "1_-_PPR-01_7_202106160900001_105_0",
         ] {
             assert_eq!(name.parse::<FileName>().unwrap().to_string(), name);
         }

@@ -92,10 +92,23 @@ async fn a_deletion_at_the_source_is_a_deletion_here() {
 
 #[tokio::test]
 async fn a_discharge_updates_its_admission_and_takes_it_back_when_deleted() {
+    admitted_and_discharged(Filed::of("ADT-22", 9), Filed::of("ADT-52", 0)).await;
+}
+
+#[tokio::test]
+async fn so_it_does_where_names_tell_no_milliseconds() {
+    let (admission, discharge) = (Filed::of("ADT-22", 9), Filed::of("ADT-52", 0));
+    admitted_and_discharged(
+        admission.told_to_the_second(),
+        discharge.told_to_the_second(),
+    )
+    .await;
+}
+
+async fn admitted_and_discharged(admission: Filed, discharge: Filed) {
     on_each_async(async |database| {
         let house = House::open(database).await;
         let storage = Storage::new();
-        let (admission, discharge) = (Filed::of("ADT-22", 9), Filed::of("ADT-52", 0));
         let ended = format!("{ADMISSION}|20260401160000");
         storage.write(&admission, "ADT^A01", &[ADMISSION]);
         house.tree(storage.root(), Manner::Anew).await;

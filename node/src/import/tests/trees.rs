@@ -35,6 +35,12 @@ impl Filed {
             date,
         }
     }
+
+    /// With 14 digits of its time in its name, as some systems write it.
+    pub(super) fn told_to_the_second(self) -> Self {
+        let stem = self.stem.replace("000_-", "_-");
+        Self { stem, ..self }
+    }
 }
 
 impl Storage {
