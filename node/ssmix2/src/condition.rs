@@ -248,5 +248,6 @@ fn outcome(reading: &Reading<'_, '_>, prb: Segment<'_>) -> Element {
     } else {
         reading.concept(field)
     };
-    fhir! {"url": format!("{EXTENSION}DiseaseOutcome"), "valueCodeableConcept": concept}
+    let known = !concept.is_nothing();
+    fhir! {"url": format!("{EXTENSION}DiseaseOutcome"), "valueCodeableConcept": concept}.when(known)
 }

@@ -124,8 +124,10 @@ fn dosages(reading: &mut Reading<'_, '_>, group: &[Segment<'_>], rxe: Segment<'_
 
 fn dispense(reading: &Reading<'_, '_>, group: &[Segment<'_>], rxe: Segment<'_>) -> Element {
     let instructions = reading.concepts(rxe.field(7));
-    let instructions =
-        instructions.map(|concept| fhir! {"url": INSTRUCTION, "valueCodeableConcept": concept});
+    let instructions = instructions.map(|concept| {
+        let known = !concept.is_nothing();
+        fhir! {"url": INSTRUCTION, "valueCodeableConcept": concept}.when(known)
+    });
     let repeats = rxe.text(12).and_then(|count| count.parse::<u16>().ok());
     fhir! {
         "extension": Element::list(instructions),
