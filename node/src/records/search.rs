@@ -327,18 +327,11 @@ impl Question {
                 return Ok(None);
             }
         }
-        let (version, at) = (former.version, former.at);
-        let standing = match self.hides {
-            true => store::standing(connection, rid, &self.own)?,
-            false => None,
-        };
-        if self.hides && standing.is_none() {
-            return Ok(None);
-        }
-        let entry = Entry::of_former(address, rid, version, at, extracted, &self.own, former.raw)
-            .by_now(standing);
-        let found = Found::Then(Box::new(entry));
-        Ok(Some(Candidate { date, rid, found }))
+        let entry = former.entry(connection, address, extracted, (&self.own, self.hides))?;
+        Ok(entry.map(|entry| {
+            let found = Found::Then(Box::new(entry));
+            Candidate { date, rid, found }
+        }))
     }
 }
 

@@ -11,17 +11,26 @@ fn filed(second: u8) -> [Filed; 3] {
     ["ADT-00", "PPR-01", "ADT-61"].map(|kind| Filed::of(kind, second))
 }
 
+/// What a house holds once it took the first message of each.
+async fn taken(
+    house: &House,
+    storage: &Storage,
+    [basic, list, allergies]: [&Filed; 3],
+) -> BTreeMap<String, i32> {
+    storage.write(basic, "ADT^A08", &[]);
+    storage.write(list, "PPR^ZD1", &[&problem("P1", "1")]);
+    storage.write(allergies, "ADT^A60", &[ALLERGY]);
+    house.tree(storage.root(), Manner::Anew).await;
+    house.held().await
+}
+
 #[tokio::test]
 async fn a_successor_that_cannot_be_read_takes_nothing_away() {
     on_each_async(async |database| {
         let house = House::open(database).await;
         let storage = Storage::new();
         let ([basic, list, allergies], next) = (filed(0), filed(1));
-        storage.write(&basic, "ADT^A08", &[]);
-        storage.write(&list, "PPR^ZD1", &[&problem("P1", "1")]);
-        storage.write(&allergies, "ADT^A60", &[ALLERGY]);
-        house.tree(storage.root(), Manner::Anew).await;
-        let before = house.held().await;
+        let before = taken(&house, &storage, [&basic, &list, &allergies]).await;
         assert_eq!(before.len(), 3);
 
         for (old, new) in [&basic, &list, &allergies].into_iter().zip(&next) {
@@ -60,11 +69,7 @@ async fn nor_does_one_about_another_patient_or_in_another_folder_or_none_at_all(
         let house = House::open(database).await;
         let storage = Storage::new();
         let ([basic, list, allergies], next) = (filed(0), filed(1));
-        storage.write(&basic, "ADT^A08", &[]);
-        storage.write(&list, "PPR^ZD1", &[&problem("P1", "1")]);
-        storage.write(&allergies, "ADT^A60", &[ALLERGY]);
-        house.tree(storage.root(), Manner::Anew).await;
-        let before = house.held().await;
+        let before = taken(&house, &storage, [&basic, &list, &allergies]).await;
 
         storage.write_about("00079014", &next[0], "ADT^A08", &[]);
         storage.write(&next[1], "PPR^ZD1", &[&problem("P2", "2")]);

@@ -247,18 +247,9 @@ impl Question {
         if !(behind && belongs && self.query.wants_care_at(extracted.when)) {
             return Ok(None);
         }
-        let (rid, version, at) = (former.rid, former.version, former.at);
         let address = Address { kind, id };
-        let standing = match self.hides {
-            true => store::standing(connection, rid, &self.own)?,
-            false => None,
-        };
-        if self.hides && standing.is_none() {
-            return Ok(None);
-        }
-        let entry = Entry::of_former(address, rid, version, at, extracted, &self.own, former.raw)
-            .by_now(standing);
-        Ok(Some(Member {
+        let entry = former.entry(connection, address, extracted, (&self.own, self.hides))?;
+        Ok(entry.map(|entry| Member {
             place,
             entry: Some(entry),
         }))

@@ -6,8 +6,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
 
 use super::super::entry::Standing;
+use super::super::extract::Extracted;
 use super::super::strict::strict;
-use super::super::{Entry, ResourceType};
+use super::super::{Address, Entry, ResourceType};
 use super::marks::{Marks, read_former};
 use super::rows::{COLUMNS, ColumnTypes, Stored, read_version};
 use super::statement::Statement;
@@ -38,6 +39,27 @@ impl Superseded {
     /// What marked it then, and marks the resource by now.
     pub(in crate::records) fn marks(&self) -> Marks {
         Marks::of(self.marked_then, self.marked_now)
+    }
+
+    /// As it was. Where the permit `hides` anything, with what the resource is by now, which is to be
+    /// allowed too: `None` where that cannot be told.
+    pub(in crate::records) fn entry(
+        self,
+        connection: &mut HospitalConnection,
+        address: Address,
+        extracted: Extracted,
+        (own, hides): (&str, bool),
+    ) -> Result<Option<Entry>, DatabaseError> {
+        let standing = match hides {
+            true => standing(connection, self.rid, own)?,
+            false => None,
+        };
+        if hides && standing.is_none() {
+            return Ok(None);
+        }
+        let (rid, version, at) = (self.rid, self.version, self.at);
+        let entry = Entry::of_former(address, rid, version, at, extracted, own, self.raw);
+        Ok(Some(entry.by_now(standing)))
     }
 }
 
